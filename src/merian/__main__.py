@@ -1,0 +1,5 @@
+"""`python -m merian` is `merian`."""
+
+from merian.cli.main import main
+
+main()

@@ -1,0 +1,184 @@
+"""`merian identify`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from merian.cli.say import REFUSED, say
+from merian.core.tree import RANKS, Rank
+
+if TYPE_CHECKING:
+    from merian.identify import Identifier
+
+__all__ = ["identify"]
+
+Row = dict[str, object]
+Answer = tuple[str, list[Row], Row, str | None]
+MODEL = Path("merian-tour/model")
+COLUMNS = ["file_name", *RANKS[:6], "species_epithet", "species", "common_name", "score"]
+"""The columns that users of pybioclip know; ours follow."""
+OURS = ["rank", "safe_rank", "safe_name", "safe_score", "unknown", "reason"]
+
+
+def identify(
+    photos: list[Path],
+    /,
+    *,
+    model: Annotated[Path, Parameter(name=["--model", "-m"])] = MODEL,
+    taxa: Path | None = None,
+    rank: Rank = "species",
+    k: Annotated[int, Parameter(name="--k")] = 5,
+    threshold: float = 0.8,
+    format: Annotated[Literal["csv", "jsonl", "table"], Parameter(name=["--format", "-f"])] = "csv",
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    backend: str = "auto",
+    batch: int = 32,
+) -> int:
+    """Name the organism in photos: the deepest answer that is safe, the likely ones with probabilities, the chance of none.
+
+    A photo that cannot be read becomes a row with the reason, and the exit code is 3.
+
+    Parameters
+    ----------
+    photos
+        Files, folders, globs, lists (@list.txt: a path per line), or - for a list on standard input.
+    model
+        A model folder made by `merian train`.
+    taxa
+        Another list of taxa to choose from: a Darwin Core taxon table or a table of lineages. Not calibrated.
+    rank
+        The rank of the answers; a coarser rank sums the probabilities of its species.
+    k
+        How many answers for each photo.
+    threshold
+        The safe answer is the deepest taxon that is at least this probable.
+    format
+        csv (a row per answer), jsonl (an object per photo) or table (to read).
+    output
+        A file instead of standard output; it appears when all photos are done.
+    backend
+        openvino, onnx, torch, toy, or auto.
+    batch
+        Photos at a time.
+    """
+    from merian.cli.photos import expand
+    from merian.core.errors import BadSetting
+    from merian.identify import Identifier, in_batches
+
+    if k < 1 or batch < 1:
+        raise BadSetting("k" if k < 1 else "batch", k if k < 1 else batch, "must be at least 1")
+    if not 0.5 < threshold <= 1:
+        raise BadSetting("threshold", threshold, "must be above 0.5 and at most 1")
+    chosen = expand(photos)
+    identifier = Identifier.open(model, taxa, backend)
+    answers = in_batches(identifier, chosen.paths, k, rank, threshold, batch)
+    refused: list[Answer] = [(name, [], {}, reason) for name, reason in chosen.refused]
+    every = _all(((str(path), best, safe, reason) for path, best, safe, reason in answers), refused)
+    write = {"csv": _csv, "jsonl": _jsonl, "table": _table}[format]
+    if output is None:
+        bad = write(every, sys.stdout, identifier)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        # what is done stays readable beside the target if the run is stopped
+        partial = output.with_name(output.name + ".partial")
+        with partial.open("w", encoding="utf-8", newline="") as stream:
+            bad = write(every, stream, identifier)
+        partial.replace(output)
+    if bad:
+        say(f"{bad} of {len(chosen.paths) + len(refused)} photos have no answer; the column 'reason' says why")
+    return REFUSED if bad else 0
+
+
+def _all(answers: Iterator[Answer], refused: list[Answer]) -> Iterator[Answer]:
+    yield from answers
+    yield from refused
+
+
+def _csv(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -> int:
+    writer = csv.DictWriter(stream, COLUMNS + OURS, lineterminator="\n")
+    writer.writeheader()
+    bad = 0
+    for path, best, safe, reason in answers:
+        shared = {"file_name": path, **_safe(safe)}
+        if reason is not None:
+            bad += 1
+            writer.writerow({"file_name": path, "reason": reason})
+        for row in best:
+            named: Row = {r: row[r] or "" for r in RANKS}
+            epithet = str(named["species"]).partition(" ")[2]
+            chance = f"{row['probability']:.6g}"
+            common = row["common_name"] or ""
+            writer.writerow(
+                {
+                    **shared,
+                    **named,
+                    "species_epithet": epithet,
+                    "common_name": common,
+                    "score": chance,
+                    "rank": row["rank"],
+                }
+            )
+        stream.flush()
+    return bad
+
+
+def _safe(safe: Row) -> Row:
+    if not safe:
+        return {}
+    chance = {"safe_score": f"{safe['probability']:.6g}"} if safe["name"] else {}
+    return {
+        "safe_rank": safe["rank"] or "",
+        "safe_name": safe["name"] or "",
+        **chance,
+        "unknown": f"{safe['unknown']:.6g}",
+    }
+
+
+def _jsonl(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -> int:
+    bad = 0
+    for path, best, safe, reason in answers:
+        bad += reason is not None
+        unknown = safe.pop("unknown", None)
+        answer = {"file_name": path, "safe": safe or None, "unknown": unknown, "predictions": best, "reason": reason}
+        for row in best:
+            row.pop("taxon")
+        stream.write(json.dumps(answer | {"model": identifier.encoder.fingerprint}, ensure_ascii=False) + "\n")
+        stream.flush()
+    return bad
+
+
+def _table(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -> int:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console, bad = Console(file=stream), 0
+    for path, best, safe, reason in answers:
+        if reason is not None:
+            bad += 1
+            console.print(Text(f"{path}\n  not read: {reason}\n", style="red"))
+            continue
+        sure = f"{safe['rank']} {safe['name']} ({safe['probability']:.0%})" if safe["name"] else "nothing"
+        console.print(Text(path, style="bold"), Text(f"sure of {sure}; none of these: {safe['unknown']:.0%}"))
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
+        for row in best:
+            above = " > ".join(str(row[r]) for r in RANKS[:6] if row[r] and row[r] != row["name"])
+            share = float(str(row["probability"]))
+            bar = "█" * round(share * 16) or "▏"
+            table.add_row(
+                f"{share:6.1%}",
+                Text(bar, style="green"),
+                Text(str(row["name"]), style="italic"),
+                str(row["common_name"] or ""),
+                Text(above, style="dim"),
+            )
+        console.print(table)
+        console.print()
+    return bad

@@ -1,0 +1,88 @@
+"""`merian`: the verbs, what they say when something is wrong, and the exit code.
+
+0 done, 1 failed, 2 misused, 3 done with refused rows. No traceback for a user's mistake.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from merian import __version__
+from merian.core.errors import BadSetting, MerianError
+
+__all__ = ["app", "main"]
+
+FAILED, MISUSED = 1, 2
+
+app = App(
+    name="merian",
+    help="Biology from pixels to populations: curate photos, train, identify, evaluate, explore, serve.\n\n"
+    "New here? Run `merian tour`: the whole path on drawn organisms, in minutes, offline.",
+    version=__version__,
+    help_flags=["--help", "-h"],
+    help_epilogue="`merian VERB --help` explains each. Every run can be stopped and given again: it goes on where it stopped.",
+    result_action="return_value",
+)
+VERBS = {
+    "tour": "The whole path at once, on the drawn tree of life, ending with a report and a web page.",
+    "draw": "Draw a tree of life whose truth is known: photos of made-up organisms with Darwin Core tables.",
+    "curate": "Make a catalog of a folder or table of photos: check, refuse with reasons, split, shard.",
+    "train": "Train an image tower and a text tower on a catalog; export for OpenVINO and ONNX.",
+    "embed": "Turn a catalog's images or photos into vectors, as Parquet.",
+    "identify": "Name the organism in photos: the safe answer, the likely ones, and the chance of none.",
+    "evaluate": "Measure a model on held-out images at every rank, with intervals, against baselines.",
+    "explore": "Lay the embedding out as a map, coloured by a rank and by a trait.",
+    "serve": "Open the web page: drop a photo, see its names; walk through the embedding.",
+    "settings": "Print every setting of a verb as a TOML file to edit.",
+}
+for verb, line in VERBS.items():
+    app.command(f"merian.cli.{verb}:{verb}", name=verb, help=line)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    raise SystemExit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of one command line."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=True)
+        return code if isinstance(code, int) else 0
+    except CycloptsError:
+        return MISUSED  # cyclopts has already said what is wrong
+    except BadSetting as error:
+        return _say(error, MISUSED)
+    except MerianError as error:
+        return _say(error, FAILED)
+    except KeyboardInterrupt:
+        return _say("stopped. Nothing finished is lost: give the same command again to go on", FAILED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _say(
+                f"the disk is full ({error.filename or 'while writing'}). Make room, then give the same command again",
+                FAILED,
+            )
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EADDRINUSE):
+            return _say(f"{error.filename or ''}: {error.strerror}".lstrip(": "), FAILED)
+        raise
+
+
+def _say(message: object, code: int) -> int:
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True).print(Text("merian: ", style="bold red") + Text(str(message)), soft_wrap=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Which photos a person means: files, folders, globs, lists and standard input, each once, in order."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from merian.core.errors import BadData
+
+__all__ = ["Photos", "expand"]
+
+SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".jp2", ".avif"))
+
+
+@dataclass
+class Photos:
+    """The paths to look at, and the ones refused before looking, with the reason."""
+
+    paths: list[Path] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def expand(given: Sequence[Path], stdin: Iterable[str] | None = None) -> Photos:
+    """The photos that arguments name: a file, a folder (all images below), a glob, @list.txt (a path per line), or - (a list on `stdin`).
+
+    A path that does not exist stays in the list, to become a row with a reason; one named twice is refused. Raises BadData when nothing at all is named.
+    """
+    photos, seen = Photos(), set()
+    for item in given:
+        for path in _named(str(item), sys.stdin if stdin is None else stdin):
+            key = path.absolute()
+            if key in seen:
+                photos.refused.append((str(path), "named twice"))
+            else:
+                seen.add(key)
+                photos.paths.append(path)
+    if not photos.paths:
+        raise BadData(
+            ", ".join(str(g) for g in given) or "no arguments",
+            f"no photos there (looked for {' '.join(sorted(SUFFIXES))})",
+        )
+    return photos
+
+
+def _named(item: str, stdin: Iterable[str]) -> list[Path]:
+    if item == "-":
+        return [Path(line.strip()) for line in stdin if line.strip()]
+    if item.startswith("@") and not Path(item).exists():
+        listing = Path(item[1:])
+        if not listing.is_file():
+            raise BadData(listing, "this list of photos does not exist")
+        try:
+            lines = listing.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise BadData(listing, "a list of photos is a text file with a path in each line") from error
+        return [listing.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    path = Path(item)
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not path.exists() and glob.has_magic(item):
+        found = sorted(Path(p) for p in glob.glob(item, recursive=True))  # noqa: PTH207 - absolute patterns too
+        return [p for p in found if p.is_file()]
+    return [path]

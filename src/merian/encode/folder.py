@@ -1,0 +1,102 @@
+"""A model folder: what open_clip's own layout says of a model, with what Merian adds to it.
+
+open_clip_config.json           architecture, preprocessing; under "merian": hash of the weights, logit scale
+open_clip_model.safetensors     weights, as `open_clip.create_model_and_transforms("local-dir:<folder>")` loads them
+tokenizer.json                  the vocabulary
+image.xml/.bin text.xml/.bin    OpenVINO graphs (uint8 pixels or token numbers -> unit vectors)
+image.onnx text.onnx            the same for ONNX Runtime
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from merian.core.errors import BadData, Missing
+from merian.core.store import digest
+from merian.encode.pixels import Preprocess
+from merian.encode.tokens import Tokens
+
+__all__ = ["CONFIG", "FORMAT", "KIND", "TOKENIZER", "WEIGHTS", "ModelFolder", "read_folder"]
+
+KIND = "model"
+FORMAT = 1
+CONFIG = "open_clip_config.json"
+WEIGHTS = "open_clip_model.safetensors"
+TOKENIZER = "tokenizer.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """What is known of a model before its weights are loaded."""
+
+    path: Path
+    dim: int
+    context: int
+    preprocess: Preprocess
+    logit_scale: float
+    weights: str
+    """SHA-256 of the weights file."""
+
+    def fingerprint(self, precision: str) -> str:
+        """Names weights, vocabulary, preprocessing and precision: the same for every backend that computes the same."""
+        tokenizer = self.path / TOKENIZER
+        words = digest(tokenizer) if tokenizer.is_file() else ""
+        text = "\0".join((self.weights, words, str(self.context), self.preprocess.key(), precision))
+        return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}-{precision}"
+
+    def tokens(self) -> Tokens:
+        """The model's tokenizer; raises Missing when the folder has none."""
+        return Tokens.load(self.path / TOKENIZER, self.context)
+
+    def file(self, name: str) -> Path:
+        """The path of one of the folder's files; raises Missing when it is not there."""
+        path = self.path / name
+        if not path.is_file():
+            raise Missing("the model file", path, "export the model again, or open it with another backend")
+        return path
+
+
+def read_folder(where: str | Path) -> ModelFolder:
+    """What the model folder `where` says of its model; raises Missing or BadData.
+
+    A folder that only open_clip wrote (a downloaded BioCLIP, say) is read too: its weights are hashed, and their logit
+    scale looked up.
+    """
+    path = Path(where)
+    config_path = path / CONFIG
+    if not config_path.is_file():
+        raise Missing("a model", path, f"a model folder holds {CONFIG}; make one with `merian train`")
+    try:
+        config: dict[str, Any] = json.loads(config_path.read_text(encoding="utf-8"))
+        model, own = config["model_cfg"], config.get("merian", {})
+        size = model["vision_cfg"].get("image_size", 224)
+        size = size if isinstance(size, int) else int(size[0])
+        return ModelFolder(
+            path=path,
+            dim=int(model["embed_dim"]),
+            context=int(model["text_cfg"].get("context_length", 77)),
+            preprocess=Preprocess.from_config(config.get("preprocess_cfg", {}), size),
+            logit_scale=float(own["logit_scale"]) if "logit_scale" in own else _logit_scale(path),
+            weights=str(own["weights"]) if "weights" in own else digest(_weights(path)),
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise BadData(config_path, f"not a configuration of open_clip: {error!r}") from error
+
+
+def _weights(path: Path) -> Path:
+    weights = path / WEIGHTS
+    if not weights.is_file():
+        raise Missing("the weights", weights, f"a model folder holds {WEIGHTS}")
+    return weights
+
+
+def _logit_scale(path: Path) -> float:
+    import numpy as np
+    from safetensors import safe_open
+
+    with safe_open(_weights(path), framework="np") as tensors:
+        return float(np.exp(np.asarray(tensors.get_tensor("logit_scale"), np.float64)).reshape(()))

@@ -1,0 +1,120 @@
+"""The seam between pixels or words and vectors: what an encoder is, and how one is opened by name.
+
+A built-in backend is one line in `BACKENDS`; another package adds its own with an entry point of the group
+`merian.encoders` whose value is a function `open_model(where: str) -> Encoder`. `merian.testing.check_encoder` says
+whether it keeps the contract.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merian.core.errors import BadSetting, Mismatch
+from merian.encode.pixels import Pixels, Preprocess
+
+__all__ = ["BACKENDS", "Encoder", "Vectors", "check_pixels", "in_batches", "open_encoder", "unit_rows"]
+
+Vectors = NDArray[np.float32]
+"""Embeddings `[n, d]`, each row of length 1."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Images or texts -> unit vectors of one space; the same answer for any batching.
+
+    `fingerprint` names weights, preprocessing and precision: vectors with different fingerprints must not be compared.
+    `logit_scale` multiplies a cosine before a softmax (the inverse of CLIP's temperature).
+    """
+
+    @property
+    def dim(self) -> int: ...
+    @property
+    def preprocess(self) -> Preprocess: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def logit_scale(self) -> float: ...
+
+    def embed_images(self, pixels: Pixels) -> Vectors:
+        """Unit vectors `[n, d]` of images `[n, s, s, 3]` that `preprocess` made.
+
+        Raises Mismatch for any other shape or type.
+        """
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors `[n, d]` of texts."""
+        ...
+
+
+BACKENDS = {
+    "openvino": "merian.encode.openvino:open_model",
+    "onnx": "merian.encode.onnx:open_model",
+    "torch": "merian.encode.torch:open_model",
+    "toy": "merian.encode.toy:open_model",
+}
+"""Name -> `module:function`, imported on use."""
+
+MARKS = (("image.xml", "openvino"), ("image.onnx", "onnx"), ("open_clip_config.json", "torch"))
+"""What "auto" looks for in a model folder, the fastest on a CPU first."""
+
+
+def open_encoder(where: str | Path, backend: str = "auto") -> Encoder:
+    """The encoder at `where`: a model folder, or "toy".
+
+    With `backend="auto"` a folder opens with OpenVINO when it was exported for it, then ONNX Runtime, then torch.
+    Raises BadSetting for an unknown backend, Missing when the folder holds no model, MissingExtra when the backend's
+    library is not installed.
+    """
+    if backend == "auto":
+        files = (name for mark, name in MARKS if (Path(where) / mark).is_file())
+        backend = "toy" if str(where) == "toy" else next(files, "openvino")
+    return _opener(backend)(str(where))
+
+
+def _opener(backend: str) -> Callable[[str], Encoder]:
+    if backend in BACKENDS:
+        module, _, function = BACKENDS[backend].partition(":")
+        return cast(Callable[[str], Encoder], getattr(importlib.import_module(module), function))
+    others = {entry.name: entry for entry in entry_points(group="merian.encoders")}
+    if backend not in others:
+        known = ["auto", *BACKENDS, *others]
+        raise BadSetting("backend", backend, f"is not an encoder backend; known are {', '.join(known)}", known)
+    return cast(Callable[[str], Encoder], others[backend].load())
+
+
+def check_pixels(pixels: NDArray[np.generic], preprocess: Preprocess) -> Pixels:
+    """`pixels` when they are what `preprocess` makes; raises Mismatch otherwise."""
+    size = preprocess.size
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3):
+        raise Mismatch(
+            "pixels and encoder",
+            f"{pixels.dtype} {list(pixels.shape)}",
+            f"uint8 [n, {size}, {size}, 3]",
+            "decode with merian.encode.decode and the encoder's own preprocess",
+        )
+    return cast(Pixels, pixels)
+
+
+def in_batches(
+    run: Callable[[NDArray[np.generic]], Vectors], rows: NDArray[np.generic], size: int, dim: int
+) -> Vectors:
+    """Unit vectors `[n, dim]` of `rows [n, ...]`, computed `size` rows at a time."""
+    out = np.empty((len(rows), dim), np.float32)
+    for start in range(0, len(rows), size):
+        out[start : start + size] = run(rows[start : start + size])
+    return unit_rows(out)
+
+
+def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
+    """`vectors [n, d]` with each row at length 1, float32; a row of zeros stays."""
+    wide = vectors.astype(np.float64)
+    length = np.sqrt(np.einsum("nd,nd->n", wide, wide))[:, None]
+    return (wide / np.where(length > 0, length, 1.0)).astype(np.float32)

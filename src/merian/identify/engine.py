@@ -1,0 +1,127 @@
+"""Photos in, Predictions out: any number of files, a batch at a time; a bad file becomes a row with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from merian.core import progress
+from merian.core.errors import Missing
+from merian.core.tables import Catalog
+from merian.core.tree import RANKS, Tree
+from merian.core.vectors import Embeddings, Predictions
+from merian.encode import Encoder, decode_many, open_encoder
+from merian.identify.head import Head
+
+__all__ = ["Answers", "Identifier", "answer_rows", "embed_catalog", "in_batches"]
+
+BATCH = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What was said of n inputs: Predictions of the readable ones in order, and per input the reason why it could not be read, or None."""
+
+    predictions: Predictions
+    embeddings: Embeddings
+    reasons: list[str | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Identifier:
+    """An encoder and a head that belong together."""
+
+    encoder: Encoder
+    head: Head
+
+    @classmethod
+    def open(cls, model: Path, taxa: Path | None = None, backend: str = "auto") -> Identifier:
+        """The Identifier in a model folder; `taxa` gives another vocabulary (a taxonomy file) than the one it was calibrated on."""
+        encoder = open_encoder(model, backend)
+        if taxa is not None:
+            return cls(encoder, Head.build(encoder, Tree.read(taxa)[0]))
+        if not (model / "head").is_dir():
+            raise Missing(
+                "the model's head", model / "head", "make it with merian train, or name a taxonomy with --taxa"
+            )
+        head = Head.load(model / "head")
+        Embeddings(
+            pl.Series("id", [], pl.String), np.zeros((0, encoder.dim), np.float32), encoder.fingerprint
+        ).agree_with(head.fingerprint)
+        return cls(encoder, head)
+
+    def identify(
+        self,
+        images: Sequence[Path | bytes],
+        k: int = 5,
+        rank: str = "species",
+        threshold: float = 0.8,
+        threads: int = 2,
+    ) -> Answers:
+        """The Answers to one batch of image files or their bytes; ids are their positions as text."""
+        decoded = decode_many(images, self.encoder.preprocess, threads)
+        ids = pl.Series("id", [str(row) for row in decoded.rows], pl.String)
+        embeddings = Embeddings(ids, self.encoder.embed_images(decoded.pixels), self.encoder.fingerprint)
+        predictions = self.head.predict(embeddings, rank, k, threshold)
+        return Answers(predictions, embeddings, [decoded.reasons.get(row) for row in range(len(images))])
+
+
+def answer_rows(predictions: Predictions, k: int | None = None) -> list[list[dict[str, object]]]:
+    """Per image its best taxa, best first: rank, name, the seven ranks, common_name, probability."""
+    tree = predictions.tree
+    answers = []
+    for taxa, chances in zip(predictions.taxa[:, :k], predictions.probabilities[:, :k], strict=True):
+        rows: list[dict[str, object]] = []
+        for taxon, chance in zip(taxa.tolist(), chances.tolist(), strict=True):
+            if taxon >= 0:
+                named = {"taxon": taxon, "rank": RANKS[tree.rank[taxon]], "name": tree.names[taxon]}
+                lineage: dict[str, object] = dict(zip(RANKS, tree.lineage(taxon), strict=True))
+                rows.append({**named, **lineage, "common_name": tree.common_name(taxon), "probability": chance})
+        answers.append(rows)
+    return answers
+
+
+def in_batches(
+    identifier: Identifier, paths: Sequence[Path], k: int, rank: str, threshold: float, batch: int = BATCH
+) -> Iterator[tuple[Path, list[dict[str, object]], dict[str, object], str | None]]:
+    """(path, its answers best first, the safe answer with `unknown`, reason) of each photo, as they are done."""
+    tree = identifier.head.tree
+    with progress.track("Identifying", len(paths), "photos") as advance:
+        for start in range(0, len(paths), batch):
+            part = paths[start : start + batch]
+            answers = identifier.identify(part, k, rank, threshold)
+            found = answers.predictions
+            rows = iter(zip(answer_rows(found), found.safe, found.safe_probability, found.unknown, strict=True))
+            for path, reason in zip(part, answers.reasons, strict=True):
+                if reason is not None:
+                    yield path, [], {}, reason
+                    continue
+                best, taxon, chance, unknown = next(rows)
+                name = (RANKS[tree.rank[taxon]], tree.names[int(taxon)]) if taxon >= 0 else (None, None)
+                yield (
+                    path,
+                    best,
+                    {"rank": name[0], "name": name[1], "probability": float(chance), "unknown": float(unknown)},
+                    None,
+                )
+            advance(len(part))
+
+
+def embed_catalog(catalog: Catalog, encoder: Encoder, rows: pl.DataFrame, batch: int = BATCH) -> Embeddings:
+    """The Embeddings of a catalog's rows; its images were looked at when it was curated, so each must be readable."""
+    vectors = np.zeros((len(rows), encoder.dim), np.float32)
+    images = catalog.images(rows)
+    with progress.track("Embedding images", len(rows), "images") as advance:
+        for start in range(0, len(rows), batch):
+            part = [image for _, image in zip(range(min(batch, len(rows) - start)), images, strict=False)]
+            decoded = decode_many(part, encoder.preprocess)
+            if decoded.reasons:
+                bad = [f"{rows['id'][start + row]}: {reason}" for row, reason in decoded.reasons.items()]
+                raise Missing("readable images", ", ".join(bad[:3]), "the catalog is damaged: curate again")
+            vectors[start : start + len(part)] = encoder.embed_images(decoded.pixels)
+            advance(len(part))
+    return Embeddings(rows["id"], vectors, encoder.fingerprint, catalog.tree.version)

@@ -1,0 +1,122 @@
+"""A Head: the labels of one vocabulary as vectors of one encoder, and their calibration. Made once, stored, reused."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from merian.core import progress, store
+from merian.core.captions import TextType, captions
+from merian.core.errors import BadData, Mismatch
+from merian.core.tree import Tree
+from merian.core.vectors import Clades, Embeddings, Predictions, normalise
+from merian.encode import Encoder
+from merian.identify.calibrate import Calibration, fit
+
+__all__ = ["PROMPTS", "Head", "leaves"]
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+FORMAT = 1
+PROMPTS: tuple[TextType, ...] = ("taxon", "taxon_com", "sci", "sci_com")
+"""Text types whose vectors are averaged to a label's vector."""
+TEXTS = 1024
+"""Texts embedded between two words of progress."""
+
+
+def leaves(tree: Tree) -> Ints:
+    """The taxa with none below: the species, and labels that are only known to a coarser rank."""
+    return np.flatnonzero(tree.end == np.arange(len(tree)) + 1).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """`labels` [t] taxa of `tree`, `vectors` [t, d] unit rows made by the encoder with `fingerprint`, and a Calibration."""
+
+    tree: Tree
+    labels: Ints
+    vectors: Floats
+    fingerprint: str
+    calibration: Calibration
+
+    @functools.cached_property
+    def clades(self) -> Clades:
+        """Which labels belong to which clade."""
+        return Clades(self.tree, self.labels)
+
+    @classmethod
+    def build(
+        cls, encoder: Encoder, tree: Tree, labels: Ints | None = None, prompts: Sequence[TextType] = PROMPTS
+    ) -> Head:
+        """The Head of `labels` (the leaves of `tree` when None): each vector is the normalised mean over the prompts. Not calibrated."""
+        chosen = leaves(tree) if labels is None else labels
+        if not len(chosen):
+            raise BadData("taxonomy", "has no taxa to choose from")
+        total = np.zeros((len(chosen), encoder.dim), np.float64)
+        with progress.track("Embedding names", len(chosen) * len(prompts), "captions") as advance:
+            for kind in prompts:
+                texts = captions(tree, chosen.tolist(), kind)
+                for start in range(0, len(texts), TEXTS):
+                    part = texts[start : start + TEXTS]
+                    total[start : start + TEXTS] += encoder.embed_texts(part)
+                    advance(len(part))
+        return cls(tree, chosen, normalise(total), encoder.fingerprint, Calibration(encoder.logit_scale))
+
+    def similarities(self, vectors: Floats) -> Floats:
+        """[n, d] unit rows -> [n, t] cosines."""
+        if vectors.shape[1] != self.vectors.shape[1]:
+            raise Mismatch("images and labels", f"{vectors.shape[1]} dimensions", f"{self.vectors.shape[1]} dimensions")
+        return np.asarray(vectors @ self.vectors.T, np.float32)
+
+    def probabilities(self, vectors: Floats) -> Floats:
+        """[n, d] unit rows -> [n, t] probabilities; what a row's sum lacks to 1 is the chance that it is none of the labels."""
+        return self.calibration.probabilities(self.similarities(vectors))
+
+    def predict(self, embeddings: Embeddings, rank: str = "species", k: int = 5, threshold: float = 0.8) -> Predictions:
+        """The Predictions of embeddings made by the same encoder."""
+        embeddings.agree_with(self.fingerprint)
+        shares = self.probabilities(embeddings.vectors)
+        return Predictions.build(self.clades, embeddings.ids, shares, rank, k, threshold)
+
+    def calibrated(self, embeddings: Embeddings, truth: Ints) -> Head:
+        """This Head with a Calibration fitted on embeddings whose taxa `truth` [n] are known; those that are no label are left out."""
+        embeddings.agree_with(self.fingerprint)
+        order = np.argsort(self.labels)
+        place = np.searchsorted(self.labels, truth, sorter=order).clip(max=len(order) - 1)
+        column = order[place]
+        usable = self.labels[column] == truth
+        cosines = self.similarities(embeddings.vectors[usable])
+        return replace(self, calibration=fit(cosines, column[usable], self.calibration.scale))
+
+    def save(self, folder: Path, inputs: dict[str, str] | None = None) -> None:
+        """Write the Head as a store of kind "head"; the same Head twice is written once."""
+        from safetensors.numpy import save
+
+        given = {"tree": self.tree.version, "encoder": self.fingerprint, **(inputs or {})}
+        work = store.begin(folder, "head", FORMAT, asdict(self.calibration), given, overwrite=True)
+        if work.done:
+            return
+        self.tree.save(folder / "tree.parquet")
+        with store.atomic(folder / "head.safetensors") as stream:
+            stream.write(save({"labels": self.labels, "vectors": self.vectors}))
+        store.write_json(folder / "head.json", {"fingerprint": self.fingerprint, "calibration": self.calibration})
+        work.finish()
+
+    @classmethod
+    def load(cls, folder: Path) -> Head:
+        """The Head in a store; raises Missing when there is none."""
+        from safetensors.numpy import load_file
+
+        store.read(folder, "head", FORMAT)
+        tensors = load_file(folder / "head.safetensors")
+        known = json.loads((folder / "head.json").read_text(encoding="utf-8"))
+        tree = Tree.load(folder / "tree.parquet")
+        return cls(
+            tree, tensors["labels"], tensors["vectors"], known["fingerprint"], Calibration(**known["calibration"])
+        )

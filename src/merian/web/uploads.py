@@ -1,0 +1,149 @@
+"""Photos out of a request's body, in memory only: nothing that a visitor sends ever reaches a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+
+__all__ = ["BODY_MB", "PHOTOS", "PHOTO_MB", "Photo", "Refused", "read_photos"]
+
+PHOTO_MB = 25
+"""Largest photo. From taste: a 50-megapixel JPEG of a camera is about 20 MB."""
+PHOTOS = 64
+"""Most photos in one request. From taste."""
+BODY_MB = 256
+"""Largest body: what one request may take of the memory. From taste."""
+MB = 1_000_000
+
+
+@dataclass(slots=True)
+class Photo:
+    """The bytes of one photo as sent; `reason` says why they were not kept."""
+
+    name: str
+    data: bytearray = field(default_factory=bytearray)
+    reason: str | None = None
+
+    def add(self, part: bytes) -> None:
+        """Take the next bytes; from the limit on they are dropped."""
+        if self.reason is not None:
+            return
+        if len(self.data) + len(part) > PHOTO_MB * MB:
+            self.data.clear()
+            self.reason = f"larger than {PHOTO_MB} MB"
+            return
+        self.data += part
+
+
+class Refused(Exception):
+    """A request that cannot be answered: HTTP status, what is wrong, what to do."""
+
+    def __init__(self, status: int, error: str, what_to_do: str) -> None:
+        self.status, self.error, self.what_to_do = status, error, what_to_do
+        super().__init__(error)
+
+
+async def read_photos(request: Request) -> list[Photo]:
+    """The photos of a request: the files of a multipart form, or the body itself as one image. Raises Refused."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        photos = await _multipart(request)
+    elif kind.startswith("image/") or kind == "application/octet-stream":
+        photo = Photo("photo")
+        await _pour(request, photo.add)
+        photos = [photo]
+    else:
+        raise Refused(
+            415,
+            f"the body is of the type {kind or 'unknown'!r}",
+            "send the photos as multipart/form-data, or one image as image/jpeg or application/octet-stream",
+        )
+    if not photos:
+        raise Refused(400, "the form holds no photo", "send one or more files in the field 'photo'")
+    return photos
+
+
+async def _pour(request: Request, take: Callable[[bytes], object]) -> None:
+    """Hand the body on piece by piece, up to its limit."""
+    taken = 0
+    async for part in request.stream():
+        taken += len(part)
+        if taken > BODY_MB * MB:
+            raise Refused(413, f"the request is larger than {BODY_MB} MB", "send fewer photos at a time")
+        take(part)
+
+
+async def _multipart(request: Request) -> list[Photo]:
+    from python_multipart.exceptions import MultipartParseError
+    from python_multipart.multipart import MultipartParser, parse_options_header
+
+    _, options = parse_options_header(request.headers["content-type"])
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise Refused(400, "the form has no boundary", "let the browser, curl -F or your HTTP library write the header")
+    form = _Form(parse_options_header)
+    try:
+        parser = MultipartParser(boundary, form.callbacks())
+        await _pour(request, parser.write)
+        parser.finalize()
+    except MultipartParseError as error:
+        raise Refused(400, f"the form cannot be read: {error}", "send it again") from error
+    if not form.ended:
+        raise Refused(400, "the form was cut short", "send it again")
+    return form.photos
+
+
+class _Form:
+    """Collects the files of a form as the parser finds them; fields without a file name are passed over."""
+
+    def __init__(self, options_of: Callable[[str | bytes], tuple[bytes, dict[bytes, bytes]]]) -> None:
+        self.photos: list[Photo] = []
+        self.ended = False
+        self._options_of = options_of
+        self._open: Photo | None = None
+        self._header, self._value = b"", b""
+        self._disposition = b""
+
+    def callbacks(self) -> Any:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": self._data,
+            "on_end": self._end,
+        }
+
+    def _begin(self) -> None:
+        self._open, self._disposition = None, b""
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._header, self._value = b"", b""
+
+    def _headers_finished(self) -> None:
+        _, options = self._options_of(self._disposition)
+        if b"filename" not in options:
+            return
+        if len(self.photos) == PHOTOS:
+            raise Refused(413, f"more than {PHOTOS} photos in one request", f"send at most {PHOTOS} at a time")
+        self._open = Photo(options[b"filename"].decode("utf-8", "replace")[:200])
+        self.photos.append(self._open)
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._open is not None:
+            self._open.add(data[start:end])
+
+    def _end(self) -> None:
+        self.ended = True
