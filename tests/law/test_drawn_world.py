@@ -50,6 +50,18 @@ def test_lineages_grow_exponentially_and_node_ages_follow_the_point_process() ->
     assert distance < 1.95 / np.sqrt(len(ages))
 
 
+def test_trees_are_as_balanced_as_birth_and_death_make_them() -> None:
+    n, trees = 40, 1500
+    sides = []
+    for k in range(trees):
+        depths = birth_death_depths(n, 50.0, 0.5, stream(8, "balance", k))
+        sides.append(int(np.argmax(depths)) + 1)
+    # The root of a birth-death tree splits n tips uniformly: 1 to n - 1 on one side (Aldous 2001, Stat. Sci. 16).
+    expected = trees / (n - 1)
+    chi2 = ((np.bincount(sides, minlength=n)[1:] - expected) ** 2 / expected).sum()
+    assert chi2 < (n - 2) + 4 * np.sqrt(2 * (n - 2))
+
+
 def test_sampled_depths_follow_the_node_age_law_below_the_crown() -> None:
     n, crown, extinction = 4000, 90.0, 0.5
     depths = birth_death_depths(n, crown, extinction, stream(1, "depths"))
@@ -216,6 +228,16 @@ def test_too_few_species_are_refused() -> None:
 @pytest.fixture(scope="module")
 def large() -> DrawnTree:
     return draw_tree(DrawSettings(species=700, seed=5))
+
+
+def test_taxa_of_every_rank_are_clades(large: DrawnTree) -> None:
+    divergence = large.phylogeny.divergence_my()
+    for term in LINEAGE[:6]:
+        group = large.species[term].to_numpy()
+        same = group[:, None] == group
+        within = np.where(same, divergence, 0.0).max(axis=1)
+        without = np.where(same, np.inf, divergence).min(axis=1)
+        assert (within < without).all()
 
 
 def pair_correlation(world: DrawnTree, clade: str, column: str) -> float:

@@ -83,6 +83,22 @@ def test_a_killed_run_goes_on_to_the_same_bytes(written: Path, truth: pl.DataFra
     assert calls[-1] == (TINY.images, TINY.images)
 
 
+def test_an_interrupted_run_leaves_only_finished_images_and_goes_on(written: Path, tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        if done > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_source(tmp_path, TINY, progress=interrupt, workers=1)
+    reference = hashes(written)
+    left = hashes(tmp_path)
+    assert 0 < len(left) < TINY.images
+    assert left.items() <= reference.items()
+    (tmp_path / next(iter(left))).with_name(".0.jpg.99.part").write_bytes(b"half a file")
+    write_source(tmp_path, TINY, workers=1)
+    assert hashes(tmp_path) == reference
+
+
 def test_the_number_of_workers_changes_no_byte(written: Path, tmp_path: Path) -> None:
     write_source(tmp_path, TINY, workers=2)
     assert hashes(tmp_path) == hashes(written)

@@ -60,7 +60,7 @@ def test_squash_keeps_both_sides_and_shortest_keeps_the_centre() -> None:
 def test_shortest_is_what_open_clip_does(interpolation: str) -> None:
     transforms = pytest.importorskip("torchvision.transforms")
     rng = np.random.default_rng(0)
-    image = Image.fromarray(rng.integers(0, 256, (60, 90, 3), np.uint8))
+    image = Image.fromarray(rng.integers(0, 256, (60, 100, 3), np.uint8))
     mode = transforms.InterpolationMode(interpolation)
     theirs = transforms.Compose([transforms.Resize(30, mode), transforms.CenterCrop(30)])(image)
     look = Preprocess(size=30, mode="shortest", interpolation=interpolation)  # type: ignore[arg-type]
@@ -90,16 +90,16 @@ def test_exif_rotation_is_applied() -> None:
     assert (seen.width, seen.height, seen.extension) == (32, 64, "jpg")
 
 
-@pytest.mark.parametrize("mode", ["CMYK", "L", "1", "P", "YCbCr", "LAB", "HSV"])
-def test_colour_modes(mode: str) -> None:
-    kind = {"CMYK": "JPEG", "YCbCr": "TIFF", "LAB": "TIFF"}.get(mode, "PNG")
-    image = Image.new("RGB", (20, 20), (200, 200, 200))
-    if mode in ("LAB", "HSV"):
-        kind, mode = "TIFF" if mode == "LAB" else "PNG", mode if mode == "LAB" else "RGB"
-    image = image.convert(mode) if mode != "LAB" else Image.new("LAB", (20, 20), (200, 0, 0))
+@pytest.mark.parametrize(("mode", "kind"), [("CMYK", "JPEG"), ("L", "PNG"), ("P", "GIF"), ("YCbCr", "TIFF")])
+def test_colour_modes(mode: str, kind: str) -> None:
+    image = Image.new("RGB", (20, 20), (200, 200, 200)).convert(mode)
     pixels = decode(encoded(image, kind), SMALL)
     assert pixels.shape == (16, 16, 3)
-    assert pixels.min() > 150
+    assert np.abs(pixels.astype(int) - 200).max() <= 3
+
+
+def test_one_bit() -> None:
+    assert (decode(encoded(Image.new("1", (20, 20), 1)), SMALL) == 255).all()
 
 
 @pytest.mark.parametrize("value", [0, 25_700, 65_535])
@@ -179,7 +179,7 @@ def test_paths_have_their_reasons(tmp_path: Path) -> None:
 @pytest.mark.parametrize("original", [JPEG, PNG], ids=["jpeg", "png"])
 def test_any_damage_is_decoded_or_has_a_reason(original: bytes) -> None:
     rng = np.random.default_rng(5)
-    refused = 0
+    reasons = set()
     for _ in range(300):
         data = bytearray(original)
         for at in rng.integers(0, len(data), rng.integers(1, 12)):
@@ -187,9 +187,9 @@ def test_any_damage_is_decoded_or_has_a_reason(original: bytes) -> None:
         try:
             assert decode(bytes(data[: rng.integers(1, len(data) + 1)]), SMALL).shape == (16, 16, 3)
         except Unreadable as error:
-            refused += 1
-            assert error.reason in ("not an image", "truncated image", "damaged image", "too many pixels")
-    assert refused > 0
+            reasons.add(error.reason)
+    assert reasons
+    assert reasons <= {"not an image", "truncated image", "damaged image", "too many pixels"}
 
 
 @pytest.mark.parametrize("threads", [1, 3])

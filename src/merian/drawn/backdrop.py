@@ -8,7 +8,7 @@ from merian.drawn.ink import Ink
 from merian.drawn.organism import Habitat
 from merian.drawn.pigment import Pigment
 
-__all__ = ["blades", "landscape", "underwater"]
+__all__ = ["blades", "foliage", "landscape", "underfoot", "underwater"]
 
 SKIES: dict[Habitat, tuple[Pigment, Pigment]] = {
     "forest": (Pigment(0.52, 0.07, 130), Pigment(0.66, 0.08, 120)),
@@ -52,10 +52,17 @@ def landscape(ink: Ink, habitat: Habitat, rng: np.random.Generator, horizon: flo
         _hills(ink, rng, horizon, haze, far, 0.34 if habitat == "alpine" else 0.09)
     elif habitat == "coast":
         sea = _varied(Pigment(0.6, 0.075, 225), rng)
-        ink.wash(ink.poly([(0, horizon - 0.14), (1, horizon - 0.14), (1, horizon + 0.02), (0, horizon + 0.02)]), (0, horizon - 0.14), (0, horizon), [sea.tone(-0.08).argb(), sea.tone(0.12).argb()])
+        ink.wash(
+            ink.poly([(0, horizon - 0.14), (1, horizon - 0.14), (1, horizon + 0.02), (0, horizon + 0.02)]),
+            (0, horizon - 0.14),
+            (0, horizon),
+            [sea.tone(-0.08).argb(), sea.tone(0.12).argb()],
+        )
         y = rng.uniform(horizon - 0.12, horizon, 7).tolist()
         x = rng.uniform(0, 1, 7).tolist()
-        ink.hatch([(u - 0.08, v, u + 0.08, v) for u, v in zip(x, y, strict=True)], Pigment(0.97, 0.01, 220).argb(0.6), 0.008)
+        ink.hatch(
+            [(u - 0.08, v, u + 0.08, v) for u, v in zip(x, y, strict=True)], Pigment(0.97, 0.01, 220).argb(0.6), 0.008
+        )
     ground = ink.poly([(0, horizon), (1, horizon), (1, 1), (0, 1)])
     ink.wash(ground, (0, horizon), (0, 1), [far.argb(), near.argb()])
     _patches(ink, habitat, rng, horizon, (far, near))
@@ -70,7 +77,19 @@ def _trunks(ink: Ink, rng: np.random.Generator, horizon: float, zenith: Pigment,
     for k, (x, wide, lean, shade) in enumerate(rng.uniform((0, 0.02, -0.05, 0), (1, 0.09, 0.05, 1), (7, 4)).tolist()):
         bark = Pigment(0.24 + 0.16 * shade + 0.02 * k, 0.035, 70)
         foot = horizon + 0.03 + 0.02 * k
-        ink.wash(ink.poly([(x - wide / 2, foot), (x - wide / 2.6 + lean, -0.02), (x + wide / 2.6 + lean, -0.02), (x + wide / 2, foot)]), (x - wide / 2, 0), (x + wide / 2, 0), [bark.tone(0.1).argb(), bark.tone(-0.1).argb()])
+        ink.wash(
+            ink.poly(
+                [
+                    (x - wide / 2, foot),
+                    (x - wide / 2.6 + lean, -0.02),
+                    (x + wide / 2.6 + lean, -0.02),
+                    (x + wide / 2, foot),
+                ]
+            ),
+            (x - wide / 2, 0),
+            (x + wide / 2, 0),
+            [bark.tone(0.1).argb(), bark.tone(-0.1).argb()],
+        )
     ink.fill(ink.oval(0.5, horizon + 0.02, 0.8, 0.06), far.argb(0.9))
 
 
@@ -80,14 +99,30 @@ def _hills(ink: Ink, rng: np.random.Generator, horizon: float, haze: Pigment, fa
         ys = horizon - tall * (1 - 0.36 * k) * rng.uniform(0.15, 1.0, n)
         points = [(float(x), float(y)) for x, y in zip(np.linspace(-0.1, 1.1, n), ys, strict=True)]
         tone = haze.mix(far if tall < 0.2 else Pigment(0.5, 0.04, 255), 0.25 + 0.24 * k)
-        shape = ink.poly([(-0.1, horizon + 0.05), *points, (1.1, horizon + 0.05)]) if tall > 0.2 else ink.curve([(-0.1, horizon + 0.05), *points, (1.1, horizon + 0.05)], tension=0.2)
+        shape = (
+            ink.poly([(-0.1, horizon + 0.05), *points, (1.1, horizon + 0.05)])
+            if tall > 0.2
+            else ink.curve([(-0.1, horizon + 0.05), *points, (1.1, horizon + 0.05)], tension=0.2)
+        )
         ink.fill(shape, tone.argb())
         if tall > 0.2 and k == 0:
             peak = min(points, key=lambda p: p[1])
-            ink.fill(ink.poly([peak, (peak[0] + 0.07, peak[1] + 0.09), (peak[0] + 0.01, peak[1] + 0.06), (peak[0] - 0.06, peak[1] + 0.08)]), Pigment(0.97, 0.01, 240).argb(0.9))
+            ink.fill(
+                ink.poly(
+                    [
+                        peak,
+                        (peak[0] + 0.07, peak[1] + 0.09),
+                        (peak[0] + 0.01, peak[1] + 0.06),
+                        (peak[0] - 0.06, peak[1] + 0.08),
+                    ]
+                ),
+                Pigment(0.97, 0.01, 240).argb(0.9),
+            )
 
 
-def _patches(ink: Ink, habitat: Habitat, rng: np.random.Generator, horizon: float, grounds: tuple[Pigment, Pigment]) -> None:
+def _patches(
+    ink: Ink, habitat: Habitat, rng: np.random.Generator, horizon: float, grounds: tuple[Pigment, Pigment]
+) -> None:
     """Tufts, stones, leaf litter, ripples: flattened blotches, larger towards the viewer."""
     far, near = grounds
     flecks = rng.uniform((0, 0, -1, 0), (1, 1, 1, 1), (26, 4)).tolist()
@@ -115,7 +150,9 @@ def _reeds(ink: Ink, rng: np.random.Generator, horizon: float, far: Pigment) -> 
 
 def underwater(ink: Ink, habitat: Habitat, rng: np.random.Generator) -> None:
     """Paint the unit square with water, its light from above, and a bed in the colours of the habitat."""
-    hue = {"forest": 150.0, "grassland": 165.0, "wetland": 135.0, "desert": 195.0, "alpine": 215.0, "coast": 228.0}[habitat]
+    hue = {"forest": 150.0, "grassland": 165.0, "wetland": 135.0, "desert": 195.0, "alpine": 215.0, "coast": 228.0}[
+        habitat
+    ]
     water = _varied(Pigment(0.58, 0.07, hue), rng)
     bed = _varied(GROUNDS[habitat][1], rng)
     frame = ink.poly([(0, 0), (1, 0), (1, 1), (0, 1)])
@@ -129,7 +166,10 @@ def underwater(ink: Ink, habitat: Habitat, rng: np.random.Generator) -> None:
         ink.fill(ink.oval(x, y, wide, wide * 0.5), bed.mix(water, 0.35).tone(0.12 * tone).argb())
     for x, tall, lean in rng.uniform((0, 0.1, -0.12), (1, 0.5, 0.12), (7, 3)).tolist():
         weed = Pigment(0.42, 0.08, 135).mix(water, 0.3)
-        ink.fill(ink.ribbon([(x, 1.02), (x + lean * 0.2, 1 - tall * 0.5), (x + lean, 1 - tall)], [0.03, 0.026, 0.004]), weed.argb(0.85))
+        ink.fill(
+            ink.ribbon([(x, 1.02), (x + lean * 0.2, 1 - tall * 0.5), (x + lean, 1 - tall)], [0.03, 0.026, 0.004]),
+            weed.argb(0.85),
+        )
     ink.dots(rng.uniform((0, 0, 0.003), (1, 1, 0.012), (12, 3)).tolist(), Pigment(0.98, 0.01, hue).argb(0.4))
 
 
@@ -142,5 +182,68 @@ def blades(ink: Ink, habitat: Habitat, rng: np.random.Generator, count: int, rea
     for x, tall, lean, tone in rows:
         high = reach * tall
         points = [(x, 1.03), (x + lean * 0.25, 1.0 - high * 0.5), (x + lean * reach * 3, 1.0 - high)]
-        ink.fill(ink.ribbon(points, [0.012 + 0.05 * reach * 0.4, 0.01 + 0.02 * reach, 0.002]), near.tone(tone).argb(0.95))
+        ink.fill(
+            ink.ribbon(points, [0.012 + 0.05 * reach * 0.4, 0.01 + 0.02 * reach, 0.002]), near.tone(tone).argb(0.95)
+        )
 
+
+def foliage(ink: Ink, habitat: Habitat, rng: np.random.Generator) -> None:
+    """Leaves of the plants around, out of focus, in the greens of the habitat."""
+    near = _varied(GROUNDS[habitat][0], rng).mix(Pigment(0.5, 0.09, 130), 0.55)
+    rows = rng.uniform(
+        (-0.1, 0.0, 0.1, 0.0, -0.16), (1.1, 1.1, 0.3, 360.0, 0.16), (int(rng.integers(4, 22)), 5)
+    ).tolist()
+    for x, y, long, turn, tone in rows:
+        with ink.at(x, y, turn, long):
+            ink.fill(ink.curve([(-0.5, 0.0), (0.0, -0.24), (0.5, 0.0), (0.0, 0.24)]), near.tone(tone).argb(0.8))
+    lights = rng.uniform((0, 0, 0.01), (1, 0.7, 0.06), (8, 3)).tolist()
+    ink.dots(lights, Pigment(0.95, 0.05, 105).argb(0.22))
+
+
+def underfoot(ink: Ink, habitat: Habitat, rng: np.random.Generator) -> None:
+    """Paint the unit square with the ground seen from above: a leaf, litter, sand or lichen-grown stone."""
+    frame = ink.poly([(0, 0), (1, 0), (1, 1), (0, 1)])
+    if rng.random() < 0.35:
+        _leaf_surface(ink, rng)
+        return
+    base = _varied(GROUNDS[habitat][1 if habitat != "alpine" else 0], rng)
+    if habitat == "alpine":
+        base = base.dull(0.15).tone(0.05)
+    ink.wash(frame, (0, 0), (1, 1), [base.tone(0.08).argb(), base.tone(-0.1).argb()])
+    rows = rng.uniform((-0.1, -0.1, 0.5, 0.0, -0.16, 0.0), (1.1, 1.1, 1.0, 360.0, 0.16, 1.0), (34, 6)).tolist()
+    for x, y, grow, turn, tone, kind in rows:
+        if habitat in ("forest", "wetland", "grassland"):
+            fresh = {"forest": 0.25, "wetland": 0.7, "grassland": 0.6}[habitat]
+            leaf = Pigment(0.5, 0.08, 125) if kind < fresh else Pigment(0.48, 0.075, 62)
+            slim = 0.2 if habitat == "forest" else 0.07
+            with ink.at(x, y, turn, 0.3 * grow):
+                ink.fill(
+                    ink.curve([(-0.5, 0.05), (0.0, -slim + 0.04), (0.5, 0.04), (0.0, slim + 0.05)]),
+                    base.tone(-0.2).argb(0.5),
+                )
+                ink.fill(ink.curve([(-0.5, 0.0), (0.0, -slim), (0.5, 0.0), (0.0, slim)]), leaf.tone(tone).argb())
+                ink.hatch([(-0.48, 0.0, 0.48, 0.0)], leaf.tone(tone + 0.12).argb(0.7), 0.02)
+        elif habitat == "alpine":
+            lichen = Pigment(0.72, 0.09, 105) if kind < 0.5 else Pigment(0.8, 0.02, 150)
+            ink.fill(ink.oval(x, y, 0.07 * grow, 0.06 * grow), lichen.tone(tone).argb(0.6 if kind < 0.7 else 0.0))
+            ink.hatch([(x, y, x + 0.2 * tone, y + 0.1)], base.tone(-0.22).argb(0.5), 0.006)
+        else:
+            stone = base.dull(0.5).tone(tone * 1.2)
+            ink.fill(ink.oval(x + 0.006, y + 0.008, 0.03 * grow, 0.022 * grow), base.tone(-0.25).argb(0.5))
+            ink.fill(ink.oval(x, y, 0.03 * grow, 0.022 * grow), stone.argb())
+
+
+def _leaf_surface(ink: Ink, rng: np.random.Generator) -> None:
+    """One large leaf that fills the frame."""
+    green = Pigment(*rng.uniform((0.42, 0.06, 105.0), (0.66, 0.12, 150.0)).tolist())
+    frame = ink.poly([(0, 0), (1, 0), (1, 1), (0, 1)])
+    ink.wash(frame, (0, 0), (1, 1), [green.tone(0.1).argb(), green.tone(-0.1).argb()])
+    with ink.at(0.5, 0.5, float(rng.uniform(0, 360)), 1.5):
+        at = float(rng.uniform(-0.25, 0.25))
+        veins = [(x, at, x + 0.3, at + side * 0.5) for x in np.linspace(-0.8, 0.6, 9).tolist() for side in (-1, 1)]
+        ink.hatch(
+            [(a + 0.012, b + 0.012, c + 0.012, d + 0.012) for a, b, c, d in veins], green.tone(-0.14).argb(0.7), 0.02
+        )
+        ink.hatch(veins, green.tone(0.14).argb(0.8), 0.011)
+        ink.hatch([(-1.0, at, 1.0, at)], green.tone(0.18).argb(), 0.026)
+    ink.dots(rng.uniform((0, 0, 0.004), (1, 1, 0.014), (12, 3)).tolist(), Pigment(0.97, 0.02, 120).argb(0.35))

@@ -143,9 +143,7 @@ class Ink:
         self, path: Path, centre: Point, radius: float, colours: list[int], stops: list[float] | None = None
     ) -> None:
         """Fill a path with colours running outwards from `centre`: what makes a flat shape round."""
-        self._shaded.setShader(
-            skia.GradientShader.MakeRadial(skia.Point(*centre), max(radius, 1e-4), colours, stops)
-        )
+        self._shaded.setShader(skia.GradientShader.MakeRadial(skia.Point(*centre), max(radius, 1e-4), colours, stops))
         self.canvas.drawPath(path, self._shaded)
 
     def soft(self, path: Path, colour: int, sigma: float) -> None:
@@ -189,7 +187,9 @@ class Ink:
         self.canvas.restore()
 
     @contextmanager
-    def at(self, x: float, y: float, angle_deg: float = 0.0, sx: float = 1.0, sy: float | None = None) -> Iterator[None]:
+    def at(
+        self, x: float, y: float, angle_deg: float = 0.0, sx: float = 1.0, sy: float | None = None
+    ) -> Iterator[None]:
         """Draw in a frame moved to (x, y), turned and scaled."""
         self.canvas.save()
         self.canvas.translate(x, y)

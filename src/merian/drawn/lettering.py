@@ -9,7 +9,15 @@ import skia
 __all__ = ["typeset", "width_of", "wrapped"]
 
 FACES: dict[str, tuple[str, ...]] = {
-    "serif": ("Liberation Serif", "EB Garamond", "Libertinus Serif", "Times New Roman", "Georgia", "DejaVu Serif", "serif"),
+    "serif": (
+        "Liberation Serif",
+        "EB Garamond",
+        "Libertinus Serif",
+        "Times New Roman",
+        "Georgia",
+        "DejaVu Serif",
+        "serif",
+    ),
     "mono": ("Liberation Mono", "DejaVu Sans Mono", "Courier New", "monospace"),
 }
 

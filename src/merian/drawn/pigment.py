@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-__all__ = ["BONE", "INK", "PAPER", "Pigment"]
+import numpy as np
+
+__all__ = ["BONE", "INK", "PAPER", "Pigment", "natural_hue"]
 
 
 def _linear_rgb(lightness: float, a: float, b: float) -> tuple[float, float, float]:
@@ -74,3 +76,10 @@ PAPER = Pigment(0.945, 0.022, 88.0)
 """Old laid paper."""
 BONE = Pigment(0.8, 0.05, 80.0)
 """Horn, claws, hooves."""
+
+
+def natural_hue(hue_deg: float) -> float:
+    """The OKLCH hue of a place on the circle of animal pigments: browns, reds and yellows (melanins, carotenoids, pterins) take
+    up to 150 degrees, greens little, structural blues the rest to 290. Monotone, so that relatives stay alike.
+    """
+    return float(np.interp(hue_deg, (15.0, 150.0, 185.0, 290.0), (15.0, 108.0, 205.0, 292.0)))

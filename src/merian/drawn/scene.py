@@ -15,7 +15,13 @@ __all__ = ["encode_jpeg", "render"]
 
 Pixels = npt.NDArray[np.uint8]
 
-FILL = {"close-up": 0.82, "museum drawer": 0.72, "herbarium sheet": 0.8, "camera trap day": 0.52, "camera trap infrared": 0.52}
+FILL = {
+    "close-up": 0.82,
+    "museum drawer": 0.72,
+    "herbarium sheet": 0.8,
+    "camera trap day": 0.52,
+    "camera trap infrared": 0.52,
+}
 """Size of an organism of scale 1 over the frame, per style (constants from taste)."""
 
 
@@ -36,6 +42,10 @@ def render(shot: Shot, organism: Organism | None, size: int) -> Pixels:
     styles.STYLES[shot.style](styles.Scene(ink, shot, None if alone else organism, figure, size, rng))
     if shot.blur_px > 0.05:
         _blur(surface, shot.blur_px * size / 96.0)
+    if shot.style.startswith("camera trap"):
+        canvas.resetMatrix()
+        canvas.scale(size, size)
+        styles.burn_in(ink, shot.stamp)
     surface.flushAndSubmit()
     return _develop(pixels[:, :, :3], shot, rng)
 
@@ -58,7 +68,13 @@ def _blur(surface: skia.Surface, sigma: float) -> None:
     image = surface.makeImageSnapshot()
     canvas = surface.getCanvas()
     canvas.resetMatrix()
-    canvas.drawImage(image, 0, 0, skia.SamplingOptions(), skia.Paint(ImageFilter=skia.ImageFilters.Blur(sigma, sigma, skia.TileMode.kClamp)))
+    canvas.drawImage(
+        image,
+        0,
+        0,
+        skia.SamplingOptions(),
+        skia.Paint(ImageFilter=skia.ImageFilters.Blur(sigma, sigma, skia.TileMode.kClamp)),
+    )
 
 
 def _develop(pixels: Pixels, shot: Shot, rng: np.random.Generator) -> Pixels:
@@ -82,4 +98,6 @@ def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
     """The pixels [height, width, 3] as a baseline JPEG file."""
     import simplejpeg
 
-    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=quality, colorspace="RGB", colorsubsampling="420"))
+    return bytes(
+        simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=quality, colorspace="RGB", colorsubsampling="420")
+    )

@@ -195,8 +195,8 @@ def _pose(plan: PlanName, style: Style, rng: np.random.Generator) -> Row:
         angle, scale, shift, light = turn * z[0], 0.95 * np.exp(0.12 * z[1]), 0.045, 0.35
         blur = max(0.0, 0.55 * abs(z[6]) - 0.35)
     else:
-        angle, scale, shift, light = 3.0 * z[0], 0.58 * np.exp(0.22 * z[1]), 0.13, 0.4
-        blur = 0.25 + 0.45 * abs(z[6])
+        angle, scale, shift, light = 3.0 * z[0], 0.82 * np.exp(0.2 * z[1]), 0.11, 0.35
+        blur = 0.15 + 0.35 * abs(z[6])
     return {
         "angle_deg": round(float(angle), 2),
         "scale": round(float(scale), 4),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -73,6 +74,8 @@ def draw_images(
     """How many images were drawn: those of `table` (of `shots.plan_images`) that `out` lacked."""
     for folder in sorted({image_path(i).rsplit("/", 1)[0] for i in table["occurrenceID"]}):
         (out / folder).mkdir(parents=True, exist_ok=True)
+    for unfinished in (out / "images").glob("??/.*.part"):
+        unfinished.unlink(missing_ok=True)
     there = {p.name for p in (out / "images").glob("??/*.jpg")}
     missing = table.filter(pl.Series([f"{i}.jpg" not in there for i in table["occurrenceID"]], dtype=pl.Boolean))
     total, done = len(table), len(table) - len(missing)
@@ -84,7 +87,13 @@ def draw_images(
             done += _draw_chunk(chunk, out, settings)
             report(done, total)
         return len(missing)
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=multiprocessing.get_context("spawn"))
+    # Ctrl-C reaches the whole process group; only this process answers it, and lets the workers end their chunks.
+    pool = ProcessPoolExecutor(
+        min(workers, len(chunks)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
     try:
         for drawn in as_completed([pool.submit(_draw_chunk, chunk, out, settings) for chunk in chunks]):
             done += drawn.result()

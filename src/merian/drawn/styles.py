@@ -13,9 +13,14 @@ from merian.drawn.ink import Ink
 from merian.drawn.organism import Organism, Shot, Style
 from merian.drawn.pigment import INK, PAPER, Pigment
 
-__all__ = ["SINK", "STYLES", "Figure", "Scene", "soft_shadow"]
+__all__ = ["SINK", "STYLES", "Figure", "Scene", "burn_in", "soft_shadow"]
 
-SINK: dict[Style, float] = {"camera trap day": 0.13, "camera trap infrared": 0.13, "museum drawer": -0.04}
+SINK: dict[Style, float] = {
+    "camera trap day": 0.13,
+    "camera trap infrared": 0.13,
+    "museum drawer": -0.04,
+    "herbarium sheet": -0.03,
+}
 """How far below the middle an organism is put, over the frame: on the ground, above the label."""
 LEAVES_GROUND = ("bird", "butterfly", "fish")
 """Plans that do not stand on the ground, and cast no shadow on it."""
@@ -50,7 +55,9 @@ class Scene:
             canvas.restore()
 
 
-def soft_shadow(canvas: skia.Canvas, image: skia.Image, offset: tuple[float, float], softness: int, alpha: float) -> None:
+def soft_shadow(
+    canvas: skia.Canvas, image: skia.Image, offset: tuple[float, float], softness: int, alpha: float
+) -> None:
     """Draw the blurred dark shape of an image over a canvas in pixel units.
 
     The image is made small and large again, which blurs it at a fraction of a Gaussian's cost; `softness` is the factor.
@@ -62,7 +69,12 @@ def soft_shadow(canvas: skia.Canvas, image: skia.Image, offset: tuple[float, flo
     surface.getCanvas().drawImageRect(image, skia.Rect(small, small), linear)
     dark = skia.ColorFilters.Blend(INK.argb(alpha), skia.BlendMode.kSrcIn)
     to = skia.Rect.MakeXYWH(offset[0], offset[1], side, side)
-    canvas.drawImageRect(surface.makeImageSnapshot(), to, skia.SamplingOptions(skia.CubicResampler.Mitchell()), skia.Paint(ColorFilter=dark))
+    canvas.drawImageRect(
+        surface.makeImageSnapshot(),
+        to,
+        skia.SamplingOptions(skia.CubicResampler.Mitchell()),
+        skia.Paint(ColorFilter=dark),
+    )
 
 
 def _shadow(scene: Scene, dx: float, dy: float, softness: int, alpha: float) -> None:
@@ -86,17 +98,28 @@ def _out_of_focus(scene: Scene, factor: float, paint: Callable[[Ink], None]) -> 
 
 
 def _close_up(scene: Scene) -> None:
+    """The organism sharp before a blurred habitat; insects from above lie on litter, leaves, sand or stone."""
     shot, rng, ink = scene.shot, scene.rng, scene.ink
     fish = scene.organism is not None and scene.organism.plan == "fish"
     grounded = scene.organism is not None and scene.organism.plan in ("hoofed", "mushroom", "beetle")
     horizon = float(rng.uniform(0.42, 0.62) if grounded else rng.uniform(0.35, 0.95))
-    factor = float(rng.uniform(3.5, 8.0)) * (scene.size / 96.0) ** 0.5
+
+    rooted = scene.organism is not None and scene.organism.plan in ("leaf", "flower")
+    from_above = scene.organism is not None and (
+        scene.organism.plan == "beetle" or (scene.organism.plan == "butterfly" and bool(rng.random() < 0.5))
+    )
+
+    factor = float(rng.uniform(1.6, 3.0) if from_above else rng.uniform(3.5, 8.0)) * (scene.size / 96.0) ** 0.5
 
     def behind(coarse: Ink) -> None:
         if fish:
             backdrop.underwater(coarse, shot.habitat, rng)
+        elif from_above:
+            backdrop.underfoot(coarse, shot.habitat, rng)
         else:
             backdrop.landscape(coarse, shot.habitat, rng, horizon)
+            if rooted:
+                backdrop.foliage(coarse, shot.habitat, rng)
 
     _out_of_focus(scene, factor, behind)
     light, x, y = rng.uniform((-0.3, 0.1, -0.1), (0.35, 0.9, 0.6), 3).tolist()
@@ -105,8 +128,10 @@ def _close_up(scene: Scene) -> None:
     ink.dome(frame, (x, y), 0.9, [tint.argb(abs(light)), tint.argb(0.0)])
     if shot.subject == "person":
         _person(scene, 0.62, horizon)
-    if scene.organism is not None and scene.organism.plan in ("hoofed", "beetle", "mushroom", "leaf", "flower"):
-        _shadow(scene, 0.025, 0.035, 10, 0.4)
+    if from_above:
+        _shadow(scene, 0.02, 0.03, 8, 0.55)
+    elif scene.organism is not None and scene.organism.plan in ("hoofed", "mushroom"):
+        _footing(scene, (0.5 + shot.dx, 0.5 + shot.dy + 0.385 * shot.scale))
     scene.put()
     if rng.random() < 0.4 and not fish:
         blades(scene, int(rng.integers(2, 7)), float(rng.uniform(0.12, 0.42)))
@@ -127,16 +152,29 @@ def _museum(scene: Scene) -> None:
     if rng.random() < 0.5:
         wood = Pigment(0.42, 0.06, 58)
         ink.line(frame, wood.argb(), 0.05)
-        ink.line(ink.poly([(0.026, 0.026), (0.974, 0.026), (0.974, 0.974), (0.026, 0.974)]), wood.tone(-0.2).argb(0.6), 0.008)
+        ink.line(
+            ink.poly([(0.026, 0.026), (0.974, 0.026), (0.974, 0.974), (0.026, 0.974)]), wood.tone(-0.2).argb(0.6), 0.008
+        )
     _shadow(scene, 0.02, 0.03, 7, 0.55)
     scene.put()
-    if scene.organism is not None and scene.organism.plan in ("beetle", "butterfly") and scene.organism.stage == "adult":
+    if (
+        scene.organism is not None
+        and scene.organism.plan in ("beetle", "butterfly")
+        and scene.organism.stage == "adult"
+    ):
         _pin(scene)
     if shot.label:
         _label(scene, (0.5 + float(rng.normal(0, 0.05)), 0.885), 0.56, 0.15)
     if rng.random() < 0.5:
         y = 0.075
-        ink.hatch([(0.08, y, 0.28, y), *[(0.08 + 0.02 * k, y, 0.08 + 0.02 * k, y + (0.025 if k % 5 == 0 else 0.014)) for k in range(11)]], INK.argb(0.85), 0.004)
+        ink.hatch(
+            [
+                (0.08, y, 0.28, y),
+                *[(0.08 + 0.02 * k, y, 0.08 + 0.02 * k, y + (0.025 if k % 5 == 0 else 0.014)) for k in range(11)],
+            ],
+            INK.argb(0.85),
+            0.004,
+        )
 
 
 def _pin(scene: Scene) -> None:
@@ -156,13 +194,22 @@ def _label(scene: Scene, centre: tuple[float, float], wide: float, high: float) 
         with ink.at(0.006, 0.01):
             ink.fill(card, INK.argb(0.25))
         ink.fill(card, Pigment(0.965, 0.012, 92).argb())
-        inner = ink.poly([(-wide / 2 + 0.01, -high / 2 + 0.01), (wide / 2 - 0.01, -high / 2 + 0.01), (wide / 2 - 0.01, high / 2 - 0.01), (-wide / 2 + 0.01, high / 2 - 0.01)])
+        inner = ink.poly(
+            [
+                (-wide / 2 + 0.01, -high / 2 + 0.01),
+                (wide / 2 - 0.01, -high / 2 + 0.01),
+                (wide / 2 - 0.01, high / 2 - 0.01),
+                (-wide / 2 + 0.01, high / 2 - 0.01),
+            ]
+        )
         ink.line(inner, INK.argb(0.7), 0.003)
         size = high * 0.235
         lines = lettering.wrapped(scene.shot.label, wide * 0.92, size)[:3]
         for k, line in enumerate(lines):
             y = high * (0.08 + 0.265 * (k - (len(lines) - 1) / 2))
-            lettering.typeset(canvas, line, (0.0, y), size if k == 0 else size * 0.84, INK.argb(), italic=k == 0, anchor=0.5)
+            lettering.typeset(
+                canvas, line, (0.0, y), size if k == 0 else size * 0.84, INK.argb(), italic=k == 0, anchor=0.5
+            )
 
 
 def _herbarium(scene: Scene) -> None:
@@ -173,15 +220,22 @@ def _herbarium(scene: Scene) -> None:
     for x, y, r in rng.uniform((0, 0, 0.01), (1, 1, 0.09), (7, 3)).tolist():
         ink.dome(ink.oval(x, y, r), (x, y), r, [sheet.tone(-0.2).argb(0.16), sheet.tone(-0.2).argb(0.0)])
     _shadow(scene, 0.006, 0.009, 3, 0.35)
-    dried = skia.Paint(ColorFilter=skia.ColorFilters.Matrix([0.78, 0.18, 0.02, 0, 0.012, 0.12, 0.78, 0.04, 0, 0.004, 0.1, 0.2, 0.6, 0, -0.01, 0, 0, 0, 1, 0]))
+    dried = skia.Paint(
+        ColorFilter=skia.ColorFilters.Matrix(
+            [0.78, 0.18, 0.02, 0, 0.012, 0.12, 0.78, 0.04, 0, 0.004, 0.1, 0.2, 0.6, 0, -0.01, 0, 0, 0, 1, 0]
+        )
+    )
     scene.put(dried)
     if scene.figure is not None:
-        for y in (0.34 + shot.dy, 0.78 + shot.dy):
-            with ink.at(0.5 + shot.dx, y, float(rng.normal(0, 9))):
-                ink.fill(ink.poly([(-0.075, -0.013), (0.075, -0.013), (0.075, 0.013), (-0.075, 0.013)]), Pigment(0.95, 0.02, 88).argb(0.88))
-                ink.hatch([(-0.075, 0.013, 0.075, 0.013)], INK.argb(0.18), 0.004)
+        for y in (0.62, 0.815) if scene.organism is not None and scene.organism.plan == "flower" else (0.795,):
+            with ink.at(0.5 + shot.dx, y + shot.dy, float(rng.normal(0, 9))):
+                ink.fill(
+                    ink.poly([(-0.05, -0.01), (0.05, -0.01), (0.05, 0.01), (-0.05, 0.01)]),
+                    Pigment(0.95, 0.02, 88).argb(0.88),
+                )
+                ink.hatch([(-0.05, 0.01, 0.05, 0.01)], INK.argb(0.18), 0.004)
     if shot.label:
-        _label(scene, (0.745, 0.885), 0.44, 0.17)
+        _label(scene, (0.77, 0.895), 0.42, 0.15)
     with ink.at(0.15, 0.13, float(rng.normal(-6, 5))):
         stamp = Pigment(0.42, 0.09, 20 if rng.random() < 0.5 else 265)
         ink.line(ink.oval(0, 0, 0.095, 0.05), stamp.argb(0.55), 0.004)
@@ -202,14 +256,21 @@ def _trap(scene: Scene, night: bool) -> None:
         _person(scene, 0.72, 0.86)
     elif scene.organism is not None:
         if scene.organism.plan not in LEAVES_GROUND:
-            x, y = 0.5 + scene.shot.dx, 0.5 + SINK["camera trap day"] + scene.shot.dy + 0.25 * scene.shot.scale
-            ink.soft(ink.oval(x + 0.02, y, 0.22 * scene.shot.scale, 0.028), INK.argb(0.45), 0.02)
-        _shadow(scene, 0.01, 0.012, 8, 0.3)
+            _footing(
+                scene, (0.5 + scene.shot.dx, 0.5 + SINK["camera trap day"] + scene.shot.dy + 0.245 * scene.shot.scale)
+            )
     scene.put()
     blades(scene, int(rng.integers(3, 10)), float(rng.uniform(0.12, 0.24)))
     if night:
         _infrared(scene)
-    _strip(scene)
+
+
+def _footing(scene: Scene, feet: tuple[float, float]) -> None:
+    """The shadow under an animal that stands."""
+    reach = 0.3 if scene.shot.style == "close-up" else 0.2
+    ink = scene.ink
+    with ink.at(*feet, scene.shot.angle_deg):
+        ink.soft(ink.oval(0.02, 0.0, reach * scene.shot.scale, 0.03), INK.argb(0.5), 0.022)
 
 
 def _infrared(scene: Scene) -> None:
@@ -219,8 +280,12 @@ def _infrared(scene: Scene) -> None:
     grey = skia.Paint(Color=0xFF808080, BlendMode=skia.BlendMode.kSaturation)
     canvas.drawPath(frame, grey)
     x, y = (float(v) for v in scene.rng.normal((0.5, 0.6), 0.04))
-    ink.dome(frame, (x, y), 0.72, [0x00000000, 0x50000000, 0xE0000000], [0, 0.45, 1])
-    sky = skia.Paint(Shader=skia.GradientShader.MakeLinear([skia.Point(0, 0), skia.Point(0, 0.5)], [0xD8000000, 0x00000000]))
+    flash = skia.Paint(Color=0xFF585858, BlendMode=skia.BlendMode.kColorDodge)
+    canvas.drawPath(frame, flash)
+    ink.dome(frame, (x, y), 0.74, [0x00000000, 0x38000000, 0xD0000000], [0, 0.5, 1])
+    sky = skia.Paint(
+        Shader=skia.GradientShader.MakeLinear([skia.Point(0, 0), skia.Point(0, 0.5)], [0xC0000000, 0x00000000])
+    )
     canvas.drawPath(frame, sky)
     if scene.figure is not None and scene.organism is not None and scene.organism.plan in ("bird", "hoofed"):
         for u, v, r in scene.figure.eyes:
@@ -229,11 +294,11 @@ def _infrared(scene: Scene) -> None:
             ink.dots([(u, v, r * 1.1)], 0xFFFFFFFF)
 
 
-def _strip(scene: Scene) -> None:
-    """The strip of data that a camera trap burns into its frame."""
-    ink, canvas = scene.ink, scene.ink.canvas
+def burn_in(ink: Ink, stamp: str) -> None:
+    """Draw the strip of data that a camera trap adds to its frame after the lens has done its work."""
+    canvas = ink.canvas
     ink.fill(ink.poly([(0, 0.935), (1, 0.935), (1, 1), (0, 1)]), 0xF0101010)
-    lettering.typeset(canvas, scene.shot.stamp, (0.025, 0.982), 0.042, 0xFFF2F2F2, face="mono")
+    lettering.typeset(canvas, stamp, (0.025, 0.982), 0.042, 0xFFF2F2F2, face="mono")
     lettering.typeset(canvas, "MERIAN", (0.975, 0.982), 0.04, 0xFFF2F2F2, face="mono", bold=True, anchor=1.0)
 
 
@@ -244,20 +309,41 @@ def _person(scene: Scene, tall: float, feet: float) -> None:
     coat, trousers, pack = Pigment(0.5, 0.09, hues[0]), Pigment(0.38, 0.03, hues[1]), Pigment(0.45, 0.08, hues[2])
     skin = Pigment(float(rng.uniform(0.42, 0.82)), 0.06, 55)
     base = min(0.95, max(0.88, feet + 0.3))
-    with ink.at(0.5 + scene.shot.dx, base + scene.shot.dy * 0.3, scene.shot.angle_deg * 0.3, -tall if scene.shot.flip else tall, tall):
+    with ink.at(
+        0.5 + scene.shot.dx,
+        base + scene.shot.dy * 0.3,
+        scene.shot.angle_deg * 0.3,
+        -tall if scene.shot.flip else tall,
+        tall,
+    ):
         ink.soft(ink.oval(0.0, 0.0, 0.22, 0.025), INK.argb(0.5), 0.02)
         for side, tone in ((-1, -0.08), (1, 0.03)):
             foot = (0.13 * side, -0.03 - 0.03 * (side < 0))
-            ink.fill(ink.ribbon([(0.0, -0.5), (0.075 * side + 0.02, -0.27), foot], [0.14, 0.095, 0.07]), trousers.tone(tone).argb())
-            ink.fill(ink.ribbon([(foot[0] - 0.035, -0.015), (foot[0] + 0.03, -0.02), (foot[0] + 0.085, -0.012)], [0.05, 0.055, 0.03]), Pigment(0.25, 0.03, 55).argb())
-        ink.fill(ink.ribbon([(0.01, -0.76), (-0.09, -0.6), (-0.04, -0.47)], [0.07, 0.06, 0.045]), coat.tone(-0.12).argb())
+            ink.fill(
+                ink.ribbon([(0.0, -0.5), (0.075 * side + 0.02, -0.27), foot], [0.14, 0.095, 0.07]),
+                trousers.tone(tone).argb(),
+            )
+            ink.fill(
+                ink.ribbon(
+                    [(foot[0] - 0.035, -0.015), (foot[0] + 0.03, -0.02), (foot[0] + 0.085, -0.012)], [0.05, 0.055, 0.03]
+                ),
+                Pigment(0.25, 0.03, 55).argb(),
+            )
+        ink.fill(
+            ink.ribbon([(0.01, -0.76), (-0.09, -0.6), (-0.04, -0.47)], [0.07, 0.06, 0.045]), coat.tone(-0.12).argb()
+        )
         ink.fill(ink.curve([(-0.2, -0.78), (-0.09, -0.82), (-0.06, -0.52), (-0.17, -0.5), (-0.22, -0.6)]), pack.argb())
-        torso = ink.curve([(-0.08, -0.82), (0.04, -0.84), (0.1, -0.74), (0.09, -0.5), (0.08, -0.42), (-0.09, -0.42), (-0.1, -0.6)])
+        torso = ink.curve(
+            [(-0.08, -0.82), (0.04, -0.84), (0.1, -0.74), (0.09, -0.5), (0.08, -0.42), (-0.09, -0.42), (-0.1, -0.6)]
+        )
         ink.wash(torso, (-0.1, 0), (0.1, 0), [coat.tone(-0.1).argb(), coat.tone(0.08).argb()])
         ink.fill(ink.ribbon([(0.02, -0.77), (0.08, -0.6), (0.16, -0.52)], [0.08, 0.065, 0.045]), coat.tone(0.03).argb())
         ink.dots([(0.175, -0.51, 0.024)], skin.argb())
         ink.fill(ink.oval(0.03, -0.9, 0.058, 0.07), skin.argb())
-        ink.fill(ink.curve([(-0.05, -0.91), (-0.03, -0.985), (0.04, -1.0), (0.09, -0.96), (0.16, -0.925), (0.02, -0.93)]), pack.tone(-0.15).argb())
+        ink.fill(
+            ink.curve([(-0.05, -0.91), (-0.03, -0.985), (0.04, -1.0), (0.09, -0.96), (0.16, -0.925), (0.02, -0.93)]),
+            pack.tone(-0.15).argb(),
+        )
 
 
 STYLES: dict[Style, Callable[[Scene], None]] = {

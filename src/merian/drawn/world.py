@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -178,13 +179,13 @@ def _common_names(
     seen = []
     for plan, line, trait, eco in zip(plan_of, lineages, traits.to_dicts(), ecology.to_dicts(), strict=True):
         value = {k.removeprefix("trait_"): v for k, v in trait.items() if k.startswith("trait_") and v is not None}
-        ground, mark = COLOURS[plan]
+        hue, light, chroma = (value[f"{GROUND[plan]}{c}"] for c in ("hue", "lightness", "chroma"))
         seen.append(
             Sighted(
                 plan=plan,
                 noun=nouns[line[4]],
-                ground=(value[f"{ground}hue"], value[f"{ground}lightness"], value[f"{ground}chroma"]),
-                mark=(value[f"{mark}hue"], 0.62, 0.12) if mark else (0.0, 0.3, 0.0),
+                ground=(hue, light, chroma),
+                mark=_mark_colour(plan, value, light),
                 pattern=str(value[PATTERN[plan]]),
                 lat_deg=eco["lat_deg"],
             )
@@ -192,17 +193,35 @@ def _common_names(
     return name_species(seen)
 
 
-COLOURS: dict[PlanName, tuple[str, str]] = {
-    "beetle": ("ground_", "mark_"),
-    "butterfly": ("ground_", "mark_"),
-    "bird": ("back_", "breast_"),
-    "fish": ("back_", ""),
-    "hoofed": ("coat_", ""),
-    "leaf": ("", ""),
-    "flower": ("petal_", "throat_"),
-    "mushroom": ("cap_", ""),
+GROUND: dict[PlanName, str] = {
+    "beetle": "ground_",
+    "butterfly": "ground_",
+    "bird": "back_",
+    "fish": "back_",
+    "hoofed": "coat_",
+    "leaf": "",
+    "flower": "petal_",
+    "mushroom": "cap_",
 }
-"""Where each plan keeps the colour of its ground and that of its marks ("": its marks are dark)."""
+"""How the traits of each plan's main colour begin."""
+
+MARK_HUE: dict[PlanName, tuple[str, float]] = {
+    "beetle": ("mark_hue", 0.48),
+    "butterfly": ("mark_hue", 0.62),
+    "bird": ("accent_hue", 0.5),
+    "flower": ("throat_hue", 0.66),
+}
+"""The trait with the hue of the marks, and the lightness of the ground below which the marks are the lighter ones."""
+
+
+def _mark_colour(plan: PlanName, value: dict[str, Any], ground_lightness: float) -> tuple[float, float, float]:
+    """Hue, lightness and chroma of the marks as `plans` draws them."""
+    if plan in MARK_HUE:
+        trait, turn = MARK_HUE[plan]
+        return value[trait], 0.84 if ground_lightness < turn else 0.52, 0.14
+    if plan == "mushroom":
+        return (90.0, 0.93, 0.02) if ground_lightness < 0.66 else (65.0, 0.52, 0.06)
+    return 0.0, 0.3, 0.0
 
 
 def _taxonomy(lineages: list[tuple[str, ...]]) -> pl.DataFrame:

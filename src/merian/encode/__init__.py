@@ -1,6 +1,6 @@
 """From pixels and words to unit vectors: the one preprocessing, the encoder seam and its backends."""
 
-from merian.encode.pixels import Decoded, Pixels, Preprocess, Unreadable, decode, decode_many
+from merian.encode.pixels import Decoded, Pixels, Preprocess, Probe, Unreadable, decode, decode_many, probe
 from merian.encode.seam import BACKENDS, Encoder, Vectors, open_encoder
 
 __all__ = [
@@ -9,9 +9,11 @@ __all__ = [
     "Encoder",
     "Pixels",
     "Preprocess",
+    "Probe",
     "Unreadable",
     "Vectors",
     "decode",
     "decode_many",
     "open_encoder",
+    "probe",
 ]

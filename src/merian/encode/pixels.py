@@ -195,14 +195,12 @@ def probe(data: bytes, thumbnail: int = 32) -> Probe:
     """
     with _silence:
         image, where = _opened(data)
-        try:
-            width, height = image.size
-            if image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
-                width, height = height, width
-        except BROKEN as error:
-            raise Unreadable(where, "damaged image") from error
-        format_ = (image.format or "image").lower()
+        width, height = image.size
         pixels = _square(image, Preprocess(size=thumbnail, interpolation="bilinear"), where)
+        # Read now that the image is loaded: some formats keep it behind the pixels.
+        if image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
+            width, height = height, width
+        format_ = (image.format or "image").lower()
     return Probe(width, height, EXTENSIONS.get(format_, format_), pixels)
 
 

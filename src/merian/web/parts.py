@@ -49,10 +49,13 @@ class Identifies(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The embeddings drawn in the plane: `ids` [n], `points` [n, 2], `columns` [n] whatever else is known of each, `total` before thinning."""
+    """The embeddings drawn in the plane.
+
+    `ids` [n]; `points` [n, 2] between -1 and 1, centred; `columns` [n] whatever else is known of each; `total` how many there were before thinning.
+    """
 
     ids: list[str]
-    points: Floats
+    points: npt.NDArray[np.float64]
     columns: pl.DataFrame
     total: int
 
@@ -184,5 +187,8 @@ def _layout(folder: Path, catalog: Catalog | None, absent: dict[str, str]) -> La
     total = len(table)
     if total > POINTS:
         table = table[np.sort(stream(0, "web", "layout").choice(total, POINTS, replace=False)).tolist()]
-    points = table.select("x", "y").to_numpy().astype(np.float32)
+    points = table.select("x", "y").to_numpy().astype(np.float64)
+    if len(points):
+        points -= (points.max(0) + points.min(0)) / 2
+        points /= np.abs(points).max() or 1.0
     return Layout(table["id"].to_list(), points, table.drop("id", "x", "y"), total)

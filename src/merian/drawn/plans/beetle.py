@@ -76,7 +76,11 @@ def _beetle(ink: Ink, organism: Organism) -> None:
 
 def _legs(ink: Ink, reach: float, thick: float, body: tuple[float, float, float, float], dark: Pigment) -> None:
     wide, top, case, collar = body
-    roots = ((wide * 0.36, top - collar * 0.4, -52), (wide * 0.42, top + case * 0.16, 12), (wide * 0.4, top + case * 0.4, 48))
+    roots = (
+        (wide * 0.36, top - collar * 0.4, -52),
+        (wide * 0.42, top + case * 0.16, 12),
+        (wide * 0.4, top + case * 0.4, 48),
+    )
     edge, lit = dark.tone(-0.08).argb(), dark.tone(0.2).argb(0.7)
     for side in (-1, 1):
         for (x, y, angle), grow in zip(roots, (0.78, 0.85, 1.0), strict=True):
@@ -95,11 +99,16 @@ def _legs(ink: Ink, reach: float, thick: float, body: tuple[float, float, float,
             middle = _mid((side * x, y), knee)
             ink.fill(ink.ribbon([root, middle, knee], [thick * 0.8, thick * 1.15, thick * 0.55]), edge)
             if ink.fine:
-                ink.line(ink.curve([(middle[0], middle[1] - thick * 0.25), (knee[0], knee[1] - thick * 0.12)], False), lit, thick * 0.16)
+                ink.line(
+                    ink.curve([(middle[0], middle[1] - thick * 0.25), (knee[0], knee[1] - thick * 0.12)], False),
+                    lit,
+                    thick * 0.16,
+                )
                 claws = [(tip[0], tip[1], tip[0] + side * toe * 0.16 * k, tip[1] + toe * 0.2) for k in (0.2, 1.0)]
                 ink.hatch(claws, edge, thick * 0.1)
                 spurs = [
-                    (knee[0] + (ankle[0] - knee[0]) * f, knee[1] + (ankle[1] - knee[1]) * f) for f in (0.45, 0.6, 0.75, 0.9)
+                    (knee[0] + (ankle[0] - knee[0]) * f, knee[1] + (ankle[1] - knee[1]) * f)
+                    for f in (0.45, 0.6, 0.75, 0.9)
                 ]
                 ink.hatch([(u, v, u + side * thick * 0.35, v + thick * 0.25) for u, v in spurs], edge, thick * 0.09)
 
@@ -115,7 +124,9 @@ def _antennae(ink: Ink, reach: float, form: int, head: Point, dark: Pigment) -> 
         points = []
         for f in np.linspace(0, 1, 11):
             bend = 0.35 + 1.0 * f
-            points.append((side * (skull * 0.36 + reach * 0.62 * f), y - reach * 0.62 * math.sin(bend) * f + reach * 0.22 * f * f))
+            points.append(
+                (side * (skull * 0.36 + reach * 0.62 * f), y - reach * 0.62 * math.sin(bend) * f + reach * 0.22 * f * f)
+            )
         thick = 0.013
         ink.line(ink.curve(points, False), colour, thick * 0.6)
         last = 8 if form else 11
@@ -140,11 +151,29 @@ def _head(ink: Ink, head: Point, skull: float, jaw: float, dark: Pigment) -> Non
         tip = (side * half * 0.12, y - deep * 0.6 - reach)
         ink.fill(ink.ribbon([root, out, tip], [half * 0.42, half * 0.3 + reach * 0.08, 0.004]), dark.tone(-0.06).argb())
         if reach > 0.06:
-            ink.fill(ink.poly([out, (out[0] - side * reach * 0.28, out[1] - reach * 0.06), (out[0], out[1] - reach * 0.12)]), dark.tone(-0.06).argb())
+            ink.fill(
+                ink.poly([out, (out[0] - side * reach * 0.28, out[1] - reach * 0.06), (out[0], out[1] - reach * 0.12)]),
+                dark.tone(-0.06).argb(),
+            )
             if ink.fine:
                 ink.line(ink.curve([root, (out[0] * 1.04, out[1]), tip], False), dark.tone(0.28).argb(0.5), half * 0.07)
-    shape = ink.curve([(-half, y + deep * 0.1), (-half * 0.72, y - deep * 0.55), (0, y - deep * 0.74), (half * 0.72, y - deep * 0.55), (half, y + deep * 0.1), (half * 0.7, y + deep), (-half * 0.7, y + deep)])
-    ink.dome(shape, (-half * 0.25, y - deep * 0.3), half * 1.4, [dark.tone(0.16).argb(), dark.argb(), dark.tone(-0.12).argb()])
+    shape = ink.curve(
+        [
+            (-half, y + deep * 0.1),
+            (-half * 0.72, y - deep * 0.55),
+            (0, y - deep * 0.74),
+            (half * 0.72, y - deep * 0.55),
+            (half, y + deep * 0.1),
+            (half * 0.7, y + deep),
+            (-half * 0.7, y + deep),
+        ]
+    )
+    ink.dome(
+        shape,
+        (-half * 0.25, y - deep * 0.3),
+        half * 1.4,
+        [dark.tone(0.16).argb(), dark.argb(), dark.tone(-0.12).argb()],
+    )
     for side in (-1, 1):
         ink.fill(ink.oval(side * half * 0.93, y + deep * 0.12, half * 0.22, half * 0.28), 0xFF120F0D)
         ink.dots([(side * half * 0.93 - half * 0.06, y + deep * 0.02, half * 0.06)], 0xC0FFFFFF)
@@ -153,8 +182,25 @@ def _head(ink: Ink, head: Point, skull: float, jaw: float, dark: Pigment) -> Non
 def _shield(ink: Ink, place: tuple[float, float, float], wide: float, colour: Pigment, gloss: float) -> None:
     top, deep, shield = place
     half, base = shield / 2, min(wide * 0.47, shield / 2 * 1.02)
-    outline = ink.curve([(-half * 0.66, top - deep), (0, top - deep * 1.03), (half * 0.66, top - deep), (half * 0.98, top - deep * 0.5), (base, top + 0.004), (0, top + 0.02), (-base, top + 0.004), (-half * 0.98, top - deep * 0.5)])
-    ink.dome(outline, (-half * 0.3, top - deep * 0.65), half * 1.5, [colour.tone(0.2 * gloss + 0.04).argb(), colour.argb(), colour.tone(-0.16).argb()], [0, 0.45, 1])
+    outline = ink.curve(
+        [
+            (-half * 0.66, top - deep),
+            (0, top - deep * 1.03),
+            (half * 0.66, top - deep),
+            (half * 0.98, top - deep * 0.5),
+            (base, top + 0.004),
+            (0, top + 0.02),
+            (-base, top + 0.004),
+            (-half * 0.98, top - deep * 0.5),
+        ]
+    )
+    ink.dome(
+        outline,
+        (-half * 0.3, top - deep * 0.65),
+        half * 1.5,
+        [colour.tone(0.2 * gloss + 0.04).argb(), colour.argb(), colour.tone(-0.16).argb()],
+        [0, 0.45, 1],
+    )
     ink.line(outline, colour.tone(-0.22).argb(0.9), 0.007)
     if ink.fine:
         with ink.clip(outline):
@@ -162,38 +208,68 @@ def _shield(ink: Ink, place: tuple[float, float, float], wide: float, colour: Pi
             pits = rng.uniform((-half, top - deep, 0.0012), (half, top, 0.003), (70, 3)).tolist()
             ink.dots(pits, colour.tone(-0.2).argb(0.45))
             ink.line(ink.curve([(0, top - deep * 0.95), (0, top)], False), colour.tone(-0.18).argb(0.6), 0.004)
-    ink.soft(ink.oval(-half * 0.38, top - deep * 0.68, half * 0.24, deep * 0.1), Pigment(0.98, 0.01, 90).argb(0.55 * gloss), half * 0.06)
+    ink.soft(
+        ink.oval(-half * 0.38, top - deep * 0.68, half * 0.24, deep * 0.1),
+        Pigment(0.98, 0.01, 90).argb(0.55 * gloss),
+        half * 0.06,
+    )
 
 
 def _horn(ink: Ink, root: Point, reach: float, thick: float, dark: Pigment) -> None:
     x, y = root
     points = [(x, y), (x, y - reach * 0.5), (x, y - reach)]
     ink.fill(ink.ribbon(points, [thick, thick * 0.62, thick * 0.3]), dark.tone(-0.05).argb())
-    ink.fill(ink.ribbon([(-thick * 0.14, y), (-thick * 0.1, y - reach * 0.5), (0, y - reach * 0.97)], [thick * 0.3, thick * 0.2, 0.002]), dark.tone(0.25).argb(0.6))
+    ink.fill(
+        ink.ribbon(
+            [(-thick * 0.14, y), (-thick * 0.1, y - reach * 0.5), (0, y - reach * 0.97)],
+            [thick * 0.3, thick * 0.2, 0.002],
+        ),
+        dark.tone(0.25).argb(0.6),
+    )
     fork = [(x, y - reach * 0.93)]
     for side in (-1, 1):
         tip = (side * thick * 0.75, y - reach * 1.1)
-        ink.fill(ink.ribbon([fork[0], (side * thick * 0.4, y - reach * 1.0), tip], [thick * 0.36, thick * 0.26, 0.004]), dark.tone(-0.05).argb())
+        ink.fill(
+            ink.ribbon([fork[0], (side * thick * 0.4, y - reach * 1.0), tip], [thick * 0.36, thick * 0.26, 0.004]),
+            dark.tone(-0.05).argb(),
+        )
 
 
-def _wing_cases(ink: Ink, organism: Organism, place: tuple[float, float, float], ground: Pigment, dark: Pigment) -> None:
+def _wing_cases(
+    ink: Ink, organism: Organism, place: tuple[float, float, float], ground: Pigment, dark: Pigment
+) -> None:
     t = organism.traits
     half, top, deep = place
     marks = Pigment(0.42 + 0.4 * (t["ground_lightness"] < 0.48), 0.15, t["mark_hue"])
     right = [(half * w, top + deep * v) for v, w in HALF_WIDTH]
     outline = ink.curve([(0.0, top + 0.012), *right, (0.0, top + deep * 0.985), *[(-x, y) for x, y in reversed(right)]])
-    ink.dome(outline, (-half * 0.35, top + deep * 0.28), deep * 0.85, [ground.tone(0.13).turn(-14).argb(), ground.argb(), ground.tone(-0.16).turn(16).argb()], [0, 0.42, 1])
+    ink.dome(
+        outline,
+        (-half * 0.35, top + deep * 0.28),
+        deep * 0.85,
+        [ground.tone(0.13).turn(-14).argb(), ground.argb(), ground.tone(-0.16).turn(16).argb()],
+        [0, 0.42, 1],
+    )
     with ink.clip(outline):
         _marks(ink, organism, place, marks, outline)
         for side in (-1, 1):
             ink.wash(outline, (side * half * 0.35, 0), (side * half, 0), [dark.argb(0), dark.tone(-0.08).argb(0.62)])
         _grooves(ink, t["striation"], place, ground)
         ink.line(ink.curve([(0, top), (0, top + deep)], False), dark.tone(-0.12).argb(), 0.009)
-        ink.line(ink.curve([(-0.006, top + 0.05), (-0.006, top + deep * 0.9)], False), ground.tone(0.25).argb(0.5), 0.004)
+        ink.line(
+            ink.curve([(-0.006, top + 0.05), (-0.006, top + deep * 0.9)], False), ground.tone(0.25).argb(0.5), 0.004
+        )
         shine = Pigment(0.985, 0.012, 95).argb(0.62 * t["gloss"])
         for side, reach in ((-1, 1.0), (1, 0.55)):
             x = half * 0.5 * side
-            ink.soft(ink.ribbon([(x, top + deep * 0.1), (x * 1.14, top + deep * 0.3), (x * 1.1, top + deep * (0.3 + 0.25 * reach))], [half * 0.05, half * 0.16 * reach, half * 0.02]), shine, half * 0.07)
+            ink.soft(
+                ink.ribbon(
+                    [(x, top + deep * 0.1), (x * 1.14, top + deep * 0.3), (x * 1.1, top + deep * (0.3 + 0.25 * reach))],
+                    [half * 0.05, half * 0.16 * reach, half * 0.02],
+                ),
+                shine,
+                half * 0.07,
+            )
     ink.line(outline, dark.tone(-0.12).argb(0.9), 0.008)
     scutum = ink.curve([(-half * 0.16, top + 0.004), (half * 0.16, top + 0.004), (0, top + half * 0.34)], tension=0.06)
     ink.fill(scutum, dark.tone(0.04).argb())
@@ -207,7 +283,10 @@ def _grooves(ink: Ink, depth: float, place: tuple[float, float, float], ground: 
     for side in (-1, 1):
         for k in range(1, 7):
             u = k / 7
-            line = ink.curve([(side * half * w * (0.06 + 0.94 * u), top + deep * (0.03 + 0.95 * v)) for v, w in HALF_WIDTH[:-1]], False)
+            line = ink.curve(
+                [(side * half * w * (0.06 + 0.94 * u), top + deep * (0.03 + 0.95 * v)) for v, w in HALF_WIDTH[:-1]],
+                False,
+            )
             ink.line(line, ground.tone(-0.25).argb(0.75 * depth), half * 0.022)
             if ink.fine:
                 with ink.at(half * 0.02, 0):
@@ -228,7 +307,9 @@ def _marks(ink: Ink, organism: Organism, place: tuple[float, float, float], mark
                 wobble = rng.normal(0, 0.02, 2)
                 for side in (-1, 1):
                     x = side * half * (u + wobble[0]) * float(np.interp(v, *zip(*HALF_WIDTH, strict=True)))
-                    spot = ink.oval(x, top + deep * (v + wobble[1]), half * (0.1 + 0.14 * size), half * (0.12 + 0.15 * size))
+                    spot = ink.oval(
+                        x, top + deep * (v + wobble[1]), half * (0.1 + 0.14 * size), half * (0.12 + 0.15 * size)
+                    )
                     ink.fill(spot, colour)
                     ink.line(spot, rim, 0.006)
     elif pattern == "bands":

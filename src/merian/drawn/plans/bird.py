@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from merian.drawn.organism import Organism, Trait
-from merian.drawn.pigment import INK, Pigment
+from merian.drawn.pigment import Pigment, natural_hue
 
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
@@ -25,12 +25,28 @@ TRAITS: tuple[Trait, ...] = (
     Trait("tail_length", "tail over body length", low=0.3, high=1.15),
     Trait("leg_length", "leg over body length", low=0.2, high=0.62),
     Trait("crest_length", "crest over head length", low=0.0, high=0.8),
-    Trait("back_hue", "hue of back and wings, OKLCH", "degree", 40.0, 275.0, model="OU", sd_within=0.025),
+    Trait(
+        "back_hue",
+        "hue of back and wings, on the circle of animal pigments",
+        "degree",
+        25.0,
+        285.0,
+        model="OU",
+        sd_within=0.025,
+    ),
     Trait("back_lightness", "lightness of back and wings, OKLCH", low=0.26, high=0.68, model="OU"),
     Trait("back_chroma", "colourfulness of back and wings, OKLCH", low=0.01, high=0.13, model="OU"),
     Trait("breast_hue", "hue of the breast, OKLCH", "degree", 20.0, 125.0, model="OU", sd_within=0.025),
     Trait("breast_lightness", "lightness of the breast, OKLCH", low=0.55, high=0.93, model="OU"),
-    Trait("accent_hue", "hue of crown and wing marks, OKLCH", "degree", 15.0, 275.0, model="OU", sd_within=0.025),
+    Trait(
+        "accent_hue",
+        "hue of crown and wing marks, on the circle of animal pigments",
+        "degree",
+        15.0,
+        275.0,
+        model="OU",
+        sd_within=0.025,
+    ),
     Trait(
         "crown_pattern", "what is drawn on the head", states=("plain", "cap", "mask", "brow"), model="Mk", sd_within=0.0
     ),
@@ -84,13 +100,21 @@ def draw(ink: Ink, organism: Organism) -> None:
 
 def _plumage(organism: Organism, t: dict[str, float]) -> tuple[Pigment, Pigment, Pigment]:
     """Back, breast and accent pigments by sex and age."""
-    back = Pigment(t["back_lightness"], t["back_chroma"], t["back_hue"])
+    back = Pigment(t["back_lightness"], t["back_chroma"], natural_hue(t["back_hue"]))
     breast = Pigment(t["breast_lightness"], 0.02 + 0.12 * (0.97 - t["breast_lightness"]) / 0.4, t["breast_hue"])
-    accent = Pigment(0.3 if t["back_lightness"] > 0.5 else 0.72, 0.13, t["accent_hue"])
+    accent = Pigment(0.3 if t["back_lightness"] > 0.5 else 0.72, 0.13, natural_hue(t["accent_hue"]))
     if organism.stage == "juvenile":
-        return back.mix(Pigment(0.55, 0.045, 70.0), 0.7), breast.mix(Pigment(0.82, 0.035, 80.0), 0.7), accent.mix(Pigment(0.6, 0.05, 75), 0.6)
+        return (
+            back.mix(Pigment(0.55, 0.045, 70.0), 0.7),
+            breast.mix(Pigment(0.82, 0.035, 80.0), 0.7),
+            accent.mix(Pigment(0.6, 0.05, 75), 0.6),
+        )
     if organism.sex == "female":
-        return back.mix(Pigment(0.52, 0.045, 75.0), 0.5), breast.mix(Pigment(0.84, 0.035, 82.0), 0.45), accent.mix(back, 0.45)
+        return (
+            back.mix(Pigment(0.52, 0.045, 75.0), 0.5),
+            breast.mix(Pigment(0.84, 0.035, 82.0), 0.45),
+            accent.mix(back, 0.45),
+        )
     return back, breast, accent
 
 
@@ -106,15 +130,55 @@ def _bird(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
         a = math.radians(angle)
         return hx + r * reach * math.cos(a), hy + r * reach * math.sin(a)
 
-    spine = [face(-32), face(-88, 1.02), face(-150), _place(0.34, -deep * 0.78), _place(0.0, -deep * 1.0), _place(-0.36, -deep * 0.62)]
-    belly = [_place(-0.56, -deep * 0.1), _place(-0.42, deep * 0.55), _place(-0.1, deep * 0.98), _place(0.24, deep * 0.98), face(68, 1.1), face(24)]
+    spine = [
+        face(-32),
+        face(-88, 1.02),
+        face(-150),
+        _place(0.34, -deep * 0.78),
+        _place(0.0, -deep * 1.0),
+        _place(-0.36, -deep * 0.62),
+    ]
+    belly = [
+        _place(-0.56, -deep * 0.1),
+        _place(-0.42, deep * 0.55),
+        _place(-0.1, deep * 0.98),
+        _place(0.24, deep * 0.98),
+        face(68, 1.1),
+        face(24),
+    ]
     body = ink.curve([*spine, *belly])
     top, low = _place(0.05, -deep), _place(0.1, deep)
-    ink.wash(body, top, low, [back.tone(0.04).argb(), back.argb(), back.mix(breast, 0.5).argb(), breast.tone(0.03).argb(), breast.tone(-0.16).argb()], [0, 0.38, 0.55, 0.68, 1])
+    ink.wash(
+        body,
+        top,
+        low,
+        [
+            back.tone(0.04).argb(),
+            back.argb(),
+            back.mix(breast, 0.5).argb(),
+            breast.tone(0.03).argb(),
+            breast.tone(-0.16).argb(),
+        ],
+        [0, 0.38, 0.55, 0.68, 1],
+    )
     with ink.clip(body):
         _breast(ink, organism, t, deep, (breast, accent if organism.stage == "adult" else back))
-        ink.soft(ink.curve([_place(0.55, deep * 0.6), _place(0.1, deep * 1.15), _place(-0.6, deep * 0.7), _place(-0.6, deep * 1.5), _place(0.4, deep * 1.6)]), breast.tone(-0.4).argb(0.45), 0.05)
-        cap = ink.curve([face(-5, 1.2), face(-60, 1.3), face(-130, 1.3), face(170, 1.25), face(100, 0.35), face(20, 0.3)])
+        ink.soft(
+            ink.curve(
+                [
+                    _place(0.55, deep * 0.6),
+                    _place(0.1, deep * 1.15),
+                    _place(-0.6, deep * 0.7),
+                    _place(-0.6, deep * 1.5),
+                    _place(0.4, deep * 1.6),
+                ]
+            ),
+            breast.tone(-0.4).argb(0.45),
+            0.05,
+        )
+        cap = ink.curve(
+            [face(-5, 1.2), face(-60, 1.3), face(-130, 1.3), face(170, 1.25), face(100, 0.35), face(20, 0.3)]
+        )
         ink.soft(cap, back.argb(0.9), 0.035)
         _feathers(ink, deep, back)
         _crown(ink, int(t["crown_pattern"]), face, accent, breast, r)
@@ -124,8 +188,15 @@ def _bird(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
         for k, a in enumerate((-128, -112, -96)):
             x, y = face(a, 0.9)
             b = math.radians(205 + 12 * k)
-            points = [face(-70 - 8 * k, 0.9), (x, y), (x + reach * (0.6 - 0.1 * k) * math.cos(b), y + reach * (0.6 - 0.1 * k) * math.sin(b) - reach * 0.08)]
-            ink.fill(ink.ribbon(points, [r * 0.12, r * 0.22, 0.004]), (accent if t["crown_pattern"] else back).tone(0.05 * k - 0.05).argb())
+            points = [
+                face(-70 - 8 * k, 0.9),
+                (x, y),
+                (x + reach * (0.6 - 0.1 * k) * math.cos(b), y + reach * (0.6 - 0.1 * k) * math.sin(b) - reach * 0.08),
+            ]
+            ink.fill(
+                ink.ribbon(points, [r * 0.12, r * 0.22, 0.004]),
+                (accent if t["crown_pattern"] else back).tone(0.05 * k - 0.05).argb(),
+            )
     ink.line(body, back.tone(-0.26).argb(0.4), 0.008)
     _wing(ink, organism, t, deep, (back, accent, breast))
     _beak(ink, organism, t, (hx, hy, r))
@@ -143,7 +214,11 @@ def _legs(ink: Ink, t: dict[str, float], deep: float) -> Point:
         foot = (x0 + dx + 0.05, y0 + reach * 0.7 + 0.06)
         ink.fill(ink.ribbon([(x0 + dx, y0), knee, foot], [0.075, 0.032, 0.024]), horn.tone(tone).argb())
         for toe in (-0.06, 0.035, 0.075):
-            ink.line(ink.curve([foot, (foot[0] + toe * 0.6, foot[1] + 0.004), (foot[0] + toe, foot[1] + 0.03)], False), horn.tone(tone - 0.05).argb(), 0.019)
+            ink.line(
+                ink.curve([foot, (foot[0] + toe * 0.6, foot[1] + 0.004), (foot[0] + toe, foot[1] + 0.03)], False),
+                horn.tone(tone - 0.05).argb(),
+                0.019,
+            )
         y = foot[1] + 0.03
     return _place(-0.12, deep * 0.75)[0], y
 
@@ -166,7 +241,11 @@ def _tail(ink: Ink, t: dict[str, float], back: Pigment, accent: Pigment) -> None
             long = reach * (1 - 0.05 * abs(k)) + 0.1
             feather = ink.ribbon([(0.0, 0.012 * k), (long * 0.5, 0.022 * k), (long, 0.03 * k)], [0.08, 0.075, 0.052])
             ink.fill(feather, back.tone(-0.1 + 0.025 * (2 - k)).argb())
-            ink.line(ink.curve([(0, 0.012 * k), (long * 0.5, 0.022 * k), (long * 0.98, 0.03 * k)], False), back.tone(-0.24).argb(0.8), 0.006)
+            ink.line(
+                ink.curve([(0, 0.012 * k), (long * 0.5, 0.022 * k), (long * 0.98, 0.03 * k)], False),
+                back.tone(-0.24).argb(0.8),
+                0.006,
+            )
             if t["wing_pattern"] == 1:
                 ink.fill(ink.oval(long * 0.93, 0.029 * k, reach * 0.05, 0.024), accent.argb(0.9))
 
@@ -183,17 +262,43 @@ def _feathers(ink: Ink, deep: float, back: Pigment) -> None:
             u, v = _place(s - 0.045, (a + 0.07) * deep)
             strokes.append((x, y, u, v))
     ink.hatch(strokes, back.tone(-0.24).argb(0.2), 0.006)
-    ink.hatch([(x + 0.008, y - 0.006, u + 0.008, v - 0.006) for x, y, u, v in strokes], back.tone(0.3).argb(0.16), 0.005)
+    ink.hatch(
+        [(x + 0.008, y - 0.006, u + 0.008, v - 0.006) for x, y, u, v in strokes], back.tone(0.3).argb(0.16), 0.005
+    )
 
 
 def _crown(ink: Ink, pattern: int, face: Callable[..., Point], accent: Pigment, breast: Pigment, r: float) -> None:
     if pattern == 1:
-        ink.fill(ink.curve([face(-28, 1.1), face(-80, 1.3), face(-150, 1.3), face(-172, 0.9), face(-120, 0.42), face(-50, 0.5)]), accent.argb())
+        ink.fill(
+            ink.curve(
+                [face(-28, 1.1), face(-80, 1.3), face(-150, 1.3), face(-172, 0.9), face(-120, 0.42), face(-50, 0.5)]
+            ),
+            accent.argb(),
+        )
     elif pattern == 2:
-        ink.fill(ink.curve([face(-2, 1.15), face(-40, 0.62), face(-120, 0.4), face(172, 0.95), face(150, 0.75), face(70, 0.42), face(22, 1.0)]), accent.tone(-0.12).argb())
+        ink.fill(
+            ink.curve(
+                [
+                    face(-2, 1.15),
+                    face(-40, 0.62),
+                    face(-120, 0.4),
+                    face(172, 0.95),
+                    face(150, 0.75),
+                    face(70, 0.42),
+                    face(22, 1.0),
+                ]
+            ),
+            accent.tone(-0.12).argb(),
+        )
     elif pattern == 3:
-        ink.fill(ink.ribbon([face(-22, 0.95), face(-75, 0.58), face(-165, 0.98)], [r * 0.12, r * 0.26, r * 0.08]), breast.tone(0.12).argb())
-        ink.fill(ink.ribbon([face(-4, 0.95), face(-30, 0.35), face(-190, 0.85)], [r * 0.1, r * 0.2, r * 0.08]), accent.tone(-0.16).argb())
+        ink.fill(
+            ink.ribbon([face(-22, 0.95), face(-75, 0.58), face(-165, 0.98)], [r * 0.12, r * 0.26, r * 0.08]),
+            breast.tone(0.12).argb(),
+        )
+        ink.fill(
+            ink.ribbon([face(-4, 0.95), face(-30, 0.35), face(-190, 0.85)], [r * 0.1, r * 0.2, r * 0.08]),
+            accent.tone(-0.16).argb(),
+        )
 
 
 def _breast(ink: Ink, organism: Organism, t: dict[str, float], deep: float, inks: tuple[Pigment, Pigment]) -> None:
@@ -215,24 +320,79 @@ def _breast(ink: Ink, organism: Organism, t: dict[str, float], deep: float, inks
     elif pattern == "bars":
         for i in range(9):
             s = 0.46 - 0.1 * i + float(rng.normal(0, 0.008))
-            ink.line(ink.curve([_place(s, deep * 0.22), _place(s - 0.045, deep * 0.6), _place(s - 0.01, deep * 1.05)], False), mark.argb(0.8), 0.02)
+            ink.line(
+                ink.curve(
+                    [_place(s, deep * 0.22), _place(s - 0.045, deep * 0.6), _place(s - 0.01, deep * 1.05)], False
+                ),
+                mark.argb(0.8),
+                0.02,
+            )
     elif pattern == "bib":
-        ink.fill(ink.curve([_place(0.66, -deep * 0.1), _place(0.5, deep * 0.2), _place(0.22, deep * 0.45), _place(0.16, deep * 0.95), _place(0.36, deep * 1.3), _place(0.75, deep * 0.9)]), accent.argb(0.95))
+        ink.fill(
+            ink.curve(
+                [
+                    _place(0.66, -deep * 0.1),
+                    _place(0.5, deep * 0.2),
+                    _place(0.22, deep * 0.45),
+                    _place(0.16, deep * 0.95),
+                    _place(0.36, deep * 1.3),
+                    _place(0.75, deep * 0.9),
+                ]
+            ),
+            accent.argb(0.95),
+        )
 
 
-def _wing(ink: Ink, organism: Organism, t: dict[str, float], deep: float, inks: tuple[Pigment, Pigment, Pigment]) -> None:
+def _wing(
+    ink: Ink, organism: Organism, t: dict[str, float], deep: float, inks: tuple[Pigment, Pigment, Pigment]
+) -> None:
     back, accent, breast = inks
     pattern = TRAITS[-2].states[int(t["wing_pattern"])]
     dark = back.tone(-0.1)
     for k in range(6):
-        root, tip = _place(-0.02 - 0.03 * k, deep * (0.25 - 0.12 * k)), _place(-0.74 - 0.025 * k + 0.06 * abs(k - 2), deep * (0.12 - 0.11 * k))
-        ink.fill(ink.ribbon([root, ((root[0] + tip[0]) / 2, (root[1] + tip[1]) / 2 + 0.01), tip], [0.1, 0.085, 0.012]), dark.tone(-0.05 + 0.018 * k).argb())
-        ink.line(ink.curve([root, tip], False), (accent if pattern == "panel" and k < 3 else back.tone(0.16)).argb(0.75), 0.006 + 0.012 * (pattern == "panel" and k < 3))
-    shape = ink.curve([_place(0.36, -deep * 0.22), _place(0.24, deep * 0.32), _place(-0.06, deep * 0.56), _place(-0.42, deep * 0.32), _place(-0.46, -deep * 0.25), _place(-0.2, -deep * 0.66), _place(0.2, -deep * 0.66)])
-    ink.wash(shape, _place(0.2, -deep * 0.7), _place(-0.1, deep * 0.6), [back.tone(0.1).argb(), back.argb(), back.tone(-0.14).argb()])
+        root, tip = (
+            _place(-0.02 - 0.03 * k, deep * (0.25 - 0.12 * k)),
+            _place(-0.74 - 0.025 * k + 0.06 * abs(k - 2), deep * (0.12 - 0.11 * k)),
+        )
+        ink.fill(
+            ink.ribbon([root, ((root[0] + tip[0]) / 2, (root[1] + tip[1]) / 2 + 0.01), tip], [0.1, 0.085, 0.012]),
+            dark.tone(-0.05 + 0.018 * k).argb(),
+        )
+        ink.line(
+            ink.curve([root, tip], False),
+            (accent if pattern == "panel" and k < 3 else back.tone(0.16)).argb(0.75),
+            0.006 + 0.012 * (pattern == "panel" and k < 3),
+        )
+    shape = ink.curve(
+        [
+            _place(0.36, -deep * 0.22),
+            _place(0.24, deep * 0.32),
+            _place(-0.06, deep * 0.56),
+            _place(-0.42, deep * 0.32),
+            _place(-0.46, -deep * 0.25),
+            _place(-0.2, -deep * 0.66),
+            _place(0.2, -deep * 0.66),
+        ]
+    )
+    ink.wash(
+        shape,
+        _place(0.2, -deep * 0.7),
+        _place(-0.1, deep * 0.6),
+        [back.tone(0.1).argb(), back.argb(), back.tone(-0.14).argb()],
+    )
     with ink.clip(shape):
         if pattern == "panel":
-            ink.fill(ink.curve([_place(-0.08, deep * 0.7), _place(-0.02, deep * 0.05), _place(-0.55, -deep * 0.3), _place(-0.6, deep * 0.5)]), accent.argb(0.92))
+            ink.fill(
+                ink.curve(
+                    [
+                        _place(-0.08, deep * 0.7),
+                        _place(-0.02, deep * 0.05),
+                        _place(-0.55, -deep * 0.3),
+                        _place(-0.6, deep * 0.5),
+                    ]
+                ),
+                accent.argb(0.92),
+            )
         for row, s in enumerate((0.17, 0.02, -0.14, -0.32)):
             for j in range(6):
                 x, y = _place(s - 0.03 * (j % 2) - 0.01 * j, deep * (0.48 - 0.22 * j))
@@ -257,8 +417,27 @@ def _beak(ink: Ink, organism: Organism, t: dict[str, float], head: tuple[float, 
     root = x + r * 0.8
     tip = (root + long + r * 0.16, y + r * 0.16 + drop)
     mid = (root + long * 0.55, y + r * 0.12 + drop * 0.28)
-    upper = ink.curve([(root - r * 0.1, y - half * 0.72 + r * 0.1), (root + long * 0.4, y - half * 0.72 + r * 0.1 + drop * 0.06), (root + long * 0.8, y - half * 0.3 + r * 0.1 + drop * 0.5), tip, mid, (root - r * 0.1, y + r * 0.14)], tension=0.13)
-    lower = ink.curve([(root - r * 0.1, y + r * 0.1), mid, (root + long * 0.9, y + r * 0.17 + drop * 0.82), (root + long * 0.5, y + half * 0.62 + r * 0.12 + drop * 0.28), (root - r * 0.12, y + half * 0.7 + r * 0.1)], tension=0.12)
+    upper = ink.curve(
+        [
+            (root - r * 0.1, y - half * 0.72 + r * 0.1),
+            (root + long * 0.4, y - half * 0.72 + r * 0.1 + drop * 0.06),
+            (root + long * 0.8, y - half * 0.3 + r * 0.1 + drop * 0.5),
+            tip,
+            mid,
+            (root - r * 0.1, y + r * 0.14),
+        ],
+        tension=0.13,
+    )
+    lower = ink.curve(
+        [
+            (root - r * 0.1, y + r * 0.1),
+            mid,
+            (root + long * 0.9, y + r * 0.17 + drop * 0.82),
+            (root + long * 0.5, y + half * 0.62 + r * 0.12 + drop * 0.28),
+            (root - r * 0.12, y + half * 0.7 + r * 0.1),
+        ],
+        tension=0.12,
+    )
     ink.fill(lower, horn.tone(-0.12).argb())
     ink.wash(upper, (root, y - half), (root, y + half), [horn.tone(0.2).argb(), horn.argb(), horn.tone(-0.08).argb()])
     ink.line(upper, horn.tone(-0.26).argb(0.9), 0.007)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from merian.drawn.organism import Organism, Trait
-from merian.drawn.pigment import INK, Pigment
+from merian.drawn.pigment import INK, Pigment, natural_hue
 
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
@@ -21,7 +21,15 @@ TRAITS: tuple[Trait, ...] = (
     Trait("hindwing_size", "hindwing over forewing", low=0.62, high=0.95),
     Trait("tail_length", "length of the hindwing tail over the frame", low=0.0, high=0.17),
     Trait("scalloping", "depth of the scallops of the outer margin", low=0.0, high=1.0),
-    Trait("ground_hue", "hue of the wing, OKLCH", "degree", 20.0, 285.0, model="OU", sd_within=0.025),
+    Trait(
+        "ground_hue",
+        "hue of the wing, on the circle of animal pigments",
+        "degree",
+        20.0,
+        285.0,
+        model="OU",
+        sd_within=0.025,
+    ),
     Trait("ground_lightness", "lightness of the wing, OKLCH", low=0.35, high=0.9, model="OU"),
     Trait("ground_chroma", "colourfulness of the wing, OKLCH", low=0.02, high=0.16, model="OU"),
     Trait("mark_hue", "hue of bands and patches, OKLCH", "degree", 15.0, 110.0, model="OU", sd_within=0.025),
@@ -47,9 +55,30 @@ TRAITS: tuple[Trait, ...] = (
     ),
 )
 
-FORE = ((0.0, 0.0), (0.3, -0.3), (0.66, -0.6), (0.93, -0.76), (1.0, -0.66), (0.93, -0.4), (0.86, -0.14), (0.8, 0.1), (0.45, 0.15), (0.12, 0.1))
+FORE = (
+    (0.0, 0.0),
+    (0.3, -0.3),
+    (0.66, -0.6),
+    (0.93, -0.76),
+    (1.0, -0.66),
+    (0.93, -0.4),
+    (0.86, -0.14),
+    (0.8, 0.1),
+    (0.45, 0.15),
+    (0.12, 0.1),
+)
 """Right forewing, over its reach: root, front edge, tip (4), outer margin (5, 6), rear corner (7), rear edge."""
-HIND = ((0.0, 0.0), (0.3, -0.1), (0.72, -0.04), (0.95, 0.2), (0.93, 0.52), (0.72, 0.78), (0.42, 0.9), (0.2, 0.72), (0.06, 0.34))
+HIND = (
+    (0.0, 0.0),
+    (0.3, -0.1),
+    (0.72, -0.04),
+    (0.95, 0.2),
+    (0.93, 0.52),
+    (0.72, 0.78),
+    (0.42, 0.9),
+    (0.2, 0.72),
+    (0.06, 0.34),
+)
 """Right hindwing, over its size: root, front edge, outer margin (3 to 6), inner edge."""
 
 
@@ -67,12 +96,12 @@ def draw(ink: Ink, organism: Organism) -> None:
 def _ground(organism: Organism) -> tuple[Pigment, Pigment, Pigment]:
     """Wing, mark and border pigments; females are paler and browner than males."""
     t = organism.traits
-    ground = Pigment(t["ground_lightness"], t["ground_chroma"], t["ground_hue"])
+    ground = Pigment(t["ground_lightness"], t["ground_chroma"], natural_hue(t["ground_hue"]))
     mark = Pigment(0.86 if t["ground_lightness"] < 0.62 else 0.55, 0.14, t["mark_hue"])
     if organism.sex == "female":
         ground = ground.mix(Pigment(0.62, 0.06, 72.0), 0.5)
         mark = mark.tone(0.06).dull(0.7)
-    border = Pigment(0.2 + 0.1 * t["ground_lightness"], 0.03, t["ground_hue"] * 0.3 + 40.0)
+    border = Pigment(0.2 + 0.1 * t["ground_lightness"], 0.03, natural_hue(t["ground_hue"]) * 0.25 + 40.0)
     return ground, mark, border
 
 
@@ -125,22 +154,50 @@ def _wing(ink: Ink, organism: Organism, outline: Path, reach: float, far: Point,
     t = organism.traits
     ground, mark, border = _ground(organism)
     hind = far[1] > 0
-    ink.dome(outline, (0.0, 0.0), reach, [ground.tone(-0.16).argb(), ground.tone(0.03).argb(), ground.tone(-0.05).argb()], [0, 0.4, 1])
+    ink.dome(
+        outline,
+        (0.0, 0.0),
+        reach,
+        [ground.tone(-0.16).argb(), ground.tone(0.03).argb(), ground.tone(-0.05).argb()],
+        [0, 0.4, 1],
+    )
     axis = math.atan2(far[1], far[0])
     spread = 1.25 if hind else 0.95
     angles = [axis + spread * (k / 7 - 0.5) for k in range(8)]
     with ink.clip(outline):
         if ink.fine:
             rays = [axis + spread * 1.3 * (k / 60 - 0.5) for k in range(61)]
-            ink.hatch([(0.15 * reach * math.cos(a), 0.15 * reach * math.sin(a), 1.2 * reach * math.cos(a), 1.2 * reach * math.sin(a)) for a in rays], ground.tone(-0.12).argb(0.22), 0.0018)
+            ink.hatch(
+                [
+                    (
+                        0.15 * reach * math.cos(a),
+                        0.15 * reach * math.sin(a),
+                        1.2 * reach * math.cos(a),
+                        1.2 * reach * math.sin(a),
+                    )
+                    for a in rays
+                ],
+                ground.tone(-0.12).argb(0.22),
+                0.0018,
+            )
         _wing_marks(ink, organism, (reach, axis, spread), (mark, border), hind)
         width = t["border_width"] * reach * (1.15 if organism.sex == "female" else 1.0)
         ink.line(outline, border.argb(0.92), width * 1.3)
         if width > 0.05:
             margin = frame[4:8] if not hind else frame[3:7]
             for x, y in _between(margin, 7):
-                ink.fill(ink.oval(x * 0.955, y * 0.955, width * 0.12, width * 0.12), mark.tone(0.1).dull(0.5).argb(0.95))
-        veins = [(0.34 * reach * math.cos(0.4 * a + 0.6 * axis), 0.34 * reach * math.sin(0.4 * a + 0.6 * axis), 1.2 * reach * math.cos(a), 1.2 * reach * math.sin(a)) for a in angles]
+                ink.fill(
+                    ink.oval(x * 0.955, y * 0.955, width * 0.12, width * 0.12), mark.tone(0.1).dull(0.5).argb(0.95)
+                )
+        veins = [
+            (
+                0.34 * reach * math.cos(0.4 * a + 0.6 * axis),
+                0.34 * reach * math.sin(0.4 * a + 0.6 * axis),
+                1.2 * reach * math.cos(a),
+                1.2 * reach * math.sin(a),
+            )
+            for a in angles
+        ]
         ink.hatch(veins, border.argb(0.6), 0.004)
         cell = [(0.02 * reach * math.cos(axis), 0.02 * reach * math.sin(axis)), *[(v[0], v[1]) for v in veins]]
         ink.line(ink.curve(cell, tension=0.08), border.argb(0.55), 0.004)
@@ -157,7 +214,9 @@ def _between(points: list[Point], count: int) -> list[Point]:
     return list(zip(xs.tolist(), ys.tolist(), strict=True))
 
 
-def _wing_marks(ink: Ink, organism: Organism, wing: tuple[float, float, float], inks: tuple[Pigment, Pigment], hind: bool) -> None:
+def _wing_marks(
+    ink: Ink, organism: Organism, wing: tuple[float, float, float], inks: tuple[Pigment, Pigment], hind: bool
+) -> None:
     reach, axis, spread = wing
     mark, border = inks
     rng = np.random.default_rng((organism.individual, int(hind)))
@@ -165,8 +224,14 @@ def _wing_marks(ink: Ink, organism: Organism, wing: tuple[float, float, float], 
     angles = [axis + spread * (k / 7 - 0.5) for k in range(8)]
     if pattern == "band":
         at = 0.56 + rng.normal(0, 0.012)
-        inner = [((at - 0.09) * reach * math.cos(a), (at - 0.09) * reach * math.sin(a)) for a in (axis - spread, *angles, axis + spread)]
-        outer = [((at + 0.1) * reach * math.cos(a), (at + 0.1) * reach * math.sin(a)) for a in (axis - spread, *angles, axis + spread)]
+        inner = [
+            ((at - 0.09) * reach * math.cos(a), (at - 0.09) * reach * math.sin(a))
+            for a in (axis - spread, *angles, axis + spread)
+        ]
+        outer = [
+            ((at + 0.1) * reach * math.cos(a), (at + 0.1) * reach * math.sin(a))
+            for a in (axis - spread, *angles, axis + spread)
+        ]
         band = ink.curve([*inner, *reversed(outer)])
         ink.fill(band, mark.argb())
         ink.line(band, border.argb(0.55), 0.007)
@@ -209,13 +274,26 @@ def _body(ink: Ink, organism: Organism) -> None:
     fur = border.mix(ground, 0.35)
     reach = organism.traits["antenna_length"]
     for side in (-1, 1):
-        points = [(side * 0.008, -0.13), (side * reach * 0.28, -0.13 - reach * 0.55), (side * reach * 0.6, -0.13 - reach * 0.92)]
+        points = [
+            (side * 0.008, -0.13),
+            (side * reach * 0.28, -0.13 - reach * 0.55),
+            (side * reach * 0.6, -0.13 - reach * 0.92),
+        ]
         ink.line(ink.curve(points, False), INK.argb(), 0.005)
         x, y = points[-1]
-        ink.fill(ink.ribbon([(x - side * 0.014, y + 0.02), (x, y), (x + side * 0.008, y - 0.012)], [0.006, 0.015, 0.008]), INK.argb())
-    rear = ink.curve([(-0.012, 0.0), (0.012, 0.0), (0.026, 0.1), (0.018, 0.2), (0.0, 0.235), (-0.018, 0.2), (-0.026, 0.1)])
-    ink.wash(rear, (-0.03, 0), (0.03, 0), [fur.tone(-0.12).argb(), fur.tone(0.1).argb(), fur.tone(-0.16).argb()], [0, 0.4, 1])
-    ink.hatch([(-0.024, 0.05 + 0.026 * k, 0.024, 0.05 + 0.026 * k) for k in range(7)], border.tone(-0.05).argb(0.7), 0.004)
+        ink.fill(
+            ink.ribbon([(x - side * 0.014, y + 0.02), (x, y), (x + side * 0.008, y - 0.012)], [0.006, 0.015, 0.008]),
+            INK.argb(),
+        )
+    rear = ink.curve(
+        [(-0.012, 0.0), (0.012, 0.0), (0.026, 0.1), (0.018, 0.2), (0.0, 0.235), (-0.018, 0.2), (-0.026, 0.1)]
+    )
+    ink.wash(
+        rear, (-0.03, 0), (0.03, 0), [fur.tone(-0.12).argb(), fur.tone(0.1).argb(), fur.tone(-0.16).argb()], [0, 0.4, 1]
+    )
+    ink.hatch(
+        [(-0.024, 0.05 + 0.026 * k, 0.024, 0.05 + 0.026 * k) for k in range(7)], border.tone(-0.05).argb(0.7), 0.004
+    )
     chest = ink.oval(0.0, -0.035, 0.034, 0.066)
     ink.dome(chest, (-0.01, -0.06), 0.08, [fur.tone(0.18).argb(), fur.argb(), border.argb()])
     if ink.fine:
@@ -233,7 +311,10 @@ def _body(ink: Ink, organism: Organism) -> None:
 def _twig(ink: Ink, points: list[Point], thick: float) -> None:
     bark = Pigment(0.45, 0.045, 62.0)
     ink.fill(ink.ribbon(points, [thick, thick * 0.86, thick * 0.7]), bark.argb())
-    ink.fill(ink.ribbon([(x, y - thick * 0.22) for x, y in points], [thick * 0.3, thick * 0.26, thick * 0.2]), bark.tone(0.16).argb(0.8))
+    ink.fill(
+        ink.ribbon([(x, y - thick * 0.22) for x, y in points], [thick * 0.3, thick * 0.26, thick * 0.2]),
+        bark.tone(0.16).argb(0.8),
+    )
     ink.line(ink.curve([(x, y + thick * 0.42) for x, y in points], False), bark.tone(-0.2).argb(0.8), thick * 0.14)
 
 
@@ -252,26 +333,44 @@ def _larva(ink: Ink, organism: Organism) -> None:
     skin = Pigment(0.72 - 0.2 * t["forewing_point"], 0.11, t["larva_hue"])
     mark = Pigment(0.75, 0.15, t["mark_hue"])
     rng = np.random.default_rng(organism.individual)
-    _leaflet(ink, (0.3, 0.22), -48, 0.26)
+    _leaflet(ink, (0.34, 0.22), -38, 0.2)
     _leaflet(ink, (-0.34, 0.22), 152, 0.2)
     _twig(ink, [(-0.48, 0.24), (0.0, 0.2), (0.48, 0.25)], 0.045)
     count = 12
     f = np.linspace(0, 1, count)
     rise = 0.16 + 0.1 * t["scalloping"]
     xs = -0.4 + 0.8 * f
-    ys = 0.1 - rise * np.sin(math.pi * f) ** 2 * (0.8 + 0.3 * f)
+    ys = 0.135 - rise * np.sin(math.pi * f) ** 2 * (0.8 + 0.3 * f)
     radii = 0.07 * (0.72 + 0.36 * np.sin(math.pi * np.clip(f * 0.9 + 0.08, 0, 1)))
     segments = list(zip(xs.tolist(), ys.tolist(), radii.tolist(), strict=True))
-    legs = [(x, y + r * 0.6, x + 0.012, y + r * 1.45) for i, (x, y, r) in enumerate(segments) if i in (1, 2, 4, 5, 6, 9, 10, 11)]
+    legs = [
+        (x, y + r * 0.6, x + 0.012, y + r * 1.45)
+        for i, (x, y, r) in enumerate(segments)
+        if i in (1, 2, 4, 5, 6, 9, 10, 11)
+    ]
     ink.hatch(legs, skin.tone(-0.2).argb(), 0.022)
     pattern = TRAITS[-1].states[int(t["larva_pattern"])]
     for i, (x, y, r) in enumerate(segments):
         shape = ink.oval(x, y, r * 0.78, r)
-        ink.dome(shape, (x - r * 0.2, y - r * 0.45), r * 1.5, [skin.tone(0.16).argb(), skin.argb(), skin.tone(-0.22).argb()], [0, 0.45, 1])
+        ink.dome(
+            shape,
+            (x - r * 0.2, y - r * 0.45),
+            r * 1.5,
+            [skin.tone(0.16).argb(), skin.argb(), skin.tone(-0.22).argb()],
+            [0, 0.45, 1],
+        )
         with ink.clip(shape):
             if pattern == "rings":
-                ink.line(ink.curve([(x - r * 0.1, y - r), (x + r * 0.05, y), (x - r * 0.1, y + r)], False), INK.argb(0.9), r * 0.32)
-                ink.line(ink.curve([(x + r * 0.2, y - r), (x + r * 0.35, y), (x + r * 0.2, y + r)], False), mark.argb(), r * 0.16)
+                ink.line(
+                    ink.curve([(x - r * 0.1, y - r), (x + r * 0.05, y), (x - r * 0.1, y + r)], False),
+                    INK.argb(0.9),
+                    r * 0.32,
+                )
+                ink.line(
+                    ink.curve([(x + r * 0.2, y - r), (x + r * 0.35, y), (x + r * 0.2, y + r)], False),
+                    mark.argb(),
+                    r * 0.16,
+                )
             elif pattern == "lines":
                 ink.hatch([(x - r, y - r * 0.1, x + r, y - r * 0.1)], Pigment(0.93, 0.06, 95.0).argb(0.9), r * 0.2)
                 ink.hatch([(x - r, y + r * 0.32, x + r, y + r * 0.32)], mark.tone(-0.2).argb(0.9), r * 0.16)
@@ -281,10 +380,22 @@ def _larva(ink: Ink, organism: Organism) -> None:
         ink.line(shape, skin.tone(-0.3).argb(0.5), 0.004)
         spine = t["larva_spines"] * r * 1.1
         if spine > 0.012:
-            ink.hatch([(x + k * r * 0.4, y - r * 0.85, x + k * (r * 0.4 + spine * 0.5), y - r * 0.85 - spine) for k in (-1, 0.2, 1)], INK.argb(0.85), 0.006)
+            ink.hatch(
+                [
+                    (x + k * r * 0.4, y - r * 0.85, x + k * (r * 0.4 + spine * 0.5), y - r * 0.85 - spine)
+                    for k in (-1, 0.2, 1)
+                ],
+                INK.argb(0.85),
+                0.006,
+            )
     x, y, r = segments[-1]
     head = Pigment(0.42, 0.09, t["mark_hue"] * 0.5 + 25)
-    ink.dome(ink.oval(x + r * 0.8, y + r * 0.1, r * 0.75, r * 0.82), (x + r * 0.6, y - r * 0.2), r * 1.1, [head.tone(0.25).argb(), head.argb(), head.tone(-0.15).argb()])
+    ink.dome(
+        ink.oval(x + r * 0.8, y + r * 0.1, r * 0.75, r * 0.82),
+        (x + r * 0.6, y - r * 0.2),
+        r * 1.1,
+        [head.tone(0.25).argb(), head.argb(), head.tone(-0.15).argb()],
+    )
     ink.dots([(x + r * (1.0 + 0.1 * k), y + r * (0.2 + 0.16 * k), r * 0.08) for k in range(3)], INK.argb())
 
 
@@ -297,15 +408,39 @@ def _pupa(ink: Ink, organism: Organism) -> None:
     _twig(ink, [(-0.46, -0.33), (0.0, -0.38), (0.46, -0.34)], 0.05)
     wide = 0.13 + 0.05 * t["hindwing_size"]
     point = 0.05 * t["forewing_point"]
-    right = [(0.012, -0.34), (wide * 0.42, -0.2), (wide * 0.8, -0.04), (wide + point, 0.1), (wide * 0.9, 0.26), (wide * 0.55 + point, 0.38)]
+    right = [
+        (0.012, -0.34),
+        (wide * 0.42, -0.2),
+        (wide * 0.8, -0.04),
+        (wide + point, 0.1),
+        (wide * 0.9, 0.26),
+        (wide * 0.55 + point, 0.38),
+    ]
     outline = ink.curve([*right, (0.0, 0.385), *[(-x * 0.94, y) for x, y in reversed(right)]])
-    ink.dome(outline, (-wide * 0.35, 0.06), 0.42, [shell.tone(0.2).argb(), shell.argb(), shell.tone(-0.26).argb()], [0, 0.4, 1])
+    ink.dome(
+        outline,
+        (-wide * 0.35, 0.06),
+        0.42,
+        [shell.tone(0.2).argb(), shell.argb(), shell.tone(-0.26).argb()],
+        [0, 0.4, 1],
+    )
     with ink.clip(outline):
-        rings = [ink.curve([(-wide, -0.24 + 0.055 * k), (0, -0.215 + 0.055 * k), (wide, -0.24 + 0.055 * k)], False) for k in range(5)]
+        rings = [
+            ink.curve([(-wide, -0.24 + 0.055 * k), (0, -0.215 + 0.055 * k), (wide, -0.24 + 0.055 * k)], False)
+            for k in range(5)
+        ]
         for ring in rings:
             ink.line(ring, shell.tone(-0.25).argb(0.6), 0.007)
         for side in (-1, 1):
-            case = ink.curve([(side * wide * 0.1, 0.33), (side * wide, 0.22), (side * wide * 0.95, 0.02), (side * wide * 0.3, -0.02), (side * 0.01, 0.1)])
+            case = ink.curve(
+                [
+                    (side * wide * 0.1, 0.33),
+                    (side * wide, 0.22),
+                    (side * wide * 0.95, 0.02),
+                    (side * wide * 0.3, -0.02),
+                    (side * 0.01, 0.1),
+                ]
+            )
             ink.wash(case, (0, 0), (side * wide, 0.1), [ground.tone(0.05).argb(0.55), ground.tone(-0.2).argb(0.5)])
             ink.line(case, shell.tone(-0.28).argb(0.7), 0.006)
             veins = [(side * wide * 0.3, 0.0, side * wide * (0.2 + 0.2 * k), 0.3) for k in range(5)]
@@ -314,6 +449,10 @@ def _pupa(ink: Ink, organism: Organism) -> None:
         for k in range(4):
             for side in (-1, 1):
                 ink.dots([(side * wide * 0.42, -0.17 + 0.06 * k, 0.011)], gold.argb())
-        ink.soft(ink.ribbon([(-wide * 0.5, -0.08), (-wide * 0.62, 0.1), (-wide * 0.45, 0.28)], [0.006, 0.03, 0.006]), Pigment(0.98, 0.02, 90).argb(0.55), 0.012)
+        ink.soft(
+            ink.ribbon([(-wide * 0.5, -0.08), (-wide * 0.62, 0.1), (-wide * 0.45, 0.28)], [0.006, 0.03, 0.006]),
+            Pigment(0.98, 0.02, 90).argb(0.55),
+            0.012,
+        )
     ink.line(outline, shell.tone(-0.3).argb(0.8), 0.006)
     ink.hatch([(-0.02 + 0.013 * k, -0.365, 0.0, -0.33) for k in range(4)], Pigment(0.9, 0.02, 80).argb(), 0.004)

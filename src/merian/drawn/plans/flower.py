@@ -100,7 +100,11 @@ def _leaf(ink: Ink, t: Mapping[str, float], root: Point, side: int, long: float)
         ink.wash(blade, (0, -half), (0, half), [green.tone(0.1).argb(), green.argb(), green.tone(-0.12).argb()])
         ink.line(ink.curve([(0, 0), (0.5, 0.04 * side), (0.98, 0.155 * side)], False), green.tone(0.2).argb(0.8), 0.016)
         if form != "blade":
-            veins = [(x, 0.16 * side * x * x, x + 0.13, 0.16 * side * x * x + s * half * 0.7) for x in (0.15, 0.3, 0.45, 0.6) for s in (-1, 1)]
+            veins = [
+                (x, 0.16 * side * x * x, x + 0.13, 0.16 * side * x * x + s * half * 0.7)
+                for x in (0.15, 0.3, 0.45, 0.6)
+                for s in (-1, 1)
+            ]
             ink.hatch(veins, green.tone(0.16).argb(0.5), 0.01)
         ink.line(blade, green.tone(-0.24).argb(0.6), 0.012)
 
@@ -112,8 +116,20 @@ def _petal(ink: Ink, t: Mapping[str, float], long: float) -> Path:
     notch = long * 0.16 * max(0.0, -point)
     blunt = half * (0.62 - 0.42 * max(0.0, point))
     wave = 0.05 * curl * long
-    right = [(half * 0.14, 0.0), (half * 0.62, -long * 0.32), (half + wave, -long * 0.6), (half * 0.86 - wave * 0.6, -long * 0.78), (blunt, -long * 0.95)]
-    left = [(-half * 0.14, 0.0), (-half * 0.62, -long * 0.32), (-half - wave * 0.4, -long * 0.6), (-half * 0.9, -long * 0.78), (-blunt, -long * 0.95 + wave * 0.5)]
+    right = [
+        (half * 0.14, 0.0),
+        (half * 0.62, -long * 0.32),
+        (half + wave, -long * 0.6),
+        (half * 0.86 - wave * 0.6, -long * 0.78),
+        (blunt, -long * 0.95),
+    ]
+    left = [
+        (-half * 0.14, 0.0),
+        (-half * 0.62, -long * 0.32),
+        (-half - wave * 0.4, -long * 0.6),
+        (-half * 0.9, -long * 0.78),
+        (-blunt, -long * 0.95 + wave * 0.5),
+    ]
     return ink.curve([*right, (0.0, -tip + notch), *reversed(left)])
 
 
@@ -123,7 +139,13 @@ def _paint_petal(ink: Ink, organism: Organism, petal: Path, long: float, tone: f
     throat = Pigment(0.55 if t["petal_lightness"] > 0.66 else 0.86, 0.14, t["throat_hue"])
     pattern = TRAITS[-3].states[int(t["petal_pattern"])]
     reach = t["throat_size"]
-    ink.dome(petal, (0.0, 0.0), long * 1.05, [throat.argb(), throat.mix(colour, 0.5).argb(), colour.argb(), colour.tone(0.07).argb()], [0, reach * 0.5, min(0.95, reach + 0.05), 1])
+    ink.dome(
+        petal,
+        (0.0, 0.0),
+        long * 1.05,
+        [throat.argb(), throat.mix(colour, 0.5).argb(), colour.argb(), colour.tone(0.07).argb()],
+        [0, reach * 0.5, min(0.95, reach + 0.05), 1],
+    )
     half = t["petal_width"] * long * 0.5
     if pattern != "plain" or ink.fine:
         with ink.clip(petal):
@@ -131,15 +153,25 @@ def _paint_petal(ink: Ink, organism: Organism, petal: Path, long: float, tone: f
                 veins = [(half * 0.1 * k, -long * 0.1, half * 0.25 * k, -long * 0.92) for k in range(-3, 4)]
                 ink.hatch(veins, colour.tone(-0.16).argb(0.3), long * 0.008)
             if pattern == "veins":
-                ink.hatch([(half * 0.12 * k, 0.0, half * 0.27 * k, -long * 0.74) for k in range(-3, 4)], throat.tone(-0.12).argb(0.85), long * 0.022)
+                ink.hatch(
+                    [(half * 0.12 * k, 0.0, half * 0.27 * k, -long * 0.74) for k in range(-3, 4)],
+                    throat.tone(-0.12).argb(0.85),
+                    long * 0.022,
+                )
             elif pattern == "edge":
                 ink.line(petal, throat.argb(), long * 0.13)
             elif pattern == "spots":
                 rng = np.random.default_rng((organism.individual, 23))
                 x, y = rng.uniform(-0.55, 0.55, 12) * half, -long * rng.uniform(0.25, 0.72, 12)
-                ink.dots([(u, v, long * 0.034) for u, v in zip(x.tolist(), y.tolist(), strict=True)], throat.tone(-0.16).argb(0.9))
+                ink.dots(
+                    [(u, v, long * 0.034) for u, v in zip(x.tolist(), y.tolist(), strict=True)],
+                    throat.tone(-0.16).argb(0.9),
+                )
             elif pattern == "stripe":
-                ink.fill(ink.ribbon([(0, 0), (0, -long * 0.5), (0, -long)], [half * 0.3, half * 0.42, half * 0.1]), throat.argb(0.95))
+                ink.fill(
+                    ink.ribbon([(0, 0), (0, -long * 0.5), (0, -long)], [half * 0.3, half * 0.42, half * 0.1]),
+                    throat.argb(0.95),
+                )
     ink.line(petal, colour.tone(-0.22).argb(0.6), max(0.003, long * 0.014))
 
 
@@ -157,7 +189,13 @@ def _corolla(ink: Ink, organism: Organism, at: Point, long: float, tilt: float, 
             for k in order:
                 angle = spin + 360.0 * (k + 0.5 * ring) / count
                 with ink.at(0.0, 0.0, angle, grow):
-                    _paint_petal(ink, organism, petal, long, 0.025 * math.cos(math.radians(angle + 45)) + 0.03 * ring - 0.04 * (k % 2 == 0))
+                    _paint_petal(
+                        ink,
+                        organism,
+                        petal,
+                        long,
+                        0.025 * math.cos(math.radians(angle + 45)) + 0.03 * ring - 0.04 * (k % 2 == 0),
+                    )
                 if organism.lesion:
                     whole.addPath(ink.moved(petal, (0.0, 0.0), angle, grow))
         infect(ink, whole, organism.lesion, organism.severity, organism.individual)
@@ -169,7 +207,12 @@ def _centre(ink: Ink, t: Mapping[str, float], long: float) -> None:
     disc = Pigment(t["centre_lightness"], 0.12, 80.0 - 40.0 * (t["centre_lightness"] < 0.5))
     if ink.fine or r > 0.03:
         ink.soft(ink.oval(0, r * 0.15, r * 1.12), Pigment(0.2, 0.03, 50).argb(0.35), r * 0.18)
-    ink.dome(ink.oval(0, 0, r), (-r * 0.3, -r * 0.35), r * 1.5, [disc.tone(0.16).argb(), disc.argb(), disc.tone(-0.25).argb()])
+    ink.dome(
+        ink.oval(0, 0, r),
+        (-r * 0.3, -r * 0.35),
+        r * 1.5,
+        [disc.tone(0.16).argb(), disc.argb(), disc.tone(-0.25).argb()],
+    )
     n = 60 if ink.fine and long > 0.2 else 14
     k = np.arange(n)
     f, a = r * 0.96 * np.sqrt((k + 0.5) / n), k * 2.399963
@@ -199,7 +242,9 @@ def _raceme(ink: Ink, organism: Organism, line: list[Point], stem: Pigment) -> N
     x, y = line[-1]
     tip = (x * 1.5, y - 0.32)
     ink.fill(ink.ribbon([line[-2], (x, y), tip], [0.018, 0.015, 0.006]), stem.argb())
-    bud = Pigment(organism.traits["petal_lightness"] - 0.08, organism.traits["petal_chroma"], organism.traits["petal_hue"])
+    bud = Pigment(
+        organism.traits["petal_lightness"] - 0.08, organism.traits["petal_chroma"], organism.traits["petal_hue"]
+    )
     for k in range(3):
         side = 1 if k % 2 else -1
         v = tip[1] + 0.035 * k

@@ -24,7 +24,7 @@ TRAITS: tuple[Trait, ...] = (
     Trait("horn_length", "horn over head length, as grown by males", low=0.3, high=1.7),
     Trait("mane_height", "height of the mane over neck thickness", low=0.0, high=0.6),
     Trait("hump", "height of the withers over body depth", low=0.0, high=0.28),
-    Trait("coat_hue", "hue of the coat, OKLCH", "degree", 35.0, 95.0, model="OU", sd_within=0.025),
+    Trait("coat_hue", "hue of the coat, OKLCH", "degree", 48.0, 95.0, model="OU", sd_within=0.025),
     Trait("coat_lightness", "lightness of the coat, OKLCH", low=0.42, high=0.86, model="OU"),
     Trait("coat_chroma", "colourfulness of the coat, OKLCH", low=0.015, high=0.11, model="OU"),
     Trait("mark_lightness", "lightness of stripes and spots, OKLCH", low=0.14, high=0.4, model="OU"),
@@ -85,30 +85,64 @@ def _animal(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
     far = coat.tone(-0.16)
     for x, bend in ((-0.29, 0.02), (0.41, -0.05)):
         _leg(ink, t, (x, deep * 0.3), bend, far, None)
-    ink.fill(ink.ribbon([(0.49, -deep * 0.5), (0.585, -deep * 0.1), (0.575, deep * 0.9)], [0.06, 0.03, 0.022]), coat.tone(-0.06).argb())
-    ink.fill(ink.ribbon([(0.58, deep * 0.5), (0.59, deep * 0.95), (0.565, deep * 1.45)], [0.03, 0.062, 0.012]), mark.argb())
+    ink.fill(
+        ink.ribbon([(0.49, -deep * 0.5), (0.585, -deep * 0.1), (0.575, deep * 0.9)], [0.06, 0.03, 0.022]),
+        coat.tone(-0.06).argb(),
+    )
+    ink.fill(
+        ink.ribbon([(0.58, deep * 0.5), (0.59, deep * 0.95), (0.565, deep * 1.45)], [0.03, 0.062, 0.012]), mark.argb()
+    )
     neck = _neck(ink, t, deep, crown)
     rise = t["hump"] * deep * 1.6
-    body = ink.curve([(-0.48, -deep * 0.15), (-0.38, -deep * 0.88 - rise * 0.6), (-0.22, -deep * 1.0 - rise), (0.1, -deep * 0.88), (0.36, -deep * 0.98), (0.5, -deep * 0.55), (0.5, deep * 0.25), (0.34, deep * 0.62), (0.05, deep * 0.92), (-0.25, deep * 1.0), (-0.43, deep * 0.6)])
+    body = ink.curve(
+        [
+            (-0.48, -deep * 0.15),
+            (-0.38, -deep * 0.88 - rise * 0.6),
+            (-0.22, -deep * 1.0 - rise),
+            (0.1, -deep * 0.88),
+            (0.36, -deep * 0.98),
+            (0.5, -deep * 0.55),
+            (0.5, deep * 0.25),
+            (0.34, deep * 0.62),
+            (0.05, deep * 0.92),
+            (-0.25, deep * 1.0),
+            (-0.43, deep * 0.6),
+        ]
+    )
     stripes = _stripes(ink, organism, t, deep)
     _ear(ink, t, crown, coat.tone(-0.12), 10)
-    for x, bend in ((-0.36, -0.01), (0.36, 0.06)):
-        _leg(ink, t, (x, deep * 0.2), bend, coat, mark if t["mark_pattern"] < 2 else None)
-    union = body
     ink.wash(neck, (crown[0], crown[1]), (-0.25, 0.1), [coat.tone(0.05).argb(), coat.argb(), coat.tone(-0.05).argb()])
-    ink.wash(union, (0, -deep - rise), (0, deep), [coat.tone(0.1).argb(), coat.argb(), coat.mix(belly, 0.6).argb(), belly.tone(-0.12).argb()], [0, 0.4, 0.8, 1])
+    ink.wash(
+        body,
+        (0, -deep - rise),
+        (0, deep),
+        [coat.tone(0.1).argb(), coat.argb(), coat.mix(belly, 0.6).argb(), belly.tone(-0.12).argb()],
+        [0, 0.4, 0.8, 1],
+    )
+    ink.line(body, coat.tone(-0.35).argb(0.35), 0.006)
+    for x, bend in ((-0.36, -0.01), (0.37, 0.06)):
+        _leg(ink, t, (x, -deep * 0.05), bend, coat, mark if t["mark_pattern"] < 2 else None)
     with ink.clip(neck):
         _neck_marks(ink, organism, t, crown, (deep, mark.argb(0.9)))
-        ink.soft(ink.ribbon([(crown[0] - 0.1, crown[1] + 0.2), (-0.55, 0.0), (-0.5, 0.25)], [0.06, 0.1, 0.1]), coat.tone(-0.35).argb(0.4), 0.04)
+        ink.soft(
+            ink.ribbon([(crown[0] - 0.1, crown[1] + 0.2), (-0.55, 0.0), (-0.5, 0.25)], [0.06, 0.1, 0.1]),
+            coat.tone(-0.35).argb(0.4),
+            0.04,
+        )
     with ink.clip(body):
         ink.fill(stripes, mark.argb(0.93))
         ink.soft(ink.oval(0.0, deep * 1.12, 0.55, deep * 0.4), coat.tone(-0.4).argb(0.5), 0.06)
-        ink.soft(ink.oval(-0.05, -deep * 0.62 - rise * 0.5, 0.34, deep * 0.14), Pigment(0.98, 0.02, 85).argb(0.35), 0.045)
+        ink.soft(
+            ink.oval(-0.05, -deep * 0.62 - rise * 0.5, 0.34, deep * 0.14), Pigment(0.98, 0.02, 85).argb(0.35), 0.045
+        )
         for x in (-0.3, 0.34):
-            ink.soft(ink.curve([(x - 0.13, deep * 0.3), (x, -deep * 0.4), (x + 0.12, deep * 0.5), (x, deep * 0.7)], False), coat.tone(-0.3).argb(0.16), 0.05)
+            ink.soft(
+                ink.curve([(x - 0.13, deep * 0.3), (x, -deep * 0.4), (x + 0.12, deep * 0.5), (x, deep * 0.7)], False),
+                coat.tone(-0.3).argb(0.16),
+                0.05,
+            )
         if ink.fine:
             _hair(ink, deep, coat)
-    ink.line(body, coat.tone(-0.35).argb(0.35), 0.006)
     _mane(ink, t, crown, deep, mark)
     _head(ink, organism, t, crown, (coat, belly, mark))
 
@@ -118,21 +152,43 @@ def _leg(ink: Ink, t: dict[str, float], hip: Point, bend: float, coat: Pigment, 
     low = t["body_depth"] * 0.42 + t["leg_length"]
     knee, fetlock = (x - bend, y + (low - y) * 0.52), (x + bend * 0.4, y + (low - y) * 0.87)
     hind = x > 0
-    points = [(x, y), ((x + knee[0]) / 2 + 0.01 * hind, (y + knee[1]) / 2), knee, ((knee[0] + fetlock[0]) / 2, (knee[1] + fetlock[1]) / 2), fetlock]
-    limb = ink.ribbon(points, [0.24 if hind else 0.19, 0.13 if hind else 0.105, 0.072, 0.05, 0.05])
-    ink.wash(limb, (x - 0.08, 0), (x + 0.08, 0), [coat.tone(-0.12).argb(), coat.tone(0.06).argb(), coat.tone(-0.14).argb()], [0, 0.45, 1])
+    thigh = (x * 0.98, y + (low - y) * 0.16)
+    points = [(x, y), thigh, ((x + knee[0]) / 2 + 0.012 * hind, y + (low - y) * 0.36), knee, fetlock]
+    limb = ink.ribbon(points, [0.1, 0.24 if hind else 0.19, 0.13 if hind else 0.105, 0.07, 0.05])
+    sides = [coat.tone(-0.1).argb(), coat.tone(0.05).argb(), coat.tone(-0.12).argb()]
+    ink.wash(limb, (x - 0.1, 0), (x + 0.1, 0), sides, [0, 0.45, 1])
     if mark is not None:
         with ink.clip(limb):
             n = round(t["mark_count"] * 0.5)
-            bars = [(x - 0.2, y + (low - y) * (0.3 + 0.5 * k / n), x + 0.2, y + (low - y) * (0.28 + 0.5 * k / n)) for k in range(n)]
+            bars = [
+                (x - 0.2, y + (low - y) * (0.3 + 0.5 * k / n), x + 0.2, y + (low - y) * (0.28 + 0.5 * k / n))
+                for k in range(n)
+            ]
             ink.hatch(bars, mark.argb(0.85), 0.2 / n)
-    hoof = ink.poly([(fetlock[0] - 0.03, fetlock[1] - 0.005), (fetlock[0] + 0.026, fetlock[1] - 0.005), (fetlock[0] + 0.03, low), (fetlock[0] - 0.055, low)])
+    hoof = ink.poly(
+        [
+            (fetlock[0] - 0.03, fetlock[1] - 0.005),
+            (fetlock[0] + 0.026, fetlock[1] - 0.005),
+            (fetlock[0] + 0.03, low),
+            (fetlock[0] - 0.055, low),
+        ]
+    )
     ink.fill(hoof, Pigment(0.24, 0.02, 60).argb())
 
 
 def _neck(ink: Ink, t: dict[str, float], deep: float, crown: Point) -> Path:
     x, y = crown
-    return ink.curve([(x + 0.05, y - 0.06), ((x - 0.22) / 2 + 0.08, (y - deep) / 2 - 0.06), (-0.2, -deep * 0.98), (-0.16, deep * 0.3), (-0.44, deep * 0.62), ((x - 0.46) / 2 - 0.05, (y + deep * 0.4) / 2 + 0.04), (x - 0.1, y + 0.11)])
+    return ink.curve(
+        [
+            (x + 0.05, y - 0.06),
+            ((x - 0.22) / 2 + 0.08, (y - deep) / 2 - 0.06),
+            (-0.2, -deep * 0.98),
+            (-0.16, deep * 0.3),
+            (-0.44, deep * 0.62),
+            ((x - 0.46) / 2 - 0.05, (y + deep * 0.4) / 2 + 0.04),
+            (x - 0.1, y + 0.11),
+        ]
+    )
 
 
 def _stripes(ink: Ink, organism: Organism, t: dict[str, float], deep: float) -> Path:
@@ -153,7 +209,11 @@ def _stripes(ink: Ink, organism: Organism, t: dict[str, float], deep: float) -> 
             path.addPath(ink.ribbon(points, [wide * 0.8, wide, wide * 0.85, wide * 0.12]))
             if rng.random() < (0.75 if pattern == "forked" else 0.25):
                 turn = step * float(rng.choice((-1, 1))) * 0.75
-                fork = [points[1], (points[2][0] + turn * 0.7, points[2][1]), (points[3][0] + turn * 1.2, points[3][1] * 0.9)]
+                fork = [
+                    points[1],
+                    (points[2][0] + turn * 0.7, points[2][1]),
+                    (points[3][0] + turn * 1.2, points[3][1] * 0.9),
+                ]
                 path.addPath(ink.ribbon(fork, [wide * 0.5, wide * 0.6, wide * 0.1]))
     elif pattern == "spots":
         for i in range(count):
@@ -170,7 +230,14 @@ def _stripes(ink: Ink, organism: Organism, t: dict[str, float], deep: float) -> 
                 x, y = -0.5 + (i + 0.5 * (j % 2)) * pitch, -1.2 * deep + j * pitch * 0.86
                 turns = np.arange(6) * math.pi / 3 + 0.52 + rng.normal(0, 0.16, 6)
                 reach = pitch * rng.uniform(0.36, 0.56, 6)
-                path.addPath(ink.poly([(x + float(r * np.cos(a)), y + float(r * np.sin(a))) for a, r in zip(turns, reach, strict=True)]))
+                path.addPath(
+                    ink.poly(
+                        [
+                            (x + float(r * np.cos(a)), y + float(r * np.sin(a)))
+                            for a, r in zip(turns, reach, strict=True)
+                        ]
+                    )
+                )
     return path
 
 
@@ -190,7 +257,13 @@ def _neck_marks(ink: Ink, organism: Organism, t: dict[str, float], crown: Point,
             ink.fill(ink.ribbon(points, [wide, wide * 0.9, wide * 0.25]), colour)
         else:
             size = wide * (0.55 if pattern == 2 else 0.95)
-            ink.dots([(x + nx * s + 0.4 * wide * float(rng.normal()), y + ny * s, size * float(rng.uniform(0.6, 1.2))) for s in (-0.18, -0.09, 0.0, 0.09, 0.18)], colour)
+            ink.dots(
+                [
+                    (x + nx * s + 0.4 * wide * float(rng.normal()), y + ny * s, size * float(rng.uniform(0.6, 1.2)))
+                    for s in (-0.18, -0.09, 0.0, 0.09, 0.18)
+                ],
+                colour,
+            )
 
 
 def _hair(ink: Ink, deep: float, coat: Pigment) -> None:
@@ -220,21 +293,41 @@ def _ear(ink: Ink, t: dict[str, float], crown: Point, coat: Pigment, turn: float
     with ink.at(crown[0] + 0.03, crown[1] - 0.03, 28 + turn, size):
         shape = ink.curve([(-0.14, 0.05), (-0.2, -0.45), (0.0, -0.98), (0.2, -0.45), (0.13, 0.05)])
         ink.fill(shape, coat.argb())
-        ink.fill(ink.curve([(-0.05, 0.0), (-0.08, -0.45), (0.0, -0.8), (0.1, -0.4), (0.06, 0.0)]), coat.tone(-0.2).argb(0.8))
+        ink.fill(
+            ink.curve([(-0.05, 0.0), (-0.08, -0.45), (0.0, -0.8), (0.1, -0.4), (0.06, 0.0)]), coat.tone(-0.2).argb(0.8)
+        )
 
 
-def _head(ink: Ink, organism: Organism, t: dict[str, float], crown: Point, inks: tuple[Pigment, Pigment, Pigment]) -> None:
+def _head(
+    ink: Ink, organism: Organism, t: dict[str, float], crown: Point, inks: tuple[Pigment, Pigment, Pigment]
+) -> None:
     coat, belly, mark = inks
     size = t["head_length"]
     horn = t["horn_length"] * size
     if horn > 0.04:
         _horn(ink, TRAITS[-2].states[int(t["horn_form"])], (crown[0] + 0.0, crown[1] - 0.05), horn, -8.0, 0.8)
     with ink.at(crown[0] + 0.035, crown[1] - 0.005, -40.0 + 0, size):
-        skull = ink.curve([(0.16, -0.1), (-0.08, -0.27), (-0.4, -0.2), (-0.8, -0.07), (-1.0, -0.05), (-1.06, 0.09), (-0.95, 0.2), (-0.62, 0.22), (-0.25, 0.36), (0.1, 0.26)])
+        skull = ink.curve(
+            [
+                (0.16, -0.1),
+                (-0.08, -0.27),
+                (-0.4, -0.2),
+                (-0.8, -0.07),
+                (-1.0, -0.05),
+                (-1.06, 0.09),
+                (-0.95, 0.2),
+                (-0.62, 0.22),
+                (-0.25, 0.36),
+                (0.1, 0.26),
+            ]
+        )
         ink.wash(skull, (0, -0.25), (0, 0.32), [coat.tone(0.1).argb(), coat.argb(), coat.tone(-0.14).argb()])
         with ink.clip(skull):
             if t["face_pattern"] == 1:
-                ink.fill(ink.ribbon([(-0.1, -0.26), (-0.5, -0.17), (-1.0, -0.06)], [0.1, 0.15, 0.1]), Pigment(0.95, 0.02, 85).argb())
+                ink.fill(
+                    ink.ribbon([(-0.1, -0.26), (-0.5, -0.17), (-1.0, -0.06)], [0.1, 0.15, 0.1]),
+                    Pigment(0.95, 0.02, 85).argb(),
+                )
             elif t["face_pattern"] == 2:
                 ink.fill(ink.ribbon([(-0.02, -0.2), (-0.4, 0.02), (-1.0, 0.12)], [0.24, 0.22, 0.2]), mark.argb(0.9))
             ink.soft(ink.oval(-1.0, 0.07, 0.16, 0.2), mark.argb(0.92), 0.05)

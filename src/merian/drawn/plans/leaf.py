@@ -67,7 +67,10 @@ def draw(ink: Ink, organism: Organism) -> None:
     green = Pigment(t["lightness"], t["chroma"], t["hue"])
     sway = float(np.random.default_rng(organism.individual).normal(0, 0.02))
     rib = green.tone((t["vein_lightness"] - 1.0) * 0.35 + 0.1)
-    ink.fill(ink.ribbon([(0.02, 0.475), (sway, base + stalk * 0.5), (0.0, base - 0.01)], [0.026, 0.018, 0.02]), rib.tone(-0.12).argb())
+    ink.fill(
+        ink.ribbon([(0.02, 0.475), (sway, base + stalk * 0.5), (0.0, base - 0.01)], [0.026, 0.018, 0.02]),
+        rib.tone(-0.12).argb(),
+    )
     if form == "leaflets":
         _leaflets(ink, organism, (base, high, wide), green, rib)
     else:
@@ -97,16 +100,32 @@ def _outline(ink: Ink, t: Mapping[str, float], form: str, frame: tuple[float, fl
     y = base - v * high
     if form == "pinnate lobes":
         lobes = max(3, round(t["vein_count"] * 0.6))
-        half = half * (1 - t["lobe_depth"] * (0.5 + 0.5 * np.cos(2 * math.pi * lobes * v ** 0.92)) * np.clip(v * 8, 0, 1) * np.clip((1 - v) * 5, 0, 1))
+        half = half * (
+            1
+            - t["lobe_depth"]
+            * (0.5 + 0.5 * np.cos(2 * math.pi * lobes * v**0.92))
+            * np.clip(v * 8, 0, 1)
+            * np.clip((1 - v) * 5, 0, 1)
+        )
     elif form == "palmate lobes":
         a = np.linspace(0, math.pi, n)
         fingers = np.abs(np.cos(a * 2.5)) ** 0.62
-        reach = (1 - t["lobe_depth"] * (1 - fingers)) * (0.72 + 0.28 * np.cos(a) ** 2 * (np.cos(a) > 0)) * (0.8 + 0.2 * np.cos(a / 2))
+        reach = (
+            (1 - t["lobe_depth"] * (1 - fingers))
+            * (0.72 + 0.28 * np.cos(a) ** 2 * (np.cos(a) > 0))
+            * (0.8 + 0.2 * np.cos(a / 2))
+        )
         middle = base - high * 0.36
         half, y = reach * np.sin(a) * wide * 0.56, middle - reach * np.cos(a) * high * 0.62
         half, y, v = half[::-1], y[::-1], v
     half, y = _margin(t, half, y, v)
-    notch = t["base_notch"] * 0.12 * wide * np.clip(1 - v / 0.12, 0, 1) * np.sin(np.clip(half / (0.25 * wide), 0, 1) * math.pi / 2)
+    notch = (
+        t["base_notch"]
+        * 0.12
+        * wide
+        * np.clip(1 - v / 0.12, 0, 1)
+        * np.sin(np.clip(half / (0.25 * wide), 0, 1) * math.pi / 2)
+    )
     y = y + notch
     wobble = 1 + 0.02 * rng.normal(size=2)
     right = list(zip((half * wobble[0]).tolist(), y.tolist(), strict=True))
@@ -132,11 +151,15 @@ def _margin(t: Mapping[str, float], half: FloatArray, y: FloatArray, v: FloatArr
     return np.maximum(half + depth * (tooth - 0.3), 0.0), y - depth * 0.7 * tooth
 
 
-def _blade(ink: Ink, organism: Organism, outline: Path, frame: tuple[float, float, float], green: Pigment, rib: Pigment) -> None:
+def _blade(
+    ink: Ink, organism: Organism, outline: Path, frame: tuple[float, float, float], green: Pigment, rib: Pigment
+) -> None:
     t = organism.traits
     base, high, wide = frame
     tip = base - high
-    ink.wash(outline, (-wide * 0.5, tip), (wide * 0.5, base), [green.tone(0.1).argb(), green.argb(), green.tone(-0.1).argb()])
+    ink.wash(
+        outline, (-wide * 0.5, tip), (wide * 0.5, base), [green.tone(0.1).argb(), green.argb(), green.tone(-0.1).argb()]
+    )
     with ink.clip(outline):
         if t["variegation"] > 0.18:
             _variegate(ink, organism, frame, green)
@@ -150,8 +173,15 @@ def _blade(ink: Ink, organism: Organism, outline: Path, frame: tuple[float, floa
         if ink.fine:
             _net(ink, veins, rib)
         ink.line(outline, green.tone(0.2).argb(0.35), 0.012)
-    ink.fill(ink.ribbon([(0.0, base + 0.01), (0.0, base - high * 0.5), (0.0, tip + 0.01)], [0.022, 0.014, 0.003]), rib.tone(0.04).argb())
-    ink.line(ink.curve([(0.009, base), (0.006, base - high * 0.5), (0.001, tip + 0.02)], False), green.tone(-0.22).argb(0.6), 0.004)
+    ink.fill(
+        ink.ribbon([(0.0, base + 0.01), (0.0, base - high * 0.5), (0.0, tip + 0.01)], [0.022, 0.014, 0.003]),
+        rib.tone(0.04).argb(),
+    )
+    ink.line(
+        ink.curve([(0.009, base), (0.006, base - high * 0.5), (0.001, tip + 0.02)], False),
+        green.tone(-0.22).argb(0.6),
+        0.004,
+    )
     ink.line(outline, green.tone(-0.26).argb(0.85), 0.005)
 
 
@@ -171,7 +201,15 @@ def _veins(t: Mapping[str, float], frame: tuple[float, float, float]) -> list[li
         for k in range(1, count + 1):
             for side in (-1, 1):
                 x = side * wide * 0.5 * k / (count + 0.6)
-                veins.append([(x * 0.12, base), (x * 0.8, base - high * 0.22), (x, base - high * 0.48), (x * 0.7, base - high * 0.78), (x * 0.1, base - high * 0.99)])
+                veins.append(
+                    [
+                        (x * 0.12, base),
+                        (x * 0.8, base - high * 0.22),
+                        (x, base - high * 0.48),
+                        (x * 0.7, base - high * 0.78),
+                        (x * 0.1, base - high * 0.99),
+                    ]
+                )
         return veins
     for k in range(count):
         f = 0.04 + 0.86 * k / count
@@ -219,7 +257,10 @@ def _leaflets(ink: Ink, organism: Organism, frame: tuple[float, float, float], g
     reach = max(0.2, min(0.36, wide * 0.62))
     slim = min(reach / t["elongation"] * 1.05, high / pairs * 0.8)
     blade = _outline(ink, t, "simple", (0.0, reach, slim), organism.individual)
-    ink.fill(ink.ribbon([(0.0, base + 0.01), (0.0, base - high * 0.5), (0.0, base - high + reach)], [0.02, 0.015, 0.01]), rib.tone(-0.05).argb())
+    ink.fill(
+        ink.ribbon([(0.0, base + 0.01), (0.0, base - high * 0.5), (0.0, base - high + reach)], [0.02, 0.015, 0.01]),
+        rib.tone(-0.05).argb(),
+    )
     whole = ink.nothing()
     places = [(0.0, base - high + reach, 0.0, 1.0)]
     for k in range(pairs):

@@ -25,7 +25,9 @@ def _places(path: Path, seed: int) -> list[tuple[float, float]]:
     rng = np.random.default_rng((seed, 17))
     side = math.sqrt(max(box.width() * box.height(), 1e-6) * 0.55 / CELLS)
     columns, rows = int(box.width() / side) + 1, int(box.height() / side) + 1
-    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2) + rng.uniform(0.1, 0.9, (columns * rows, 2))
+    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2) + rng.uniform(
+        0.1, 0.9, (columns * rows, 2)
+    )
     points = (grid * side + (box.left(), box.top())).tolist()
     inside = [(x, y) for x, y in points if path.contains(x, y)]
     rng.shuffle(inside)
@@ -65,7 +67,9 @@ def _rust(ink: Ink, places: Places, count: int, cell: float, rng: np.random.Gene
     ill = list(zip(places, grow, strict=True))[:count]
     ink.dots([(x, y, cell * 0.6 * g) for (x, y), g in ill], Pigment(0.82, 0.14, 95.0).argb(0.72))
     ink.dots([(x, y, cell * 0.36 * g) for (x, y), g in ill], Pigment(0.5, 0.15, 45.0).argb())
-    ink.dots([(x - cell * 0.08, y - cell * 0.1, cell * 0.17 * g) for (x, y), g in ill], Pigment(0.68, 0.17, 55.0).argb())
+    ink.dots(
+        [(x - cell * 0.08, y - cell * 0.1, cell * 0.17 * g) for (x, y), g in ill], Pigment(0.68, 0.17, 55.0).argb()
+    )
 
 
 def _near(places: Places, seeds: Places) -> list[tuple[float, float]]:
@@ -80,10 +84,14 @@ def _blight(ink: Ink, places: Places, count: int, cell: float, rng: np.random.Ge
     roots = places[:3]
     ill = _near(places, roots)[:count]
     grow = rng.uniform(0.85, 1.15, count).tolist()
-    ink.dots([(x, y, cell * 0.98 * g) for (x, y), g in zip(ill, grow, strict=True)], Pigment(0.78, 0.11, 98.0).argb(0.8))
+    ink.dots(
+        [(x, y, cell * 0.98 * g) for (x, y), g in zip(ill, grow, strict=True)], Pigment(0.78, 0.11, 98.0).argb(0.8)
+    )
     ink.dots([(x, y, cell * 0.8 * g) for (x, y), g in zip(ill, grow, strict=True)], Pigment(0.4, 0.06, 60.0).argb())
     heart = ill[: count // 2]
-    ink.dots([(x, y, cell * 0.62 * g) for (x, y), g in zip(heart, grow, strict=False)], Pigment(0.58, 0.045, 72.0).argb(0.8))
+    ink.dots(
+        [(x, y, cell * 0.62 * g) for (x, y), g in zip(heart, grow, strict=False)], Pigment(0.58, 0.045, 72.0).argb(0.8)
+    )
     reach = cell * math.sqrt(count)
     for x, y in roots:
         for k in range(1, 4):
@@ -95,8 +103,13 @@ def _scab(ink: Ink, places: Places, count: int, cell: float, rng: np.random.Gene
     centres = places[: max(2, len(places) // 9)]
     ill = _near(places, centres)[:count]
     grow = rng.uniform(0.7, 1.1, count).tolist()
-    ink.dots([(x, y, cell * 0.8 * g) for (x, y), g in zip(ill, grow, strict=True)], Pigment(0.36, 0.035, 105.0).argb(0.9))
-    ink.dots([(x + cell * 0.1, y + cell * 0.1, cell * 0.5 * g) for (x, y), g in zip(ill, grow, strict=True)], Pigment(0.2, 0.02, 90.0).argb())
+    ink.dots(
+        [(x, y, cell * 0.8 * g) for (x, y), g in zip(ill, grow, strict=True)], Pigment(0.36, 0.035, 105.0).argb(0.9)
+    )
+    ink.dots(
+        [(x + cell * 0.1, y + cell * 0.1, cell * 0.5 * g) for (x, y), g in zip(ill, grow, strict=True)],
+        Pigment(0.2, 0.02, 90.0).argb(),
+    )
     ink.dots([(x - cell * 0.16, y - cell * 0.18, cell * 0.12) for x, y in ill], Pigment(0.62, 0.04, 95.0).argb(0.7))
 
 
@@ -105,7 +118,10 @@ def _mosaic(ink: Ink, places: Places, count: int, cell: float, rng: np.random.Ge
     for x, y in places[:count]:
         turn = rng.uniform(-0.35, 0.35)
         size = cell * rng.uniform(0.5, 0.8, 5)
-        corners = [(x + float(s) * math.cos(turn + k * 2 * math.pi / 5), y + float(s) * math.sin(turn + k * 2 * math.pi / 5)) for k, s in enumerate(size)]
+        corners = [
+            (x + float(s) * math.cos(turn + k * 2 * math.pi / 5), y + float(s) * math.sin(turn + k * 2 * math.pi / 5))
+            for k, s in enumerate(size)
+        ]
         ink.fill(ink.poly(corners), Pigment(0.86, 0.1, 108.0).argb(0.82))
 
 
@@ -118,4 +134,7 @@ def _mildew(ink: Ink, places: Places, count: int, cell: float, rng: np.random.Ge
         colony.addCircle(x, y, cell * 0.72 * g)
     ink.soft(colony, Pigment(0.95, 0.012, 95.0).argb(0.85), cell * 0.3)
     specks = rng.normal(0, 0.45 * cell, (count, 2)).tolist()
-    ink.dots([(x + u, y + v, cell * 0.12) for (x, y), (u, v) in zip(ill, specks, strict=True)], Pigment(0.99, 0.004, 95.0).argb(0.9))
+    ink.dots(
+        [(x + u, y + v, cell * 0.12) for (x, y), (u, v) in zip(ill, specks, strict=True)],
+        Pigment(0.99, 0.004, 95.0).argb(0.9),
+    )

@@ -92,8 +92,17 @@ def _stem(ink: Ink, t: Mapping[str, float], half: float, stem: float) -> None:
     flesh = Pigment(t["stem_lightness"], 0.035, t["cap_hue"] * 0.3 + 55)
     wide = t["stem_thickness"] * half * 2
     foot = wide * (1.0 + t["bulb_size"])
-    shape = ink.ribbon([(0.0, 0.01), (0.0, -0.06 - 0.03 * t["bulb_size"]), (0.0, -0.16), (0.006, -stem * 0.6), (0.0, -stem - 0.05)], [foot * 0.72, foot, wide * 1.08, wide * 0.94, wide * 0.9])
-    ink.wash(shape, (-wide * 0.6, 0), (wide * 0.6, 0), [flesh.tone(-0.14).argb(), flesh.tone(0.05).argb(), flesh.argb(), flesh.tone(-0.26).argb()], [0, 0.3, 0.55, 1])
+    shape = ink.ribbon(
+        [(0.0, 0.01), (0.0, -0.06 - 0.03 * t["bulb_size"]), (0.0, -0.16), (0.006, -stem * 0.6), (0.0, -stem - 0.05)],
+        [foot * 0.72, foot, wide * 1.08, wide * 0.94, wide * 0.9],
+    )
+    ink.wash(
+        shape,
+        (-wide * 0.6, 0),
+        (wide * 0.6, 0),
+        [flesh.tone(-0.14).argb(), flesh.tone(0.05).argb(), flesh.argb(), flesh.tone(-0.26).argb()],
+        [0, 0.3, 0.55, 1],
+    )
     with ink.clip(shape):
         if ink.fine:
             fibres = [(wide * 0.11 * k, -stem, wide * 0.13 * k + 0.004, 0.0) for k in range(-5, 6)]
@@ -101,14 +110,31 @@ def _stem(ink: Ink, t: Mapping[str, float], half: float, stem: float) -> None:
         ink.wash(shape, (0, -stem), (0, -stem + 0.16), [flesh.tone(-0.4).argb(0.65), flesh.tone(-0.3).argb(0.0)])
         if t["bulb_size"] > 0.6:
             for k in range(3):
-                ink.line(ink.curve([(-foot, -0.05 - 0.026 * k), (0, -0.035 - 0.026 * k), (foot, -0.05 - 0.026 * k)], False), flesh.tone(-0.2).argb(0.6), 0.008)
+                ink.line(
+                    ink.curve([(-foot, -0.05 - 0.026 * k), (0, -0.035 - 0.026 * k), (foot, -0.05 - 0.026 * k)], False),
+                    flesh.tone(-0.2).argb(0.6),
+                    0.008,
+                )
     ink.line(shape, flesh.tone(-0.36).argb(0.6), 0.005)
     ring = t["ring_size"] * wide
     if ring > 0.02:
         y = -stem * 0.66
-        skirt = ink.curve([(-wide * 0.48, y), (wide * 0.48, y), (wide * 0.5 + ring * 0.42, y + ring * 0.5), (wide * 0.2, y + ring * 0.66), (-wide * 0.2, y + ring * 0.6), (-wide * 0.5 - ring * 0.42, y + ring * 0.5)])
+        skirt = ink.curve(
+            [
+                (-wide * 0.48, y),
+                (wide * 0.48, y),
+                (wide * 0.5 + ring * 0.42, y + ring * 0.5),
+                (wide * 0.2, y + ring * 0.66),
+                (-wide * 0.2, y + ring * 0.6),
+                (-wide * 0.5 - ring * 0.42, y + ring * 0.5),
+            ]
+        )
         ink.wash(skirt, (0, y), (0, y + ring * 0.7), [flesh.tone(0.06).argb(), flesh.tone(-0.1).argb()])
-        ink.hatch([(wide * 0.16 * k, y + 0.005, wide * 0.24 * k, y + ring * 0.5) for k in range(-3, 4)], flesh.tone(-0.24).argb(0.45), 0.004)
+        ink.hatch(
+            [(wide * 0.16 * k, y + 0.005, wide * 0.24 * k, y + ring * 0.5) for k in range(-3, 4)],
+            flesh.tone(-0.24).argb(0.45),
+            0.004,
+        )
         ink.line(skirt, flesh.tone(-0.34).argb(0.7), 0.005)
 
 
@@ -138,29 +164,87 @@ def _cap(ink: Ink, organism: Organism, form: str, place: tuple[float, float, flo
     top = _dome(form, half, tall, y)
     rim = top[0][1]
     droop = half * (0.24 if form != "funnel" else 0.1)
-    under = ink.curve([(-half, rim), (-half * 0.6, rim + droop * 0.72), (0.0, rim + droop), (half * 0.6, rim + droop * 0.72), (half, rim), (half * 0.5, rim - droop * 0.5), (-half * 0.5, rim - droop * 0.5)])
+    under = ink.curve(
+        [
+            (-half, rim),
+            (-half * 0.6, rim + droop * 0.72),
+            (0.0, rim + droop),
+            (half * 0.6, rim + droop * 0.72),
+            (half, rim),
+            (half * 0.5, rim - droop * 0.5),
+            (-half * 0.5, rim - droop * 0.5),
+        ]
+    )
     apex = (0.0, y + 0.04 if form == "funnel" else rim - droop * 0.2)
     if form == "funnel":
         wide = t["stem_thickness"] * half
-        under = ink.curve([(-half, rim), (-half * 0.72, rim + tall * 0.12), (-wide * 1.2, y + tall * 0.3), (0.0, y + tall * 0.36), (wide * 1.2, y + tall * 0.3), (half * 0.72, rim + tall * 0.12), (half, rim), (0.0, rim - tall * 0.1)])
+        under = ink.curve(
+            [
+                (-half, rim),
+                (-half * 0.72, rim + tall * 0.12),
+                (-wide * 1.2, y + tall * 0.3),
+                (0.0, y + tall * 0.36),
+                (wide * 1.2, y + tall * 0.3),
+                (half * 0.72, rim + tall * 0.12),
+                (half, rim),
+                (0.0, rim - tall * 0.1),
+            ]
+        )
         apex = (0.0, y + tall * 0.5)
-    ink.wash(under, (-half, 0), (half, 0), [gills.tone(-0.16).argb(), gills.argb(), gills.tone(-0.22).argb()], [0, 0.4, 1])
+    ink.wash(
+        under, (-half, 0), (half, 0), [gills.tone(-0.16).argb(), gills.argb(), gills.tone(-0.22).argb()], [0, 0.4, 1]
+    )
     with ink.clip(under):
         lines = 44 if ink.fine else 22
-        fan = [(apex[0], apex[1], half * 1.1 * math.sin(a), (rim if form == "funnel" else rim + droop * 1.2 * math.cos(a))) for a in np.linspace(-1.57, 1.57, lines)]
+        fan = [
+            (apex[0], apex[1], half * 1.1 * math.sin(a), (rim if form == "funnel" else rim + droop * 1.2 * math.cos(a)))
+            for a in np.linspace(-1.57, 1.57, lines)
+        ]
         ink.hatch(fan, gills.tone(-0.24).argb(0.6), 0.004)
         ink.soft(ink.oval(0.0, rim - droop * 0.3, half * 1.1, droop * 0.5), gills.tone(-0.5).argb(0.5), 0.02)
     ink.line(under, gills.tone(-0.35).argb(0.6), 0.005)
     lip = half * 0.09 * (form != "funnel")
-    outline = ink.curve([*top, (half * 0.55, rim + lip + half * 0.05), (0.0, rim + lip + half * 0.09), (-half * 0.55, rim + lip + half * 0.05)])
-    ink.dome(outline, (-half * 0.28, rim - tall * 0.72), half * 1.35, [skin.tone(0.14).argb(), skin.argb(), rim_skin.argb(), rim_skin.tone(-0.16).argb()], [0, 0.35, 0.75, 1])
+    outline = ink.curve(
+        [
+            *top,
+            (half * 0.55, rim + lip + half * 0.05),
+            (0.0, rim + lip + half * 0.09),
+            (-half * 0.55, rim + lip + half * 0.05),
+        ]
+    )
+    ink.dome(
+        outline,
+        (-half * 0.28, rim - tall * 0.72),
+        half * 1.35,
+        [skin.tone(0.14).argb(), skin.argb(), rim_skin.argb(), rim_skin.tone(-0.16).argb()],
+        [0, 0.35, 0.75, 1],
+    )
     with ink.clip(outline):
         _cap_marks(ink, organism, (half, tall, rim), skin)
         if t["striation"] > 0.3:
-            grooves = [(half * 0.8 * math.sin(a), rim - tall * 0.16 * math.cos(a), half * 1.02 * math.sin(a), rim + half * 0.16 * math.cos(a)) for a in np.linspace(-1.5, 1.5, 40)]
+            grooves = [
+                (
+                    half * 0.8 * math.sin(a),
+                    rim - tall * 0.16 * math.cos(a),
+                    half * 1.02 * math.sin(a),
+                    rim + half * 0.16 * math.cos(a),
+                )
+                for a in np.linspace(-1.5, 1.5, 40)
+            ]
             ink.hatch(grooves, rim_skin.tone(-0.25).argb(0.6 * t["striation"]), 0.005)
-        ink.soft(ink.ribbon([(half * 0.2, rim - tall * 0.02), (half * 0.72, rim - tall * 0.1), (half, rim - tall * 0.5)], [0.03, half * 0.26, 0.03]), skin.tone(-0.4).argb(0.28), half * 0.1)
-        ink.soft(ink.oval(-half * 0.34, rim - tall * 0.74, half * 0.24, tall * 0.09), Pigment(0.99, 0.01, 90).argb(0.6), half * 0.06)
+        ink.soft(
+            ink.ribbon(
+                [(half * 0.2, rim - tall * 0.02), (half * 0.72, rim - tall * 0.1), (half, rim - tall * 0.5)],
+                [0.03, half * 0.26, 0.03],
+            ),
+            skin.tone(-0.4).argb(0.28),
+            half * 0.1,
+        )
+        ink.soft(
+            ink.oval(-half * 0.34, rim - tall * 0.74, half * 0.24, tall * 0.09),
+            Pigment(0.99, 0.01, 90).argb(0.6),
+            half * 0.06,
+        )
     ink.line(outline, rim_skin.tone(-0.32).argb(0.75), 0.006)
     infect(ink, outline, organism.lesion, organism.severity, organism.individual)
 
@@ -179,7 +263,11 @@ def _cap_marks(ink: Ink, organism: Organism, place: tuple[float, float, float], 
         x = half * 0.96 * f * np.cos(a) + rng.normal(0, 0.01, count)
         y = rim - tall * (1.04 - f) * 0.9 + 0.3 * tall * f * np.sin(a) + rng.normal(0, 0.008, count)
         r = half * 0.115 * size * (1.15 - 0.6 * f) * rng.uniform(0.7, 1.2, count)
-        for shift, colour in ((half * 0.018, skin.tone(-0.3).argb(0.5)), (0.0, mark.argb()), (-half * 0.012, mark.tone(0.06).argb())):
+        for shift, colour in (
+            (half * 0.018, skin.tone(-0.3).argb(0.5)),
+            (0.0, mark.argb()),
+            (-half * 0.012, mark.tone(0.06).argb()),
+        ):
             shrink = 0.6 if shift < 0 else 1.0
             for u, v, q, g in zip(x.tolist(), y.tolist(), r.tolist(), f.tolist(), strict=True):
                 ink.fill(ink.oval(u + shift, v + shift, q * shrink * (1.1 - 0.3 * g), q * shrink * 0.86), colour)
@@ -190,7 +278,13 @@ def _cap_marks(ink: Ink, organism: Organism, place: tuple[float, float, float], 
             f = (i + 0.5) / rows
             for j in range(5 + 2 * i):
                 a = (j + 0.5 * (i % 2)) / (4.5 + 2 * i) * 2 - 1
-                x, y = half * 1.0 * f * 1.02 * math.sin(a * 1.5), rim - tall * (1.0 - f) * 0.92 - 0.34 * tall * f * (math.cos(a * 1.5) - 0.75) + float(rng.normal(0, 0.004))
+                x, y = (
+                    half * 1.0 * f * 1.02 * math.sin(a * 1.5),
+                    rim
+                    - tall * (1.0 - f) * 0.92
+                    - 0.34 * tall * f * (math.cos(a * 1.5) - 0.75)
+                    + float(rng.normal(0, 0.004)),
+                )
                 w = half * 0.11 * size
                 arcs += [(x - w, y - w * 0.25, x, y + w * 0.4), (x, y + w * 0.4, x + w, y - w * 0.25)]
         ink.hatch(arcs, skin.tone(-0.22).argb(0.85), half * 0.04 * size)
@@ -198,5 +292,12 @@ def _cap_marks(ink: Ink, organism: Organism, place: tuple[float, float, float], 
         rings = 2 + count // 8
         for i in range(rings):
             f = (i + 0.7) / rings
-            band = ink.curve([(-half * f, rim - tall * (1 - f) * 0.62), (0.0, rim + half * 0.1 * f - tall * (1 - f) * 0.72 + 0.04 * f), (half * f, rim - tall * (1 - f) * 0.62)], False)
+            band = ink.curve(
+                [
+                    (-half * f, rim - tall * (1 - f) * 0.62),
+                    (0.0, rim + half * 0.1 * f - tall * (1 - f) * 0.72 + 0.04 * f),
+                    (half * f, rim - tall * (1 - f) * 0.62),
+                ],
+                False,
+            )
             ink.line(band, (mark if i % 2 else skin.tone(-0.2)).argb(0.6), half * 0.1 * size)

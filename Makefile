@@ -1,0 +1,35 @@
+# Every target sets up .venv itself; nothing else needs to be installed but Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TOUR ?= merian-tour
+
+.PHONY: demo test check bench web clean
+
+$(READY): pyproject.toml src/merian/__init__.py
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Merian needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $(READY)
+
+demo: $(READY)  ## the main job: the whole path on the drawn tree of life, then the web page
+	$(BIN)/merian tour $(TOUR) $(ARGS)
+
+test: $(READY)  ## all tests; fails when none ran
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)  ## format, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## every promise of speed against a named peer or floor
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+web: $(READY)  ## the web page over the demo's folder
+	$(BIN)/merian serve $(TOUR)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache

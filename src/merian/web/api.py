@@ -1,0 +1,220 @@
+"""The JSON interface: every fact that a page shows, as data. Described by `merian.web.openapi`."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from merian import __version__
+from merian.core.errors import MerianError, Missing
+from merian.core.report import Report
+from merian.web import answers, facts, pictures
+from merian.web.openapi import describe
+from merian.web.parts import Parts
+from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS, Refused, read_photos
+
+__all__ = ["Api"]
+
+T = TypeVar("T")
+
+WAITING = 32
+"""Requests that may wait for the encoder: each holds its photos in memory. From taste."""
+MOST_SAMPLES, MOST_NEIGHBOURS = 200, 100
+
+
+@dataclass(eq=False)
+class Api:
+    """The endpoints over one store. The encoder is used by one thread of its own, so looking at photos never waits for it."""
+
+    parts: Parts
+    _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
+    _waiting: int = 0
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return [
+            Route("/api/about", self.about),
+            Route("/api/openapi.json", self.openapi),
+            Route("/api/identify", self.identify, methods=["POST"]),
+            Route("/api/identify/{id:path}", self.identify_known),
+            Route("/api/layout", self.layout),
+            Route("/api/image/{id:path}", self.image),
+            Route("/api/taxon/{id:path}", self.taxon),
+            Route("/api/neighbours/{id:path}", self.neighbours),
+            Route("/api/samples", self.samples),
+            Route("/api/report", self.report),
+        ]
+
+    def close(self) -> None:
+        """Let the encoder's thread go."""
+        self._encoder.shutdown(cancel_futures=True)
+
+    async def about(self, request: Request) -> Response:
+        parts, known = self.parts, self.parts.identifier
+        return JSONResponse(
+            {
+                "merian": __version__,
+                "store": parts.folder.resolve().name,
+                "model": None
+                if known is None
+                else {
+                    "fingerprint": known.encoder.fingerprint,
+                    "dimensions": known.encoder.dim,
+                    "image_px": known.encoder.preprocess.size,
+                    "labels": len(known.head.labels),
+                    "tree": known.head.tree.version,
+                    "taxa": len(known.head.tree),
+                },
+                "catalog": None
+                if parts.catalog is None
+                else {"images": len(parts.rows), "tree": parts.catalog.tree.version, "hash": parts.catalog.hash},
+                "embeddings": None if parts.embeddings is None else len(parts.embeddings),
+                "points": None if parts.layout is None else len(parts.layout.ids),
+                "report": parts.report is not None,
+                "absent": parts.absent,
+                "limits": {"photos": PHOTOS, "photo_mb": PHOTO_MB, "request_mb": BODY_MB},
+                "sure_from": answers.SAFE,
+            }
+        )
+
+    async def openapi(self, request: Request) -> Response:
+        return JSONResponse(describe())
+
+    async def identify(self, request: Request) -> Response:
+        self._needs_model()
+        if self._waiting >= WAITING:
+            raise Refused(503, "too many photos are waiting", "try again in a few seconds")
+        self._waiting += 1
+        try:
+            photos = await read_photos(request)
+            images = [photo.reason if photo.reason is not None else bytes(photo.data) for photo in photos]
+            rows = await self._in_turn(
+                functools.partial(answers.identify, self.parts, [photo.name for photo in photos], images)
+            )
+        finally:
+            self._waiting -= 1
+        return JSONResponse({"rows": rows})
+
+    async def identify_known(self, request: Request) -> Response:
+        self._needs_model()
+        image = self._image_id(request)
+        data = await run_in_threadpool(pictures.original, self.parts, image)
+        rows = await self._in_turn(functools.partial(answers.identify, self.parts, [image], [data], leave_out=image))
+        return JSONResponse({"rows": rows, "photo": facts.photo(self.parts, image)})
+
+    async def layout(self, request: Request) -> Response:
+        return Response(await run_in_threadpool(self._layout_json), media_type="application/json")
+
+    async def image(self, request: Request) -> Response:
+        image, size = self._image_id(request), _number(request, "size", 0, pictures.LARGEST)
+        data, kind = await run_in_threadpool(pictures.picture, self.parts, image, size)
+        return Response(data, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+
+    async def taxon(self, request: Request) -> Response:
+        number = request.path_params["id"]
+        try:
+            return JSONResponse(await run_in_threadpool(facts.taxon_page, self.parts, number))
+        except KeyError as error:
+            raise Refused(
+                404, f"no taxon has the id {number[:80]!r}", "take an id from /api/identify or from another taxon"
+            ) from error
+
+    async def neighbours(self, request: Request) -> Response:
+        image, count = self._image_id(request), _number(request, "k", 12, MOST_NEIGHBOURS)
+        return JSONResponse(await run_in_threadpool(self._neighbours_of, image, count))
+
+    async def samples(self, request: Request) -> Response:
+        count = _number(request, "n", 24, MOST_SAMPLES)
+        return JSONResponse({"samples": await run_in_threadpool(facts.samples, self.parts, count)})
+
+    async def report(self, request: Request) -> Response:
+        file = self.parts.folder / "evaluation" / "report.json"
+        try:
+            report = await run_in_threadpool(Report.load, file)
+        except Missing as error:
+            raise Refused(404, "this store has no evaluation", "make one with merian evaluate") from error
+        numbers = [
+            {
+                "group": n.group,
+                "name": n.name,
+                "value": n.value,
+                "low": n.low,
+                "high": n.high,
+                "unit": n.unit,
+                "n": n.n,
+                "note": n.note,
+                "text": n.text,
+            }
+            for n in report.numbers
+        ]
+        remarks = list(report.remarks)
+        return JSONResponse({"title": report.title, "command": report.command, "numbers": numbers, "remarks": remarks})
+
+    # ---- inside ----------------------------------------------------------------------------------------------------
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, work)
+
+    def _needs_model(self) -> None:
+        if self.parts.identifier is None:
+            raise Refused(404, self.parts.absent["identify"], "serve a store that holds a model")
+
+    def _image_id(self, request: Request) -> str:
+        image = str(request.path_params["id"])
+        if image not in self.parts.rows:
+            raise Refused(404, f"no photo has the id {image[:80]!r}", "take an id from /api/layout or /api/samples")
+        return image
+
+    @functools.cached_property
+    def _layout_bytes(self) -> bytes:
+        return json.dumps(facts.layout(self.parts), separators=(",", ":"), ensure_ascii=False).encode()
+
+    def _layout_json(self) -> bytes:
+        return self._layout_bytes
+
+    def _neighbours_of(self, image: str, count: int) -> facts.Json:
+        parts, row = self.parts, self.parts.vector_rows.get(image)
+        found = answers.Near([], [])
+        if parts.embeddings is not None and row is not None:
+            found = answers.nearest(parts, parts.embeddings.vectors[row], count, leave_out=image)
+        shown = [
+            {**facts.photo_brief(parts, i), "cosine": c} for i, c in zip(found.ids, found.cosines, strict=True)
+        ]
+        return {"photo": facts.photo(parts, image), "neighbours": shown}
+
+
+def _number(request: Request, name: str, default: int, largest: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= largest):
+        raise Refused(400, f"{name}={text[:40]!r}", f"{name} must be a whole number from 1 to {largest}")
+    return int(text)
+
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def problem(status: int, error: str, what_to_do: str) -> Response:
+    """An error as JSON: what is wrong, and what to do."""
+    return JSONResponse({"error": error, "what_to_do": what_to_do}, status)
+
+
+async def on_refused(request: Request, error: Exception) -> Response:
+    assert_type = error if isinstance(error, Refused) else Refused(500, str(error), "tell whoever runs this server")
+    return problem(assert_type.status, assert_type.error, assert_type.what_to_do)
+
+
+async def on_merian_error(request: Request, error: Exception) -> Response:
+    what = str(error) if isinstance(error, MerianError) else type(error).__name__
+    return problem(500, what, "tell whoever runs this server")

@@ -1,0 +1,187 @@
+"""Taxa and photos as the JSON that pages and programs read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from merian.core.chance import stream
+from merian.core.tree import RANKS, Tree
+from merian.web.parts import Parts
+
+__all__ = ["Json", "layout", "lineage", "photo", "photo_brief", "samples", "taxon", "taxon_page"]
+
+Json = dict[str, Any]
+
+SHOWN_CHILDREN = 60
+SHOWN_IMAGES = 12
+"""Children and photos that a taxon's page lists. From taste."""
+FACTS = ("event_date", "habitat", "sex", "life_stage", "health", "individual", "licence", "rights_holder", "source", "split")
+COLUMNS = ("life_stage", "sex", "health", "habitat", "source")
+"""Columns of the catalog that the map can be coloured by."""
+MOST_NAMES = 400
+"""A column with more different texts than this is no trait but a label, and nobody could tell its colours apart. From taste."""
+
+
+def taxon(tree: Tree, number: int) -> Json:
+    """One taxon in short: id, name, rank and its common name."""
+    return {
+        "id": tree.ids[number],
+        "name": tree.names[number],
+        "rank": RANKS[tree.rank[number]],
+        "common": tree.common_name(number),
+    }
+
+
+def lineage(tree: Tree, number: int) -> list[Json]:
+    """The path of a taxon, kingdom first, itself last; empty for -1."""
+    return [taxon(tree, int(a)) for a in tree.ancestors[number] if a >= 0] if number >= 0 else []
+
+
+def photo_brief(parts: Parts, image: str) -> Json:
+    """One photo of the catalog in short: id and taxon (None when it is not in the catalog)."""
+    row = parts.rows.get(image)
+    if parts.catalog is None or row is None:
+        return {"id": image, "taxon": None}
+    number = int(parts.catalog.frame["taxon"][row])
+    return {"id": image, "taxon": taxon(parts.catalog.tree, number) if number >= 0 else None}
+
+
+def photo(parts: Parts, image: str) -> Json:
+    """One photo of the catalog: what `photo_brief` says, its lineage, size and what else the source gave. Raises KeyError."""
+    row = parts.rows[image]
+    if parts.catalog is None:
+        raise KeyError(image)
+    known = parts.catalog.frame.row(row, named=True)
+    facts = {name: known[name] for name in FACTS if known[name] not in (None, "")}
+    return {
+        **photo_brief(parts, image),
+        "lineage": lineage(parts.catalog.tree, known["taxon"]),
+        "width": known["width"],
+        "height": known["height"],
+        "facts": facts,
+    }
+
+
+def _found(parts: Parts, taxon_id: str) -> tuple[Tree, int]:
+    for tree in parts.trees:
+        hits = tree.ids.index_of(taxon_id)
+        if hits is not None:
+            return tree, hits
+    raise KeyError(taxon_id)
+
+
+def taxon_page(parts: Parts, taxon_id: str) -> Json:
+    """All that the store knows of a taxon: lineage, names in languages, what is below it, its photos. Raises KeyError."""
+    tree, number = _found(parts, taxon_id)
+    below = slice(number + 1, int(tree.end[number]))
+    children = np.flatnonzero(tree.parent[below] == number) + number + 1
+    species = int((tree.rank[number : int(tree.end[number])] == RANKS.index("species")).sum())
+    names = tree.common.filter(pl.col("taxon") == number).select("language", "name").rows(named=True)
+    images = _images_of(parts, tree, number)
+    known = None
+    if parts.identifier is not None and parts.identifier.head.tree is tree:
+        labels = parts.identifier.head.labels
+        known = int(((labels >= number) & (labels < tree.end[number])).sum())
+    return {
+        **taxon(tree, number),
+        "lineage": lineage(tree, number),
+        "names": names,
+        "children": [taxon(tree, int(c)) for c in children[:SHOWN_CHILDREN]],
+        "child_count": len(children),
+        "species_count": species,
+        "known_to_model": known,
+        "images": images[:SHOWN_IMAGES],
+        "image_count": len(images),
+        "tree": tree.version,
+    }
+
+
+def _images_of(parts: Parts, tree: Tree, number: int) -> list[str]:
+    if parts.catalog is None:
+        return []
+    mine = parts.catalog.tree
+    if mine.version != tree.version:
+        matched = int(mine.match(tree.lineages([number]))[0])
+        if matched < 0:
+            return []
+        number = matched
+    inside = pl.col("taxon").is_between(number, int(mine.end[number]) - 1)
+    return parts.catalog.kept().filter(inside)["id"].to_list()
+
+
+def samples(parts: Parts, count: int) -> list[Json]:
+    """Photos that no model was trained on, one per species, spread evenly over the tree of life; the same ones each time."""
+    if parts.catalog is None:
+        return []
+    kept = parts.catalog.kept()
+    held = kept.filter(pl.col("split").is_in(["test", "unseen"]))
+    rows = held if len(held) else kept
+    shuffled = rows[stream(0, "web", "samples").permutation(len(rows)).tolist()]
+    one_each = shuffled.unique("taxon", keep="first", maintain_order=True).sort("taxon")
+    chosen = np.unique(np.linspace(0, len(one_each) - 1, min(count, len(one_each))).round().astype(int))
+    return [{**photo_brief(parts, i), "held_out": bool(len(held))} for i in one_each["id"].gather(chosen.tolist())]
+
+
+def layout(parts: Parts) -> Json:
+    """The map: ids, x and y of its points, and what they can be coloured by, each as codes into a list of names or as numbers."""
+    if parts.layout is None:
+        return {"ids": [], "x": [], "y": [], "total": 0, "colourings": []}
+    plan, at = parts.layout, np.round(parts.layout.points, 4)
+    return {
+        "ids": plan.ids,
+        "x": at[:, 0].tolist(),
+        "y": at[:, 1].tolist(),
+        "total": plan.total,
+        "colourings": [*_by_rank(parts, plan.ids), *_by_column(parts, plan.ids)],
+    }
+
+
+def _by_rank(parts: Parts, ids: list[str]) -> Iterable[Json]:
+    if parts.catalog is None:
+        return
+    tree = parts.catalog.tree
+    column = parts.catalog.frame["taxon"].to_list()
+    taxa = np.array([column[parts.rows[i]] if i in parts.rows else -1 for i in ids], np.int64)
+    for number, rank in enumerate(RANKS):
+        clades = np.where(taxa >= 0, tree.ancestors[taxa, number], -1)
+        found = [c for c, _ in Counter(clades[clades >= 0].tolist()).most_common()]
+        place = {clade: code for code, clade in enumerate(found)}
+        if found:
+            yield {
+                "key": rank,
+                "label": rank,
+                "kind": "rank",
+                "names": [tree.names[c] for c in found],
+                "common": [tree.common_name(c) for c in found],
+                "taxa": [tree.ids[c] for c in found],
+                "codes": [place.get(c, -1) for c in clades.tolist()],
+            }
+
+
+def _by_column(parts: Parts, ids: list[str]) -> Iterable[Json]:
+    table = pl.DataFrame({"id": ids})
+    if parts.catalog is not None:
+        frame = parts.catalog.kept().select("id", *COLUMNS).unique("id", keep="first")
+        table = table.join(frame, on="id", how="left", maintain_order="left")
+    if parts.layout is not None:
+        own = [c for c in parts.layout.columns.columns if c not in table.columns and c not in RANKS]
+        table = table.hstack(parts.layout.columns.select(own).get_columns())
+    for column in table.get_columns()[1:]:
+        label = column.name.replace("_", " ")
+        if column.dtype.is_float() or column.dtype.is_integer():
+            values = column.cast(pl.Float64).to_numpy()
+            if np.isfinite(values).sum() > 1 and np.nanmax(values) > np.nanmin(values):
+                rounded = [None if not np.isfinite(v) else float(f"{v:.5g}") for v in values]
+                yield {"key": column.name, "label": label, "kind": "number", "values": rounded}
+            continue
+        texts = column.cast(pl.String)
+        names = [n for n, _ in Counter(t for t in texts if t).most_common()]
+        if 1 < len(names) <= MOST_NAMES:
+            place = {n: code for code, n in enumerate(names)}
+            codes = [place.get(t, -1) if t else -1 for t in texts]
+            yield {"key": column.name, "label": label, "kind": "text", "names": names, "codes": codes}
