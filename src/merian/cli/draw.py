@@ -9,7 +9,8 @@ from cyclopts import Parameter
 
 from merian.cli.flags import with_settings
 from merian.cli.say import say
-from merian.drawn.source import DrawSettings, draw_source
+from merian.drawn.folder import draw_source
+from merian.drawn.world import DrawSettings
 
 __all__ = ["draw"]
 

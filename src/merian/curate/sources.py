@@ -188,9 +188,7 @@ def _from_table(file: Path, root: Path, name: str, taxa: Path | None) -> Source:
 
 def _labelled(table: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
     """`table` with the seven ranks of `raw`; where those are empty, the verbatim name as a binomial or as a label of rank species."""
-    ranks = normal_lineages(
-        raw.drop("species") if "verbatim_name" not in raw.columns and "species" not in raw.columns else raw
-    )
+    ranks = normal_lineages(raw)
     table = table.hstack(ranks.get_columns())
     if "verbatim_name" not in table.columns:
         return table

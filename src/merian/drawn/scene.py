@@ -88,7 +88,7 @@ def _develop(pixels: Pixels, shot: Shot, rng: np.random.Generator) -> Pixels:
     shoulder = np.where(linear > 0.7, 0.7 + 0.3 * (1 - np.exp(-(linear - 0.7) / 0.3)), linear)
     table = (np.clip(shoulder, 0, 1) ** (1 / 2.2) * 255).astype(np.float32)
     out = np.stack([table[:, c][pixels[:, :, c]] for c in range(3)], axis=2)
-    sigma = 9.0 if infrared else 2.6
+    sigma = 7.0 if infrared else 2.6
     channels = 1 if infrared else 3
     out += rng.standard_normal((*out.shape[:2], channels), dtype=np.float32) * np.float32(sigma)
     return np.clip(out, 0, 255).astype(np.uint8)

@@ -93,12 +93,15 @@ def _frame(ink: Ink, across: float, down: float) -> None:
 def _cartouche(ink: Ink, across: float, title: str, subtitle: str) -> None:
     """The plate's title in spaced capitals, a rule with a lozenge, and a line in italics."""
     canvas, middle = ink.canvas, across / 2
-    spaced = "\u2009\u2009".join(title.upper())
-    size = 0.26
+    words = title.upper()
     room = across - 1.2
-    wide = lettering.width_of(spaced, size)
-    size *= min(1.0, room / wide) if wide else 1.0
-    lettering.typeset(canvas, spaced, (middle, 0.66), size, INK.argb(0.92), anchor=0.5)
+    size, gap = 0.26, 0.055
+    wide = lettering.width_of(words, size) + gap * len(words)
+    shrink = min(1.0, room / wide)
+    x = middle - shrink * (wide - gap) / 2
+    for letter in words:
+        lettering.typeset(canvas, letter, (x, 0.66), size * shrink, INK.argb(0.92))
+        x += shrink * (lettering.width_of(letter, size) + gap)
     y = 0.82
     half = min(room / 2, 1.7)
     ink.hatch([(middle - half, y, middle - 0.09, y), (middle + 0.09, y, middle + half, y)], INK.argb(0.6), 0.004)

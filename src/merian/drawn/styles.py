@@ -244,7 +244,7 @@ def _herbarium(scene: Scene) -> None:
 
 
 def _trap(scene: Scene, night: bool) -> None:
-    rng, ink = scene.rng, scene.ink
+    rng, _ink = scene.rng, scene.ink
     horizon = float(rng.uniform(0.3, 0.46))
 
     def behind(coarse: Ink) -> None:
@@ -254,11 +254,9 @@ def _trap(scene: Scene, night: bool) -> None:
     _out_of_focus(scene, 1.8, behind)
     if scene.shot.subject == "person":
         _person(scene, 0.72, 0.86)
-    elif scene.organism is not None:
-        if scene.organism.plan not in LEAVES_GROUND:
-            _footing(
-                scene, (0.5 + scene.shot.dx, 0.5 + SINK["camera trap day"] + scene.shot.dy + 0.245 * scene.shot.scale)
-            )
+    elif scene.organism is not None and scene.organism.plan not in LEAVES_GROUND:
+        feet = 0.5 + SINK["camera trap day"] + scene.shot.dy + 0.245 * scene.shot.scale
+        _footing(scene, (0.5 + scene.shot.dx, feet))
     scene.put()
     blades(scene, int(rng.integers(3, 10)), float(rng.uniform(0.12, 0.24)))
     if night:
@@ -274,13 +272,13 @@ def _footing(scene: Scene, feet: tuple[float, float]) -> None:
 
 
 def _infrared(scene: Scene) -> None:
-    """Turn what is painted into a flash picture: grey, bright in the middle and near, dark at the edges; eyes shine back."""
+    """Turn what is painted into a flash picture: grey, bright near the middle, dark at the edges; eyes shine back."""
     ink, canvas = scene.ink, scene.ink.canvas
     frame = ink.poly([(0, 0), (1, 0), (1, 1), (0, 1)])
     grey = skia.Paint(Color=0xFF808080, BlendMode=skia.BlendMode.kSaturation)
     canvas.drawPath(frame, grey)
     x, y = (float(v) for v in scene.rng.normal((0.5, 0.6), 0.04))
-    flash = skia.Paint(Color=0xFF585858, BlendMode=skia.BlendMode.kColorDodge)
+    flash = skia.Paint(Color=0xFF484848, BlendMode=skia.BlendMode.kColorDodge)
     canvas.drawPath(frame, flash)
     ink.dome(frame, (x, y), 0.74, [0x00000000, 0x38000000, 0xD0000000], [0, 0.5, 1])
     sky = skia.Paint(

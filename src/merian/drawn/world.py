@@ -208,7 +208,7 @@ GROUND: dict[PlanName, str] = {
 MARK_HUE: dict[PlanName, tuple[str, float]] = {
     "beetle": ("mark_hue", 0.48),
     "butterfly": ("mark_hue", 0.62),
-    "bird": ("accent_hue", 0.5),
+    "bird": ("accent_hue", 0.0),
     "flower": ("throat_hue", 0.66),
 }
 """The trait with the hue of the marks, and the lightness of the ground below which the marks are the lighter ones."""
@@ -220,7 +220,7 @@ def _mark_colour(plan: PlanName, value: dict[str, Any], ground_lightness: float)
         trait, turn = MARK_HUE[plan]
         return value[trait], 0.84 if ground_lightness < turn else 0.52, 0.14
     if plan == "mushroom":
-        return (90.0, 0.93, 0.02) if ground_lightness < 0.66 else (65.0, 0.52, 0.06)
+        return (90.0, 0.93, 0.02) if ground_lightness < 0.72 else (65.0, 0.52, 0.06)
     return 0.0, 0.3, 0.0
 
 

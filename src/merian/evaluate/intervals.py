@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LEVEL", "Estimate", "Resamples", "interval", "reflected"]
+__all__ = ["LEVEL", "Estimate", "Resamples", "auroc_replicates", "interval", "reflected"]
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LEVEL = 0.95
+BLOCK = 64
+"""Replicates whose image weights are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,6 @@ class Resamples:
             weights[:, columns] = rng.multinomial(drawn[:, chosen] * size, np.full(size, 1 / size))
         return cls(weights, group.astype(np.int64), start.astype(np.int64), drawn.astype(np.float64))
 
-    def image_weights(self) -> Doubles:
-        """How often each image is in each replicate: [b, n]."""
-        return self.weights[:, self.group]
-
     def per_group(self, values: npt.NDArray[np.generic]) -> Doubles:
         """Sums over the images of each group: [n, m] -> [g, m]."""
         return np.stack(
@@ -107,16 +105,28 @@ class Resamples:
             found.append(interval(float(point), replicates, int(total)))
         return found
 
-    def auroc(
-        self, positive: npt.NDArray[np.floating], other: Resamples, negative: npt.NDArray[np.floating]
-    ) -> Doubles:
-        """AUROC of each replicate, positives weighted by this and negatives by `other`: [b]."""
-        order = np.argsort(negative, kind="stable")
-        below = np.pad(np.cumsum(other.image_weights()[:, order], 1), ((0, 0), (1, 0)))
-        ordered = negative[order]
-        wins = (below[:, np.searchsorted(ordered, positive, s)] for s in ("left", "right"))
-        mine = self.image_weights()
-        return _ratio((mine * sum(wins)).sum(1), 2 * mine.sum(1) * below[:, -1])
+
+def auroc_replicates(
+    positive: npt.NDArray[np.floating],
+    mine: tuple[Resamples, npt.NDArray[np.bool_]],
+    negative: npt.NDArray[np.floating],
+    other: tuple[Resamples, npt.NDArray[np.bool_]],
+) -> Doubles:
+    """The AUROC of each replicate [b]: scores of positives and negatives, each with its Resamples and which of their images they are.
+
+    nan where a replicate holds only one kind. A block of replicates at a time bounds the memory.
+    """
+    order = np.argsort(negative, kind="stable")
+    sides = [np.searchsorted(negative[order], positive, side) for side in ("left", "right")]
+    high, low = mine[0].group[mine[1]], other[0].group[other[1]][order]
+    parts = []
+    for start in range(0, len(mine[0].weights), BLOCK):
+        block = slice(start, start + BLOCK)
+        weights = mine[0].weights[block][:, high]
+        below = np.pad(np.cumsum(other[0].weights[block][:, low], 1), ((0, 0), (1, 0)))
+        wins = (weights * (below[:, sides[0]] + below[:, sides[1]])).sum(1)
+        parts.append(_ratio(wins, 2 * weights.sum(1) * below[:, -1]))
+    return np.concatenate(parts)
 
 
 def interval(point: float, replicates: Doubles, n: int) -> Estimate:

@@ -13,7 +13,7 @@ from merian.core.report import Number
 from merian.core.tables import Catalog
 from merian.core.tree import Tree
 from merian.core.vectors import Predictions
-from merian.evaluate.intervals import interval
+from merian.evaluate.intervals import auroc_replicates, interval
 from merian.evaluate.metrics import auroc, paths
 from merian.evaluate.samples import Sample, number, share
 
@@ -72,9 +72,9 @@ def wrong_labels(
     own, safe = paths(tree, sample.taxa), found.safe
     other = own[rows, np.where(safe >= 0, tree.rank[safe], 0)]
     flagged = (safe >= 0) & (other >= 0) & (other != safe)
-    images = sample.resamples.image_weights()
     suspicion = 1 - np.asarray(given, np.float64)
-    replicates = _weighted_auroc(images, suspicion, wrong)
+    mine = sample.resamples
+    replicates = auroc_replicates(suspicion[wrong], (mine, wrong), suspicion[~wrong], (mine, ~wrong))
     numbers = [
         number(
             "planted.wrong_label.auroc",
@@ -91,19 +91,6 @@ def wrong_labels(
         precise = share(sample, (flagged & wrong,), flagged)[0]
         numbers.append(number("planted.wrong_label.precision", precise, group, note="of those pointed out"))
     return numbers
-
-
-def _weighted_auroc(
-    weights: npt.NDArray[np.float64], scores: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64]:
-    """The AUROC in each replicate of image weights [b, n]: [b], nan where one kind was not drawn."""
-    order = np.argsort(scores[~positive], kind="stable")
-    below = np.pad(np.cumsum(weights[:, ~positive][:, order], 1), ((0, 0), (1, 0)))
-    ordered = scores[~positive][order]
-    wins = sum(below[:, np.searchsorted(ordered, scores[positive], side)] for side in ("left", "right"))
-    mine = weights[:, positive]
-    pairs = 2 * mine.sum(1) * below[:, -1]
-    return np.asarray(np.divide((mine * wins).sum(1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0))
 
 
 def faults_refused(catalog: Catalog, truth: pl.DataFrame) -> list[Number]:

@@ -63,8 +63,9 @@ def groups_of(rows: pl.DataFrame) -> npt.NDArray[np.int64]:
 
 def number(name: str, estimate: Estimate, group: str, unit: str = "share", note: str = "") -> Number:
     """An estimate as a Number; without an interval when none could be estimated."""
-    ends = (estimate.low, estimate.high) if np.isfinite([estimate.low, estimate.high]).all() else (None, None)
-    return Number(name, estimate.value, *ends, unit=unit, n=estimate.n, note=note, group=group)
+    found = bool(np.isfinite([estimate.low, estimate.high]).all())
+    low, high = (estimate.low, estimate.high) if found else (None, None)
+    return Number(name, estimate.value, low, high, unit=unit, n=estimate.n, note=note, group=group)
 
 
 def share(sample: Sample, columns: Iterable[npt.NDArray[np.generic]], counted: npt.NDArray[np.bool_]) -> list[Estimate]:

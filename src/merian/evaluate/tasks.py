@@ -12,7 +12,7 @@ from merian.core.tree import RANKS
 from merian.core.vectors import Predictions
 from merian.evaluate import fewshot, metrics
 from merian.evaluate.histogram import nearest_mean
-from merian.evaluate.intervals import interval, reflected
+from merian.evaluate.intervals import auroc_replicates, interval, reflected
 from merian.evaluate.samples import Sample, groups_of, number, share
 from merian.evaluate.settings import EvaluateSettings
 from merian.evaluate.zeroshot import prompted, ranked, score, summed
@@ -143,11 +143,14 @@ def unknown(known: Sample, known_named: Named, strange: Sample, strange_named: N
     """How well the unknown mass, and plain lack of confidence, tell species that were never trained on from those that were."""
     found = []
     for name, note, signal in (
-        ("unknown.auroc", "by the unknown mass", lambda p: 1 - p.sum(1)),
-        ("unknown.auroc_confidence", "by the best label's probability", lambda p: 1 - p.max(1)),
+        ("unknown.auroc", "by the unknown mass", np.sum),
+        ("unknown.auroc_confidence", "by the best label's probability", np.max),
     ):
-        high, low = signal(strange_named.probabilities), signal(known_named.probabilities)
-        replicates = strange.resamples.auroc(high, known.resamples, low)
+        high, low = (
+            1 - signal(p.astype(np.float64), axis=1) for p in (strange_named.probabilities, known_named.probabilities)
+        )
+        everyone = (np.ones(len(part), bool) for part in (strange, known))
+        replicates = auroc_replicates(high, (strange.resamples, next(everyone)), low, (known.resamples, next(everyone)))
         estimate = interval(metrics.auroc(high, low), replicates, len(high) + len(low))
         found.append(number(name, estimate, group, unit="", note=f"{note}; chance 0.5"))
     return found

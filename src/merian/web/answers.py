@@ -39,7 +39,9 @@ class Near:
     cosines: list[float]
 
 
-def identify(parts: Parts, names: Sequence[str], images: Sequence[bytes | str], leave_out: str | None = None) -> list[Json]:
+def identify(
+    parts: Parts, names: Sequence[str], images: Sequence[bytes | str], leave_out: str | None = None
+) -> list[Json]:
     """One JSON row per image, in order; an `images` entry that is text is the reason why there are no bytes.
 
     `leave_out`: the id of a photo of the store that must not be its own neighbour.

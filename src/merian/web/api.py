@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -16,11 +16,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from merian import __version__
-from merian.core.errors import MerianError, Missing
+from merian.core.errors import Missing
 from merian.core.report import Report
-from merian.web import answers, facts, pictures
+from merian.web import answers, facts
 from merian.web.openapi import describe
 from merian.web.parts import Parts
+from merian.web.pictures import LARGEST, Pictures
 from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS, Refused, read_photos
 
 __all__ = ["Api"]
@@ -37,8 +38,12 @@ class Api:
     """The endpoints over one store. The encoder is used by one thread of its own, so looking at photos never waits for it."""
 
     parts: Parts
+    pictures: Pictures = field(init=False)
     _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
     _waiting: int = 0
+
+    def __post_init__(self) -> None:
+        self.pictures = Pictures(self.parts)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -108,7 +113,7 @@ class Api:
     async def identify_known(self, request: Request) -> Response:
         self._needs_model()
         image = self._image_id(request)
-        data = await run_in_threadpool(pictures.original, self.parts, image)
+        data = await run_in_threadpool(self.pictures.original, image)
         rows = await self._in_turn(functools.partial(answers.identify, self.parts, [image], [data], leave_out=image))
         return JSONResponse({"rows": rows, "photo": facts.photo(self.parts, image)})
 
@@ -116,8 +121,8 @@ class Api:
         return Response(await run_in_threadpool(self._layout_json), media_type="application/json")
 
     async def image(self, request: Request) -> Response:
-        image, size = self._image_id(request), _number(request, "size", 0, pictures.LARGEST)
-        data, kind = await run_in_threadpool(pictures.picture, self.parts, image, size)
+        image, size = self._image_id(request), _number(request, "size", 0, LARGEST)
+        data, kind = await run_in_threadpool(self.pictures.show, image, size)
         return Response(data, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 
     async def taxon(self, request: Request) -> Response:
@@ -187,9 +192,7 @@ class Api:
         found = answers.Near([], [])
         if parts.embeddings is not None and row is not None:
             found = answers.nearest(parts, parts.embeddings.vectors[row], count, leave_out=image)
-        shown = [
-            {**facts.photo_brief(parts, i), "cosine": c} for i, c in zip(found.ids, found.cosines, strict=True)
-        ]
+        shown = [{**facts.photo_brief(parts, i), "cosine": c} for i, c in zip(found.ids, found.cosines, strict=True)]
         return {"photo": facts.photo(parts, image), "neighbours": shown}
 
 
@@ -200,21 +203,3 @@ def _number(request: Request, name: str, default: int, largest: int) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= largest):
         raise Refused(400, f"{name}={text[:40]!r}", f"{name} must be a whole number from 1 to {largest}")
     return int(text)
-
-
-Handler = Callable[[Request, Exception], Awaitable[Response]]
-
-
-def problem(status: int, error: str, what_to_do: str) -> Response:
-    """An error as JSON: what is wrong, and what to do."""
-    return JSONResponse({"error": error, "what_to_do": what_to_do}, status)
-
-
-async def on_refused(request: Request, error: Exception) -> Response:
-    assert_type = error if isinstance(error, Refused) else Refused(500, str(error), "tell whoever runs this server")
-    return problem(assert_type.status, assert_type.error, assert_type.what_to_do)
-
-
-async def on_merian_error(request: Request, error: Exception) -> Response:
-    what = str(error) if isinstance(error, MerianError) else type(error).__name__
-    return problem(500, what, "tell whoever runs this server")

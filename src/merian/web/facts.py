@@ -20,7 +20,18 @@ Json = dict[str, Any]
 SHOWN_CHILDREN = 60
 SHOWN_IMAGES = 12
 """Children and photos that a taxon's page lists. From taste."""
-FACTS = ("event_date", "habitat", "sex", "life_stage", "health", "individual", "licence", "rights_holder", "source", "split")
+FACTS = (
+    "event_date",
+    "habitat",
+    "sex",
+    "life_stage",
+    "health",
+    "individual",
+    "licence",
+    "rights_holder",
+    "source",
+    "split",
+)
 COLUMNS = ("life_stage", "sex", "health", "habitat", "source")
 """Columns of the catalog that the map can be coloured by."""
 MOST_NAMES = 400

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from merian.drawn.organism import Organism, Trait
-from merian.drawn.pigment import INK, Pigment
+from merian.drawn.pigment import Pigment
 
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
@@ -141,7 +141,7 @@ def _antennae(ink: Ink, reach: float, form: int, head: Point, dark: Pigment) -> 
 
 
 def _head(ink: Ink, head: Point, skull: float, jaw: float, dark: Pigment) -> None:
-    x, y = head
+    _x, y = head
     half = skull / 2
     deep = half * 0.95
     reach = jaw * skull * 0.8

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from merian.drawn.organism import Organism, Trait
 from merian.drawn.pigment import Pigment, natural_hue
+from merian.drawn.plans import plumage
+from merian.drawn.plans.plumage import LEAN, place
 
 if TYPE_CHECKING:
-    from merian.drawn.ink import Ink, Path, Point
+    from merian.drawn.ink import Ink, Point
 
 __all__ = ["TRAITS", "draw"]
 
@@ -53,28 +52,18 @@ TRAITS: tuple[Trait, ...] = (
     Trait(
         "wing_pattern",
         "what is drawn on the wing",
-        states=("plain", "bars", "panel", "spots"),
+        states=plumage.WINGS,
         model="Mk",
         sd_within=0.0,
     ),
     Trait(
         "breast_pattern",
         "what is drawn on the breast",
-        states=("plain", "streaks", "bars", "bib"),
+        states=plumage.BREASTS,
         model="Mk",
         sd_within=0.0,
     ),
 )
-
-LEAN = math.radians(40.0)
-"""How steeply a perched bird sits."""
-AXIS = (math.cos(LEAN), -math.sin(LEAN))
-BELOW = (math.sin(LEAN), math.cos(LEAN))
-
-
-def _place(along: float, across: float) -> Point:
-    """The point `along` the body's axis (towards the head) and `across` it (towards the belly), over body length."""
-    return along * AXIS[0] + across * BELOW[0], along * AXIS[1] + across * BELOW[1]
 
 
 def draw(ink: Ink, organism: Organism) -> None:
@@ -121,7 +110,7 @@ def _plumage(organism: Organism, t: dict[str, float]) -> tuple[Pigment, Pigment,
 def _bird(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
     back, breast, accent = _plumage(organism, t)
     deep, r = t["body_roundness"] / 2, t["head_size"] / 2
-    hx, hy = _place(0.46, -0.1 * deep)
+    hx, hy = place(0.46, -0.1 * deep)
     hy -= r * 0.62
     foot = _legs(ink, t, deep)
     _tail(ink, t, back, accent)
@@ -134,20 +123,20 @@ def _bird(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
         face(-32),
         face(-88, 1.02),
         face(-150),
-        _place(0.34, -deep * 0.78),
-        _place(0.0, -deep * 1.0),
-        _place(-0.36, -deep * 0.62),
+        place(0.34, -deep * 0.78),
+        place(0.0, -deep * 1.0),
+        place(-0.36, -deep * 0.62),
     ]
     belly = [
-        _place(-0.56, -deep * 0.1),
-        _place(-0.42, deep * 0.55),
-        _place(-0.1, deep * 0.98),
-        _place(0.24, deep * 0.98),
+        place(-0.56, -deep * 0.1),
+        place(-0.42, deep * 0.55),
+        place(-0.1, deep * 0.98),
+        place(0.24, deep * 0.98),
         face(68, 1.1),
         face(24),
     ]
     body = ink.curve([*spine, *belly])
-    top, low = _place(0.05, -deep), _place(0.1, deep)
+    top, low = place(0.05, -deep), place(0.1, deep)
     ink.wash(
         body,
         top,
@@ -162,15 +151,15 @@ def _bird(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
         [0, 0.38, 0.55, 0.68, 1],
     )
     with ink.clip(body):
-        _breast(ink, organism, t, deep, (breast, accent if organism.stage == "adult" else back))
+        plumage.breast(ink, organism, t, deep, (breast, accent if organism.stage == "adult" else back))
         ink.soft(
             ink.curve(
                 [
-                    _place(0.55, deep * 0.6),
-                    _place(0.1, deep * 1.15),
-                    _place(-0.6, deep * 0.7),
-                    _place(-0.6, deep * 1.5),
-                    _place(0.4, deep * 1.6),
+                    place(0.55, deep * 0.6),
+                    place(0.1, deep * 1.15),
+                    place(-0.6, deep * 0.7),
+                    place(-0.6, deep * 1.5),
+                    place(0.4, deep * 1.6),
                 ]
             ),
             breast.tone(-0.4).argb(0.45),
@@ -180,8 +169,8 @@ def _bird(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
             [face(-5, 1.2), face(-60, 1.3), face(-130, 1.3), face(170, 1.25), face(100, 0.35), face(20, 0.3)]
         )
         ink.soft(cap, back.argb(0.9), 0.035)
-        _feathers(ink, deep, back)
-        _crown(ink, int(t["crown_pattern"]), face, accent, breast, r)
+        plumage.feathers(ink, deep, back)
+        plumage.crown(ink, int(t["crown_pattern"]), face, accent, breast, r)
         ink.soft(ink.oval(hx - r * 0.15, hy - r * 0.55, r * 0.5, r * 0.22), Pigment(0.98, 0.02, 90).argb(0.3), r * 0.2)
     if t["crest_length"] > 0.06:
         reach = t["crest_length"] * 2 * r
@@ -198,7 +187,7 @@ def _bird(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
                 (accent if t["crown_pattern"] else back).tone(0.05 * k - 0.05).argb(),
             )
     ink.line(body, back.tone(-0.26).argb(0.4), 0.008)
-    _wing(ink, organism, t, deep, (back, accent, breast))
+    plumage.wing(ink, organism, t, deep, (back, accent, breast))
     _beak(ink, organism, t, (hx, hy, r))
     ink.eye(hx + r * 0.36, hy - r * 0.16, r * 0.17, Pigment(0.5, 0.1, 50.0 + 30 * (t["accent_hue"] / 270)).argb())
     _twig(ink, foot)
@@ -209,7 +198,7 @@ def _legs(ink: Ink, t: dict[str, float], deep: float) -> Point:
     horn = Pigment(0.45, 0.05 + 0.05 * t["leg_length"], 55.0)
     y = 0.0
     for dx, tone in ((-0.06, -0.1), (0.03, 0.0)):
-        x0, y0 = _place(-0.12, deep * 0.75)
+        x0, y0 = place(-0.12, deep * 0.75)
         knee = (x0 + dx - 0.05 * reach, y0 + reach * 0.35)
         foot = (x0 + dx + 0.05, y0 + reach * 0.7 + 0.06)
         ink.fill(ink.ribbon([(x0 + dx, y0), knee, foot], [0.075, 0.032, 0.024]), horn.tone(tone).argb())
@@ -220,7 +209,7 @@ def _legs(ink: Ink, t: dict[str, float], deep: float) -> Point:
                 0.019,
             )
         y = foot[1] + 0.03
-    return _place(-0.12, deep * 0.75)[0], y
+    return place(-0.12, deep * 0.75)[0], y
 
 
 def _twig(ink: Ink, foot: Point) -> None:
@@ -234,7 +223,7 @@ def _twig(ink: Ink, foot: Point) -> None:
 
 def _tail(ink: Ink, t: dict[str, float], back: Pigment, accent: Pigment) -> None:
     reach = t["tail_length"]
-    x, y = _place(-0.4, -0.03)
+    x, y = place(-0.4, -0.03)
     turn = math.degrees(LEAN) * -1 + 180 - 4
     with ink.at(x, y, turn):
         for k in (3, 2, 1, 0, -1):
@@ -248,163 +237,6 @@ def _tail(ink: Ink, t: dict[str, float], back: Pigment, accent: Pigment) -> None
             )
             if t["wing_pattern"] == 1:
                 ink.fill(ink.oval(long * 0.93, 0.029 * k, reach * 0.05, 0.024), accent.argb(0.9))
-
-
-def _feathers(ink: Ink, deep: float, back: Pigment) -> None:
-    """Rows of small arcs: contour feathers of back and flank."""
-    if not ink.fine:
-        return
-    strokes = []
-    for i in range(13):
-        for j in range(9):
-            s, a = 0.5 - i * 0.075, -0.9 + j * 0.22 + 0.11 * (i % 2)
-            x, y = _place(s, a * deep)
-            u, v = _place(s - 0.045, (a + 0.07) * deep)
-            strokes.append((x, y, u, v))
-    ink.hatch(strokes, back.tone(-0.24).argb(0.2), 0.006)
-    ink.hatch(
-        [(x + 0.008, y - 0.006, u + 0.008, v - 0.006) for x, y, u, v in strokes], back.tone(0.3).argb(0.16), 0.005
-    )
-
-
-def _crown(ink: Ink, pattern: int, face: Callable[..., Point], accent: Pigment, breast: Pigment, r: float) -> None:
-    if pattern == 1:
-        ink.fill(
-            ink.curve(
-                [face(-28, 1.1), face(-80, 1.3), face(-150, 1.3), face(-172, 0.9), face(-120, 0.42), face(-50, 0.5)]
-            ),
-            accent.argb(),
-        )
-    elif pattern == 2:
-        ink.fill(
-            ink.curve(
-                [
-                    face(-2, 1.15),
-                    face(-40, 0.62),
-                    face(-120, 0.4),
-                    face(172, 0.95),
-                    face(150, 0.75),
-                    face(70, 0.42),
-                    face(22, 1.0),
-                ]
-            ),
-            accent.tone(-0.12).argb(),
-        )
-    elif pattern == 3:
-        ink.fill(
-            ink.ribbon([face(-22, 0.95), face(-75, 0.58), face(-165, 0.98)], [r * 0.12, r * 0.26, r * 0.08]),
-            breast.tone(0.12).argb(),
-        )
-        ink.fill(
-            ink.ribbon([face(-4, 0.95), face(-30, 0.35), face(-190, 0.85)], [r * 0.1, r * 0.2, r * 0.08]),
-            accent.tone(-0.16).argb(),
-        )
-
-
-def _breast(ink: Ink, organism: Organism, t: dict[str, float], deep: float, inks: tuple[Pigment, Pigment]) -> None:
-    breast, accent = inks
-    pattern = TRAITS[-1].states[int(t["breast_pattern"])]
-    if organism.stage == "juvenile":
-        pattern = "streaks"
-    rng = np.random.default_rng(organism.individual)
-    mark = accent.mix(Pigment(0.34, 0.05, 55.0), 0.5)
-    if pattern == "streaks":
-        strokes = []
-        for i in range(8):
-            for j in range(4):
-                jx, jy = rng.normal(0, 0.014, 2)
-                a = _place(0.42 - 0.11 * i + jx + 0.05 * (j % 2), deep * (0.34 + 0.19 * j) + jy)
-                b = _place(0.35 - 0.11 * i + jx + 0.05 * (j % 2), deep * (0.36 + 0.19 * j) + jy)
-                strokes.append((*a, *b))
-        ink.hatch(strokes, mark.argb(0.85), 0.018)
-    elif pattern == "bars":
-        for i in range(9):
-            s = 0.46 - 0.1 * i + float(rng.normal(0, 0.008))
-            ink.line(
-                ink.curve(
-                    [_place(s, deep * 0.22), _place(s - 0.045, deep * 0.6), _place(s - 0.01, deep * 1.05)], False
-                ),
-                mark.argb(0.8),
-                0.02,
-            )
-    elif pattern == "bib":
-        ink.fill(
-            ink.curve(
-                [
-                    _place(0.66, -deep * 0.1),
-                    _place(0.5, deep * 0.2),
-                    _place(0.22, deep * 0.45),
-                    _place(0.16, deep * 0.95),
-                    _place(0.36, deep * 1.3),
-                    _place(0.75, deep * 0.9),
-                ]
-            ),
-            accent.argb(0.95),
-        )
-
-
-def _wing(
-    ink: Ink, organism: Organism, t: dict[str, float], deep: float, inks: tuple[Pigment, Pigment, Pigment]
-) -> None:
-    back, accent, breast = inks
-    pattern = TRAITS[-2].states[int(t["wing_pattern"])]
-    dark = back.tone(-0.1)
-    for k in range(6):
-        root, tip = (
-            _place(-0.02 - 0.03 * k, deep * (0.25 - 0.12 * k)),
-            _place(-0.74 - 0.025 * k + 0.06 * abs(k - 2), deep * (0.12 - 0.11 * k)),
-        )
-        ink.fill(
-            ink.ribbon([root, ((root[0] + tip[0]) / 2, (root[1] + tip[1]) / 2 + 0.01), tip], [0.1, 0.085, 0.012]),
-            dark.tone(-0.05 + 0.018 * k).argb(),
-        )
-        ink.line(
-            ink.curve([root, tip], False),
-            (accent if pattern == "panel" and k < 3 else back.tone(0.16)).argb(0.75),
-            0.006 + 0.012 * (pattern == "panel" and k < 3),
-        )
-    shape = ink.curve(
-        [
-            _place(0.36, -deep * 0.22),
-            _place(0.24, deep * 0.32),
-            _place(-0.06, deep * 0.56),
-            _place(-0.42, deep * 0.32),
-            _place(-0.46, -deep * 0.25),
-            _place(-0.2, -deep * 0.66),
-            _place(0.2, -deep * 0.66),
-        ]
-    )
-    ink.wash(
-        shape,
-        _place(0.2, -deep * 0.7),
-        _place(-0.1, deep * 0.6),
-        [back.tone(0.1).argb(), back.argb(), back.tone(-0.14).argb()],
-    )
-    with ink.clip(shape):
-        if pattern == "panel":
-            ink.fill(
-                ink.curve(
-                    [
-                        _place(-0.08, deep * 0.7),
-                        _place(-0.02, deep * 0.05),
-                        _place(-0.55, -deep * 0.3),
-                        _place(-0.6, deep * 0.5),
-                    ]
-                ),
-                accent.argb(0.92),
-            )
-        for row, s in enumerate((0.17, 0.02, -0.14, -0.32)):
-            for j in range(6):
-                x, y = _place(s - 0.03 * (j % 2) - 0.01 * j, deep * (0.48 - 0.22 * j))
-                with ink.at(x, y, math.degrees(LEAN) * -1 + 180):
-                    scale = ink.curve([(-0.05, -0.05), (0.05, -0.045), (0.085, 0.0), (0.05, 0.045), (-0.05, 0.05)])
-                    if ink.fine or row > 1:
-                        ink.line(scale, back.tone(-0.22).argb(0.45), 0.009)
-                    if pattern == "bars" and row in (1, 3):
-                        ink.fill(ink.oval(0.07, 0.0, 0.026, 0.05), breast.tone(0.08).argb())
-                    elif pattern == "spots":
-                        ink.dots([(0.055, 0.0, 0.019)], accent.mix(breast, 0.6).tone(0.08).argb())
-    ink.line(shape, back.tone(-0.26).argb(0.55), 0.008)
 
 
 def _beak(ink: Ink, organism: Organism, t: dict[str, float], head: tuple[float, float, float]) -> None:

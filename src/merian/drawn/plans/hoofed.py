@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from merian.drawn.organism import Organism, Trait
-from merian.drawn.pigment import INK, Pigment
+from merian.drawn.pigment import Pigment
 
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point

@@ -94,7 +94,7 @@ def _outline(ink: Ink, t: Mapping[str, float], form: str, frame: tuple[float, fl
     """The blade as one closed path."""
     base, high, wide = frame
     rng = np.random.default_rng((seed, 3))
-    n = 150
+    n = 150 if high > 0.45 else 48
     v = np.linspace(0.0, 1.0, n)
     half = _half_width(t, v) * wide / 2
     y = base - v * high
@@ -226,12 +226,13 @@ def _veins(t: Mapping[str, float], frame: tuple[float, float, float]) -> list[li
 
 def _net(ink: Ink, veins: list[list[Point]], rib: Pigment) -> None:
     """Fine cross-veins between side veins that follow each other on the same side."""
-    strokes = []
-    for a, b in zip(veins, veins[2:], strict=False):
-        for f in np.linspace(0.12, 0.95, 9):
-            xs = [float(np.interp(f * (len(p) - 1), range(len(p)), [q[0] for q in p])) for p in (a, b)]
-            ys = [float(np.interp(f * (len(p) - 1), range(len(p)), [q[1] for q in p])) for p in (a, b)]
-            strokes.append((xs[0], ys[0], xs[1] + 0.01, ys[1]))
+    at = np.linspace(0.12, 0.95, 7)
+    rows = []
+    for points in veins:
+        x, y = np.asarray(points).T
+        along = at * (len(points) - 1)
+        rows.append(np.stack([np.interp(along, range(len(points)), x), np.interp(along, range(len(points)), y)], 1))
+    strokes = np.concatenate([np.hstack([a, b]) for a, b in zip(rows, rows[2:], strict=False)]).tolist()
     ink.hatch(strokes, rib.argb(0.3), 0.0026)
 
 

@@ -28,9 +28,9 @@ TRAITS: tuple[Trait, ...] = (
     Trait("mark_count", "density of the marks on the cap", "count", 8.0, 34.0),
     Trait("gill_lightness", "lightness of the gills, OKLCH", low=0.35, high=0.92, model="OU"),
     Trait("gill_hue", "hue of the gills, OKLCH", "degree", 20.0, 100.0, model="OU", sd_within=0.025),
-    Trait("stem_thickness", "stem width over cap width", low=0.1, high=0.36),
+    Trait("stem_thickness", "stem width over cap width", low=0.08, high=0.3),
     Trait("stem_length", "stem length over the frame", low=0.34, high=0.66),
-    Trait("stem_lightness", "lightness of the stem, OKLCH", low=0.5, high=0.95, model="OU"),
+    Trait("stem_lightness", "lightness of the stem, OKLCH", low=0.62, high=0.95, model="OU"),
     Trait("bulb_size", "swelling of the stem's foot over the stem's width", low=0.0, high=1.2),
     Trait("ring_size", "width of the ring over the stem's width", low=0.0, high=1.3),
     Trait("striation", "grooves at the cap's rim", low=0.0, high=1.0),
@@ -70,7 +70,7 @@ def draw(ink: Ink, organism: Organism) -> None:
 def _moss(ink: Ink, rng: np.random.Generator) -> None:
     green = Pigment(0.48, 0.075, 125.0)
     n = 42
-    x, lean, tall = rng.normal(0, 0.17, n), rng.normal(0, 0.025, n), rng.uniform(0.02, 0.06, n)
+    x, lean, tall = np.clip(rng.normal(0, 0.17, n), -0.42, 0.42), rng.normal(0, 0.025, n), rng.uniform(0.02, 0.06, n)
     blades = np.stack([x, np.full(n, 0.485), x + lean, 0.48 - tall], 1).tolist()
     ink.hatch(blades[::2], green.tone(-0.1).argb(), 0.009)
     ink.hatch(blades[1::2], green.tone(0.08).argb(), 0.007)
@@ -91,16 +91,16 @@ def _mushroom(ink: Ink, organism: Organism) -> None:
 def _stem(ink: Ink, t: Mapping[str, float], half: float, stem: float) -> None:
     flesh = Pigment(t["stem_lightness"], 0.035, t["cap_hue"] * 0.3 + 55)
     wide = t["stem_thickness"] * half * 2
-    foot = wide * (1.0 + t["bulb_size"])
+    swell = wide * (1.0 + 0.75 * t["bulb_size"])
     shape = ink.ribbon(
-        [(0.0, 0.01), (0.0, -0.06 - 0.03 * t["bulb_size"]), (0.0, -0.16), (0.006, -stem * 0.6), (0.0, -stem - 0.05)],
-        [foot * 0.72, foot, wide * 1.08, wide * 0.94, wide * 0.9],
+        [(0.0, 0.012), (0.0, -0.03), (0.0, -0.085), (0.0, -0.16), (0.006, -stem * 0.6), (0.0, -stem - 0.05)],
+        [swell * 0.6, swell * 0.92, swell, wide * (1.1 + 0.12 * t["bulb_size"]), wide * 0.94, wide * 0.86],
     )
     ink.wash(
         shape,
         (-wide * 0.6, 0),
         (wide * 0.6, 0),
-        [flesh.tone(-0.14).argb(), flesh.tone(0.05).argb(), flesh.argb(), flesh.tone(-0.26).argb()],
+        [flesh.tone(-0.09).argb(), flesh.tone(0.06).argb(), flesh.argb(), flesh.tone(-0.2).argb()],
         [0, 0.3, 0.55, 1],
     )
     with ink.clip(shape):
@@ -108,13 +108,6 @@ def _stem(ink: Ink, t: Mapping[str, float], half: float, stem: float) -> None:
             fibres = [(wide * 0.11 * k, -stem, wide * 0.13 * k + 0.004, 0.0) for k in range(-5, 6)]
             ink.hatch(fibres, flesh.tone(-0.25).argb(0.28), 0.003)
         ink.wash(shape, (0, -stem), (0, -stem + 0.16), [flesh.tone(-0.4).argb(0.65), flesh.tone(-0.3).argb(0.0)])
-        if t["bulb_size"] > 0.6:
-            for k in range(3):
-                ink.line(
-                    ink.curve([(-foot, -0.05 - 0.026 * k), (0, -0.035 - 0.026 * k), (foot, -0.05 - 0.026 * k)], False),
-                    flesh.tone(-0.2).argb(0.6),
-                    0.008,
-                )
     ink.line(shape, flesh.tone(-0.36).argb(0.6), 0.005)
     ring = t["ring_size"] * wide
     if ring > 0.02:

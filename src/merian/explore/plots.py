@@ -1,0 +1,352 @@
+"""Figures in one style, as SVG text: paper, ink, pigments, a book's serif. The only home of matplotlib.
+
+Nothing global is touched: figures are made as objects, and the few settings that matplotlib only takes globally (fonts as paths, fixed ids) hold for the moment of
+writing. The same data give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+
+__all__ = [
+    "INK",
+    "PAPER",
+    "PIGMENTS",
+    "RAMP",
+    "Bar",
+    "agreement",
+    "by_clade",
+    "by_value",
+    "curve",
+    "densities",
+    "grouped_bars",
+    "points",
+    "reliability_diagram",
+]
+
+Doubles = npt.NDArray[np.floating]
+PAPER, INK, FAINT, RULE, GREY = "#fbf8f1", "#2b2a28", "#7b766c", "#d9d2c3", "#b9b2a4"
+PIGMENTS = {
+    "indigo": "#34527c",
+    "madder": "#a8483d",
+    "verdigris": "#4a8f7c",
+    "ochre": "#cf9a3a",
+    "plum": "#7c4f7d",
+    "sky": "#7aa5c4",
+    "olive": "#7f8a3c",
+    "rose": "#d18d84",
+    "umber": "#7a5a3c",
+    "slate": "#66727b",
+}
+"""Ten colours that tell clades apart; further clades share the grey."""
+FONT = "STIXGeneral"
+"""Comes with matplotlib, so a figure looks the same everywhere."""
+MANY = 600
+"""More points than this are drawn as pixels inside the SVG."""
+
+
+def _ramp() -> LinearSegmentedColormap:
+    """Ochre to verdigris to indigo, equally stepped in Oklab (Ottosson 2020) with lightness falling evenly: for values."""
+    stops = np.array([to_rgb(c) for c in ("#e9bf62", "#86ab6f", "#3f8a86", "#345f8d", "#2c2f5e")])
+    linear = np.where(stops <= 0.04045, stops / 12.92, ((stops + 0.055) / 1.055) ** 2.4)
+    to_lms = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]])
+    to_lab = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
+    lab = np.cbrt(linear @ to_lms.T) @ to_lab.T
+    lab[:, 0] = np.linspace(lab[0, 0], lab[-1, 0], len(lab))
+    along = np.linspace(0, 1, 64)
+    fine = np.stack([np.interp(along, np.linspace(0, 1, len(lab)), column) for column in lab.T], 1)
+    back = np.clip((fine @ np.linalg.inv(to_lab).T) ** 3 @ np.linalg.inv(to_lms).T, 0, 1)
+    rgb = np.where(back <= 0.0031308, back * 12.92, 1.055 * back ** (1 / 2.4) - 0.055)
+    return LinearSegmentedColormap.from_list("merian", rgb.tolist())
+
+
+RAMP = _ramp()
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar or point of a chart: value with its interval (None: none was estimated)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(width, height), facecolor=PAPER, layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot(facecolor=PAPER)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(GREY)
+        spine.set_linewidth(0.7)
+    axes.tick_params(colors=FAINT, labelcolor=INK, labelsize=10, width=0.7, length=3, labelfontfamily=FONT)
+    return figure, axes
+
+
+def _svg(figure: Figure, salt: str) -> str:
+    stream = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": salt, "mathtext.fontset": "stix"}):
+        figure.savefig(stream, format="svg", dpi=220, metadata={"Date": None, "Creator": "Merian"})
+    return stream.getvalue()
+
+
+def _words(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
+    if title:
+        axes.set_title(title, loc="left", fontsize=14, color=INK, fontfamily=FONT, pad=12)
+    axes.set_xlabel(x, fontsize=11, color=INK, fontfamily=FONT, labelpad=6)
+    axes.set_ylabel(y, fontsize=11, color=INK, fontfamily=FONT, labelpad=6)
+
+
+def _legend(axes: Any, **options: Any) -> None:
+    legend = axes.legend(
+        frameon=False, labelcolor=INK, handletextpad=0.5, prop={"family": FONT, "size": 10.5}, **options
+    )
+    for handle in legend.legend_handles:
+        handle.set_alpha(1.0)
+
+
+def _percent(axes: Any, which: str = "y") -> None:
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_formatter(lambda value, _: f"{value:.0%}".replace("%", " %"))
+
+
+def _plate(axes: Any, xy: Doubles) -> None:
+    """An axis-free square plate around the points: a layout has no units."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_color(RULE)
+    low, high = xy.min(0), xy.max(0)
+    half = 0.54 * max(float((high - low).max()), 1e-6)
+    for centre, setter in zip((low + high) / 2, (axes.set_xlim, axes.set_ylim), strict=True):
+        setter(centre - half, centre + half)
+    axes.set_aspect("equal")
+
+
+def _size(n: int) -> float:
+    return float(np.clip(9000 / max(n, 1), 4, 46))
+
+
+def by_clade(xy: Doubles, clades: Sequence[str | None], title: str, rank: str) -> str:
+    """A layout [n, 2] coloured by the clade of each point (None: grey), each clade named at its median and in the legend."""
+    figure, axes = _figure(8.4, 6.6)
+    names, counts = np.unique([c for c in clades if c is not None], return_counts=True)
+    ordered = names[np.lexsort((names, -counts))].tolist()
+    own = np.array([c if c is not None else "" for c in clades])
+    colours = dict(zip(ordered, PIGMENTS.values(), strict=False))
+    size, raster = _size(len(xy)), len(xy) > MANY
+    rest = ~np.isin(own, list(colours))
+    if rest.any():
+        label = "others" if len(ordered) > len(colours) else f"no {rank}"
+        axes.scatter(*xy[rest].T, s=size * 0.8, c=GREY, alpha=0.6, linewidths=0, label=label, rasterized=raster)
+    for name, colour in colours.items():
+        here = own == name
+        axes.scatter(*xy[here].T, s=size, c=colour, alpha=0.82, linewidths=0, label=name, rasterized=raster)
+    from matplotlib.patheffects import withStroke
+
+    for name, colour in list(colours.items()) if len(colours) > 1 else []:
+        x, y = np.median(xy[own == name], axis=0)
+        text = axes.text(x, y, name, fontsize=11.5, fontfamily=FONT, fontstyle="italic", ha="center", va="center")
+        text.set_color(tuple(0.72 * c for c in to_rgb(colour)))
+        text.set_path_effects([withStroke(linewidth=3.2, foreground=PAPER, alpha=0.92)])
+    _plate(axes, xy)
+    _words(axes, title)
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda i: (labels[i] not in colours, i))
+    _legend(
+        axes,
+        handles=[handles[i] for i in order],
+        labels=[labels[i] for i in order],
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        markerscale=max(1.0, (30 / size) ** 0.5),
+        title=rank.capitalize(),
+        title_fontproperties={"family": FONT, "size": 11, "weight": "bold"},
+        alignment="left",
+    )
+    return _svg(figure, f"clade {rank}")
+
+
+def by_value(xy: Doubles, values: Doubles, title: str, name: str, unit: str) -> str:
+    """A layout [n, 2] coloured by a value of each point (nan: pale grey), with a bar that says which colour is how much."""
+    figure, axes = _figure(8.4, 6.6)
+    known = np.isfinite(values)
+    size, raster = _size(len(xy)), len(xy) > MANY
+    axes.scatter(*xy[~known].T, s=size * 0.7, c=RULE, linewidths=0, rasterized=raster)
+    low, high = np.quantile(values[known], [0.02, 0.98]) if known.any() else (0.0, 1.0)
+    # the extremes are drawn last, or a dense middle would hide them
+    order = np.flatnonzero(known)[np.argsort(np.abs(values[known] - np.median(values[known])), kind="stable")]
+    drawn = axes.scatter(
+        *xy[order].T,
+        s=size,
+        c=values[order],
+        cmap=RAMP,
+        vmin=low,
+        vmax=high,
+        alpha=0.9,
+        linewidths=0,
+        rasterized=raster,
+    )
+    _plate(axes, xy)
+    _words(axes, title)
+    bar = figure.colorbar(drawn, ax=axes, fraction=0.032, pad=0.03, shrink=0.62, extend="both", extendfrac=0.03)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=FAINT, labelcolor=INK, labelsize=10, length=0, labelfontfamily=FONT)
+    label = f"{name} ({unit})" if unit and unit != "1" else name
+    bar.set_label(label, fontsize=11, color=INK, fontfamily=FONT, labelpad=10)
+    return _svg(figure, f"value {name}")
+
+
+def grouped_bars(
+    groups: Sequence[str],
+    series: dict[str, Sequence[Bar | None]],
+    title: str,
+    marks: dict[str, Sequence[float | None]] | None = None,
+    width: float = 8.4,
+) -> str:
+    """Shares as bars with intervals, side by side per group, and `marks` (chance, a majority) as short rules across each group."""
+    figure, axes = _figure(width, 4.1)
+    colours = dict(zip(series, ("indigo", "verdigris", "ochre", "madder"), strict=False))
+    place = np.arange(len(groups), dtype=float)
+    thick = 0.78 / max(len(series), 1)
+    for k, (name, bars) in enumerate(series.items()):
+        held = [(i, b) for i, b in enumerate(bars) if b is not None]
+        x = np.array([place[i] for i, _ in held]) + (k - (len(series) - 1) / 2) * thick
+        y = np.array([b.value for _, b in held])
+        axes.bar(x, y, thick * 0.9, color=PIGMENTS[colours[name]], label=name, linewidth=0)
+        spread = [
+            (a, b.value, b) for a, (_, b) in zip(x, held, strict=True) if b.low is not None and b.high is not None
+        ]
+        for a, _, b in spread:
+            axes.plot([a, a], [b.low, b.high], color=INK, linewidth=1.0, solid_capstyle="butt")
+    for mark, (name, values) in enumerate((marks or {}).items()):
+        style = {
+            "color": INK if mark == 0 else FAINT,
+            "linewidth": 1.4,
+            "linestyle": "-" if mark == 0 else (0, (2, 1.4)),
+        }
+        for n, (x, value) in enumerate((p, v) for p, v in zip(place, values, strict=True) if v is not None):
+            axes.plot([x - 0.45, x + 0.45], [value, value], label=name if n == 0 else None, **style)
+    axes.set_xticks(place, groups)
+    axes.tick_params(axis="x", length=0, pad=6)
+    axes.set_xlim(-0.6, len(groups) - 0.4)
+    axes.set_ylim(0, 1.0)
+    axes.yaxis.grid(True, color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    _percent(axes)
+    _words(axes, title)
+    _legend(axes, loc="lower left", bbox_to_anchor=(0.0, -0.32), ncols=6, columnspacing=1.6, borderaxespad=0)
+    return _svg(figure, title)
+
+
+def points(names: Sequence[str], values: Sequence[Bar], title: str, reference: float | None = None, x: str = "") -> str:
+    """Shares as points with intervals, one row per name, and a rule at a reference value: for many kinds side by side."""
+    figure, axes = _figure(8.4, 0.9 + 0.33 * max(len(names), 1))
+    place = np.arange(len(names))[::-1]
+    if reference is not None:
+        axes.axvline(reference, color=GREY, linewidth=1.0, linestyle=(0, (3, 2)))
+    for y, bar in zip(place, values, strict=True):
+        if bar.low is not None and bar.high is not None:
+            axes.plot([bar.low, bar.high], [y, y], color=PIGMENTS["indigo"], linewidth=1.6, alpha=0.55)
+    axes.scatter([b.value for b in values], place, s=34, c=PIGMENTS["indigo"], zorder=3, linewidths=0)
+    axes.set_yticks(place, names)
+    axes.set_ylim(-0.7, len(names) - 0.3)
+    axes.set_xlim(0, 1)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.grid(True, color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    _percent(axes, "x")
+    _words(axes, title, x)
+    return _svg(figure, title)
+
+
+def reliability_diagram(confidence: Doubles, accuracy: Doubles, counts: Doubles, title: str) -> str:
+    """Share right against mean probability per bin, circles by the number of answers, beside the diagonal of perfect calibration."""
+    figure, axes = _figure(5.2, 4.9)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.0, linestyle=(0, (3, 2)))
+    held = counts > 0
+    area = 18 + 320 * counts[held] / max(float(counts.max(initial=1)), 1)
+    axes.plot(confidence[held], accuracy[held], color=PIGMENTS["indigo"], linewidth=1.2, alpha=0.6)
+    axes.scatter(confidence[held], accuracy[held], s=area, c=PIGMENTS["indigo"], alpha=0.85, linewidths=0)
+    for setter in (axes.set_xlim, axes.set_ylim):
+        setter(-0.03, 1.03)
+    axes.set_aspect("equal")
+    axes.grid(True, color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for which in ("x", "y"):
+        _percent(axes, which)
+    _words(axes, title, "what the model said", "how often it was right")
+    return _svg(figure, title)
+
+
+def densities(values: dict[str, Doubles], title: str, x: str) -> str:
+    """Two or more sets of values in [0, 1] as overlaid histograms of equal area."""
+    figure, axes = _figure(6.4, 3.7)
+    edges = np.linspace(0, 1, 31)
+    for (name, sample), colour in zip(values.items(), ("indigo", "madder", "verdigris", "ochre"), strict=False):
+        height = np.histogram(sample, edges)[0] / max(len(sample), 1)
+        axes.stairs(height, edges, fill=True, color=PIGMENTS[colour], alpha=0.35, linewidth=0)
+        axes.stairs(height, edges, color=PIGMENTS[colour], linewidth=1.5, label=name)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, None)
+    axes.yaxis.grid(True, color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for which in ("x", "y"):
+        _percent(axes, which)
+    _words(axes, title, x, "share of images")
+    _legend(axes, loc="upper center")
+    return _svg(figure, title)
+
+
+def curve(x: Doubles, y: Doubles, title: str, x_name: str, y_name: str) -> str:
+    """A series that jumps, faint, with its exponential mean (over a fiftieth of its length) as a line: for the training loss."""
+    figure, axes = _figure(6.4, 3.5)
+    keep = 1 - 1 / max(len(y) / 50, 1)
+    mean, weight, smooth = 0.0, 0.0, np.empty(len(y))
+    for i, value in enumerate(y):
+        mean, weight = keep * mean + (1 - keep) * float(value), keep * weight + 1 - keep
+        smooth[i] = mean / weight
+    axes.plot(x, y, color=PIGMENTS["sky"], linewidth=0.7, alpha=0.7)
+    axes.plot(x, smooth, color=PIGMENTS["indigo"], linewidth=1.9)
+    axes.set_xlim(float(x.min(initial=0)), max(float(x.max(initial=1)), 1))
+    axes.yaxis.grid(True, color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    _words(axes, title, x_name, y_name)
+    return _svg(figure, title)
+
+
+def agreement(measured: Doubles, predicted: Doubles, clades: Sequence[str], title: str, unit: str) -> str:
+    """Predicted against measured values, one point per species coloured by clade, beside the diagonal."""
+    figure, axes = _figure(6.4, 4.9)
+    ends = [float(min(measured.min(), predicted.min())), float(max(measured.max(), predicted.max()))]
+    axes.plot(ends, ends, color=GREY, linewidth=1.0, linestyle=(0, (3, 2)))
+    names, counts = np.unique(clades, return_counts=True)
+    ordered = names[np.lexsort((names, -counts))].tolist()
+    own = np.asarray(clades)
+    for name, colour in zip(ordered[:8], PIGMENTS.values(), strict=False):
+        here = own == name
+        axes.scatter(measured[here], predicted[here], s=30, c=colour, alpha=0.85, linewidths=0, label=name)
+    rest = np.isin(own, ordered[8:])
+    if rest.any():
+        axes.scatter(measured[rest], predicted[rest], s=24, c=GREY, alpha=0.85, linewidths=0, label="others")
+    axes.grid(True, color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    suffix = f" ({unit})" if unit and unit != "1" else ""
+    _words(axes, title, f"measured{suffix}", f"read from the images{suffix}")
+    _legend(axes, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+    return _svg(figure, title)

@@ -1,0 +1,137 @@
+"""The web page and JSON interface over one store, and the server that carries them.
+
+`create_app(store)` gives an ordinary ASGI application; `serve(store)` runs it on this machine until it is interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from merian.core.errors import BadSetting, MerianError, MissingExtra
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from merian.web.parts import Identifies
+
+__all__ = ["create_app", "serve"]
+
+TRIES = 50
+"""Ports tried after the one asked for."""
+
+
+def create_app(store: Path, identifier: Identifies | None = None, hosts: frozenset[str] | None = None) -> Starlette:
+    """The application over the store in a folder (`model/`, `catalog/`, `embeddings/`, `exploration/`, `report.html`: what is there).
+
+    `identifier` stands in for the store's own model. `hosts`: names under which requests may come; None for any.
+    Raises MissingExtra without the extra `web`, Missing when the folder holds neither a model nor a catalog.
+    """
+    _need_extra()
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.middleware import Middleware
+
+    from merian.web.api import Api
+    from merian.web.guard import Guard
+    from merian.web.pages import Pages
+    from merian.web.parts import open_parts
+    from merian.web.uploads import Refused
+
+    parts = open_parts(store, identifier)
+    api = Api(parts)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        api.close()
+
+    return Starlette(
+        routes=[*Pages(parts).routes(), *api.routes()],
+        middleware=[Middleware(Guard, hosts=hosts)],
+        exception_handlers={Refused: _answer, HTTPException: _answer, MerianError: _answer, Exception: _answer},
+        lifespan=lifespan,
+    )
+
+
+def serve(
+    store: Path,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    ready: Callable[[str], object] = lambda address: None,
+    identifier: Identifies | None = None,
+) -> None:
+    """Serve the store until interrupted; `ready` is told the address as soon as requests are taken.
+
+    A port in use gives way to the next free one; port 0 takes any. Raises BadSetting when none can be had.
+    """
+    _need_extra()
+    import uvicorn
+
+    local = _is_loopback(host)
+    hosts = frozenset({"127.0.0.1", "localhost", "[::1]", host.lower()}) if local else None
+    app = create_app(store, identifier, hosts)
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    with listener:
+        ready(f"http://{shown}:{listener.getsockname()[1]}/")
+        config = uvicorn.Config(app, log_level="error", access_log=False, server_header=False, timeout_keep_alive=30)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _need_extra() -> None:
+    for library in ("starlette", "uvicorn", "python_multipart"):
+        try:
+            importlib.import_module(library)
+        except ModuleNotFoundError as error:
+            raise MissingExtra(library.replace("_", "-"), "web") from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket on the first free port from `port` on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    failure: OSError | None = None
+    for candidate in range(port, min(port + TRIES, 65_535) + 1) if port else (0,):
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, candidate))
+            listener.listen(128)
+            return listener
+        except OSError as error:
+            listener.close()
+            failure = error
+    raise BadSetting("port", port, f"no port from {port} to {port + TRIES} can be had on {host} ({failure})")
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Any error as JSON: what is wrong, and what to do."""
+    from starlette.exceptions import HTTPException
+    from starlette.responses import JSONResponse
+
+    from merian.web.uploads import Refused
+
+    status, what, remedy = 500, "the server failed on this request", "try again; if it stays so, report it"
+    headers = None
+    if isinstance(error, Refused):
+        status, what, remedy = error.status, error.error, error.what_to_do
+    elif isinstance(error, HTTPException):
+        status, what, remedy = error.status_code, error.detail.lower(), "see /api/openapi.json for what there is"
+        headers = error.headers
+    elif isinstance(error, MerianError):
+        what, remedy = str(error), "mend the store, then start the server again"
+    return JSONResponse({"error": what, "what_to_do": remedy}, status, headers=headers)

@@ -1,0 +1,167 @@
+"""The JSON interface described in OpenAPI 3.1, by hand; a test holds it against the routes and their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from merian import __version__
+from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS
+
+__all__ = ["describe"]
+
+Json = dict[str, Any]
+
+STRING, NUMBER, WHOLE, FLAG = ({"type": t} for t in ("string", "number", "integer", "boolean"))
+NULL = {"type": "null"}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(items: Json) -> Json:
+    return {"type": "array", "items": items}
+
+
+def _maybe(schema: Json) -> Json:
+    return {"anyOf": [schema, NULL]}
+
+
+def _object(optional: tuple[str, ...] = (), **properties: Json) -> Json:
+    needed = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": needed}
+
+
+def _taxon(**more: Json) -> Json:
+    return _object(id=STRING, name=STRING, rank=STRING, common=_maybe(STRING), **more)
+
+
+def _schemas() -> Json:
+    brief = _object(id=STRING, taxon=_maybe(_ref("Taxon")))
+    near = _object(id=STRING, taxon=_maybe(_ref("Taxon")), cosine=NUMBER)
+    likely = _ref("LikelyTaxon")
+    answer = {
+        "sentence": STRING,
+        "sure": _maybe(likely),
+        "probably": _maybe(likely),
+        "perhaps": _maybe(likely),
+        "path": _list(likely),
+        "unknown": NUMBER,
+        "best": _list(_taxon(probability=NUMBER, lineage=_list(likely))),
+        "place": _maybe(_object(x=NUMBER, y=NUMBER, neighbours=_list(near))),
+    }
+    colouring = {"key": STRING, "label": STRING, "kind": {"enum": ["rank", "text", "number"]}}
+    listed = {"names": _list(STRING), "taxa": _list(STRING), "common": _list(_maybe(STRING)), "codes": _list(WHOLE)}
+    number = {"group": STRING, "name": STRING, "value": NUMBER, "low": _maybe(NUMBER), "high": _maybe(NUMBER)}
+    return {
+        "Error": _object(error=STRING, what_to_do=STRING),
+        "Taxon": _taxon(),
+        "LikelyTaxon": _taxon(probability=NUMBER),
+        "Brief": brief,
+        "Photo": _object(
+            id=STRING,
+            taxon=_maybe(_ref("Taxon")),
+            lineage=_list(_ref("Taxon")),
+            width=_maybe(WHOLE),
+            height=_maybe(WHOLE),
+            facts={"type": "object"},
+        ),
+        "Row": _object(tuple(answer), name=STRING, reason=_maybe(STRING), **answer),
+        "Answers": _object(("photo",), rows=_list(_ref("Row")), photo=_ref("Photo")),
+        "Neighbours": _object(photo=_ref("Photo"), neighbours=_list(near)),
+        "Samples": _object(samples=_list(_object(id=STRING, taxon=_maybe(_ref("Taxon")), held_out=FLAG))),
+        "Layout": _object(
+            ids=_list(STRING),
+            x=_list(NUMBER),
+            y=_list(NUMBER),
+            total=WHOLE,
+            colourings=_list(_object((*listed, "values"), **colouring, **listed, values=_list(_maybe(NUMBER)))),
+        ),
+        "TaxonPage": _taxon(
+            lineage=_list(_ref("Taxon")),
+            names=_list(_object(language=STRING, name=STRING)),
+            children=_list(_ref("Taxon")),
+            child_count=WHOLE,
+            species_count=WHOLE,
+            known_to_model=_maybe(WHOLE),
+            images=_list(STRING),
+            image_count=WHOLE,
+            tree=STRING,
+        ),
+        "Report": _object(
+            title=STRING,
+            command=STRING,
+            numbers=_list(_object(**number, unit=STRING, n=_maybe(WHOLE), note=STRING, text=STRING)),
+            remarks=_list(STRING),
+        ),
+        "About": _object(
+            merian=STRING,
+            store=STRING,
+            model=_maybe({"type": "object"}),
+            catalog=_maybe({"type": "object"}),
+            embeddings=_maybe(WHOLE),
+            points=_maybe(WHOLE),
+            report=FLAG,
+            absent={"type": "object", "additionalProperties": STRING},
+            limits=_object(photos=WHOLE, photo_mb=WHOLE, request_mb=WHOLE),
+            sure_from=NUMBER,
+        ),
+    }
+
+
+def _body(schema: Json, meaning: str, kind: str = "application/json") -> Json:
+    return {"description": meaning, "content": {kind: {"schema": schema}}}
+
+
+def _get(summary: str, schema: str, path: str | None = None, query: Json | None = None) -> Json:
+    parameters = []
+    if path is not None:
+        parameters.append({"name": "id", "in": "path", "required": True, "schema": STRING, "description": path})
+    for name, (largest, meaning) in (query or {}).items():
+        bounds = {"type": "integer", "minimum": 1, "maximum": largest}
+        parameters.append({"name": name, "in": "query", "schema": bounds, "description": meaning})
+    answers = {"200": _body(_ref(schema), summary), "default": _body(_ref("Error"), "What is wrong, and what to do")}
+    return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
+
+
+def describe() -> Json:
+    """The OpenAPI document as a dict."""
+    upload = {
+        "multipart/form-data": {"schema": _object(photo=_list({"type": "string", "format": "binary"}))},
+        "image/*": {"schema": {"type": "string", "format": "binary"}},
+    }
+    says = "One row per photo in order; one that cannot be read has a reason and nothing else"
+    image = _get(
+        "A photo of the catalog, or a square thumbnail of it", "Brief", "Id of a photo", {"size": (1024, "Side, px")}
+    )
+    image["get"]["responses"]["200"] = _body({"type": "string", "format": "binary"}, "The picture", "image/jpeg")
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Merian", "version": __version__, "description": "One store of Merian, as data."},
+        "paths": {
+            "/api/about": _get("What is served: versions, model, tree, fingerprint, what is absent and why", "About"),
+            "/api/openapi.json": _get("This document", "Document"),
+            "/api/identify": {
+                "post": {
+                    "summary": f"Identify up to {PHOTOS} photos of at most {PHOTO_MB} MB, {BODY_MB} MB together",
+                    "requestBody": {"required": True, "content": upload},
+                    "responses": {
+                        "200": _body(_ref("Answers"), says),
+                        "default": _body(_ref("Error"), "What is wrong, and what to do"),
+                    },
+                }
+            },
+            "/api/identify/{id}": _get("Identify a photo of the catalog", "Answers", "Id of a photo"),
+            "/api/layout": _get("The map of all photos and what it can be coloured by", "Layout"),
+            "/api/image/{id}": image,
+            "/api/taxon/{id}": _get("All that is known of a taxon", "TaxonPage", "External id of a taxon"),
+            "/api/neighbours/{id}": _get(
+                "A photo of the catalog and those most like it", "Neighbours", "Id of a photo", {"k": (100, "How many")}
+            ),
+            "/api/samples": _get(
+                "Photos to try: kept out of training, one per species", "Samples", None, {"n": (200, "How many")}
+            ),
+            "/api/report": _get("The numbers of the evaluation with their intervals", "Report"),
+        },
+        "components": {"schemas": {**_schemas(), "Document": {"type": "object"}}},
+    }
