@@ -70,8 +70,9 @@ def taxon_of(tree: Tree, text: str) -> int:
     """
     shape = _SHAPE.match(text.strip())
     name = " ".join((shape["name"] if shape else text).split())
-    last = name.rsplit(" ", 2)
-    for guess in dict.fromkeys((" ".join(last[-2:]), last[-1])):
+    words = name.split()
+    for start in range(len(words)):
+        guess = " ".join(words[start:])
         fitting = [
             t for t in tree.named(guess) if name in (taxonomic_name(tree.lineage(t)), scientific_name(tree.lineage(t)))
         ]

@@ -25,7 +25,7 @@ class Grid:
     columns: int
 
     def __post_init__(self) -> None:
-        if self.cell_deg <= 0 or self.rows < 1 or self.columns < 1:
+        if not self.cell_deg > 0 or self.rows < 1 or self.columns < 1:
             raise BadData("grid", f"{self.rows} x {self.columns} cells of {self.cell_deg} degrees is no grid")
 
     @classmethod

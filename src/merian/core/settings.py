@@ -10,6 +10,7 @@ A key that does not exist, a value of the wrong type or out of bounds is refused
 from __future__ import annotations
 
 import inspect
+import json
 import tomllib
 import types
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from merian.core.errors import BadSetting, Missing
+from merian.core.errors import BadSetting, Missing, nearest
 
 __all__ = ["Knob", "as_toml", "knob", "knobs", "load", "read_toml", "table", "type_name"]
 
@@ -43,12 +44,12 @@ class Knob:
         return " and ".join(f"{sign} {limit:g}" for sign, limit in signs if limit is not None)
 
     def admits(self, value: float) -> bool:
-        """Whether `value` lies within the bounds."""
-        return not (
-            (self.ge is not None and value < self.ge)
-            or (self.gt is not None and value <= self.gt)
-            or (self.le is not None and value > self.le)
-            or (self.lt is not None and value >= self.lt)
+        """Whether `value` lies within the bounds; not-a-number lies within none."""
+        return (
+            (self.ge is None or value >= self.ge)
+            and (self.gt is None or value > self.gt)
+            and (self.le is None or value <= self.le)
+            and (self.lt is None or value < self.lt)
         )
 
 
@@ -94,20 +95,22 @@ def load(cls: type[S], toml: Path | None = None, given: Mapping[str, object] | N
 
 
 def read_toml(path: Path, section: str = "") -> dict[str, object]:
-    """The table `section` of a TOML file (its top level without the other tables when empty)."""
+    """The table `section` of a TOML file (its top level when empty, or when the file has no tables); empty when only other tables are there."""
     if not path.is_file():
         raise Missing("the settings file", path, "give the path of a TOML file")
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(str(path), "…", f"is not valid TOML: {error}") from error
-    if not section:
+    tables = {name for name, value in document.items() if isinstance(value, dict)}
+    if not section or not (tables or section in document):
         return document
-    if section in document:
+    if section in tables:
         return dict(document[section])
-    if any(isinstance(v, dict) for v in document.values()):
-        return {}
-    return document
+    close = nearest(section, sorted(tables) + [name for name in document if name == section], 1)
+    if close:
+        raise BadSetting(close[0], "…", f"in {path} is not the table [{section}]", (section,))
+    return {}
 
 
 def as_toml(settings: object) -> str:
@@ -183,7 +186,8 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | Path):
-        return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+        # the escapes of TOML are those of JSON, and the delete character
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
     return repr(value)

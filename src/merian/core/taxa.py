@@ -31,13 +31,19 @@ def lineages_of_taxa(taxa: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     reason[table["name"].is_null().to_numpy()] = "no name"
     reason[table["synonym"].to_numpy()] = "synonym"
     sound = np.flatnonzero(reason == "")
-    row_of = dict(zip(table["taxonID"].gather(sound).to_list(), sound.tolist(), strict=True))
-    parents = table["parentNameUsageID"].to_list()
-    up = np.array([row_of.get(p, -2) if p is not None else -1 for p in parents], np.int64)
-    own = table["number"].to_numpy()
+    synonyms = np.flatnonzero((reason == "synonym") & table["taxonID"].is_first_distinct().to_numpy())
+    known = np.concatenate([synonyms, sound])
+    row_of = dict(zip(table["taxonID"].gather(known).to_list(), known.tolist(), strict=True))
+    # what hangs below a synonym hangs below the name that is accepted for it
+    parents = table.select(pl.when("synonym").then("acceptedNameUsageID").otherwise("parentNameUsageID"))
+    up = np.array([row_of.get(p, -2) if p is not None else -1 for p in parents.to_series().to_list()], np.int64)
+    own = np.where(table["synonym"].to_numpy(), -1, table["number"].to_numpy())
     paths, fate = _climb(up, own, sound)
     reason[sound[fate == -2]] = "orphan: its parent, or an ancestor's parent, is not in the table"
     reason[sound[fate == -3]] = "cycle: it is its own ancestor"
+    low = np.where(paths >= 0, np.arange(len(RANKS)), -1).max(1, initial=-1)
+    upside_down = (own[sound] >= 0) & (low > own[sound]) & (fate == -1)
+    reason[sound[upside_down]] = "its rank is above that of an ancestor"
     kept = np.flatnonzero((reason == "") & (own >= 0))
     paths = paths[np.searchsorted(sound, kept)]
     names = table["name"].extend_constant(None, 1)
@@ -78,6 +84,7 @@ def _clean(taxa: pl.DataFrame) -> pl.DataFrame:
     rank = pl.col("taxonRank").str.to_lowercase()
     return frame.select(
         "taxonID",
+        "acceptedNameUsageID",
         # a root often names itself, or nothing, as its parent
         pl.when(pl.col("parentNameUsageID") != pl.col("taxonID")).then("parentNameUsageID").alias("parentNameUsageID"),
         pl.coalesce("canonicalName", plain).str.strip_chars().alias("name"),

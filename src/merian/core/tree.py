@@ -72,6 +72,9 @@ class Tree:
         wrong = inner[(self.parent[inner] >= inner) | (self.rank[self.parent[inner]] >= self.rank[inner])]
         if len(wrong):
             raise BadData("tree", "a taxon must follow its parent and be of a lower rank", wrong.tolist())
+        wrong = inner[self.end[inner] > self.end[self.parent[inner]]]
+        if len(wrong):
+            raise BadData("tree", "the taxa below a taxon must stand together after it", wrong.tolist())
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -121,7 +124,7 @@ class Tree:
         from merian.core.taxa import lineages_of_taxa
 
         lineages, refused = lineages_of_taxa(taxa)
-        keys = lineages.select(*RANKS).rows()
+        keys = normal_lineages(lineages).rows()
         ids = dict(zip(reversed(keys), reversed(lineages["taxonID"].to_list()), strict=True))
         common = lineages.filter(pl.col("vernacularName").is_not_null()).select(
             *RANKS, pl.col("language").fill_null("en"), pl.col("vernacularName").alias("name")
@@ -133,20 +136,28 @@ class Tree:
         """A Tree from any file Merian knows (its own Parquet, a Darwin Core taxon table, a list of lineages), and the rows refused."""
         if not path.is_file():
             raise Missing("the taxonomy", path, "give a tree.parquet, a Darwin Core taxon table or a table of lineages")
+        frame = read_table(path)
         if path.suffix == ".parquet" and "merian" in pl.read_parquet_metadata(path):
             return cls.load(path), pl.DataFrame()
-        frame = read_table(path)
         if "parentNameUsageID" in frame.columns:
             return cls.from_taxa(frame)
-        if not set(RANKS) & {c.lower() for c in frame.columns}:
+        by_fold = {c.casefold().replace("_", ""): c for c in frame.columns}
+        if not by_fold.keys() & {*RANKS, "cls"}:
             raise BadData(path, f"no column is one of {', '.join(RANKS)} or parentNameUsageID", frame.columns)
-        return cls.from_lineages(frame), pl.DataFrame()
+        name = by_fold.get("commonname", by_fold.get("vernacularname"))
+        if name is None:
+            return cls.from_lineages(frame), pl.DataFrame()
+        common = normal_lineages(frame).with_columns(frame[name].cast(pl.String).alias("name"), language=pl.lit("en"))
+        return cls.from_lineages(frame, common=common), pl.DataFrame()
 
     def with_common(self, common: pl.DataFrame) -> Tree:
         """This Tree with common names: a table with the seven ranks (or `taxon`), `language`, `name`; the first of a language is preferred."""
         if "taxon" not in common.columns:
             common = common.with_columns(pl.Series("taxon", self.match(common), pl.Int32))
         table = common.select("taxon", "language", "name").cast(pl.Schema(COMMON)).filter(pl.col("taxon") >= 0)
+        table = table.with_columns(pl.col("name").str.replace_all(r"\s+", " ").str.strip_chars()).filter(
+            pl.col("name") != ""
+        )
         table = table.unique(maintain_order=True).sort("taxon", maintain_order=True)
         return Tree(self.parent, self.rank, self.names, self.ids, table)
 
@@ -169,6 +180,8 @@ class Tree:
             raise Missing("the tree", path, "curate a catalog first, or give the path of a tree.parquet")
         try:
             meta = json.loads(pl.read_parquet_metadata(path)["merian"])
+            if meta["kind"] != "tree":
+                raise BadData(path, f"holds {meta['kind']}, not a Tree")
             frame = pl.read_parquet(path)
         except (KeyError, pl.exceptions.PolarsError) as error:
             raise BadData(path, f"not a Tree saved by Merian: {error}") from error
@@ -209,13 +222,11 @@ class Tree:
     @functools.cached_property
     def end(self) -> Ints:
         """[n] int32: the subtree of taxon i is the slice i:end[i]."""
-        n = len(self)
-        end = np.full(n, n, np.int32)
-        for r in range(len(RANKS)):
-            here = np.flatnonzero(self.rank == r)
-            stops = np.append(np.flatnonzero(self.rank <= r), n)
-            end[here] = stops[np.searchsorted(stops, here, side="right")]
-        return end
+        size = np.ones(len(self), np.int64)
+        for r in reversed(range(len(RANKS))):
+            here = np.flatnonzero((self.rank == r) & (self.parent >= 0))
+            size += np.bincount(self.parent[here], size[here], len(self)).astype(np.int64)
+        return (np.arange(len(self)) + size).astype(np.int32)
 
     def at(self, rank: str) -> Ints:
         """The taxa of one rank, in order: int32 [k]."""
@@ -278,20 +289,27 @@ class Tree:
         raise UnknownTaxon(name, alike.to_list(), self.version)
 
     def match(self, frame: pl.DataFrame) -> Ints:
-        """For each row of seven rank columns the taxon with that lineage, else the only taxon with its deepest name, else -1. int32 [n]."""
+        """For each row of seven rank columns the taxon with that lineage, else the only one with its deepest name, else -1: int32 [n].
+
+        A taxon found by its name alone must not be of another kingdom.
+        """
         rows = normal_lineages(frame)
         mine = self.lineages().with_columns(pl.Series("taxon", np.arange(len(self), dtype=np.int32)))
         exact = rows.join(mine, on=list(RANKS), how="left", nulls_equal=True, maintain_order="left")["taxon"]
         if exact.null_count():
-            unique = pl.DataFrame({"name": self.names, "rank": self.rank}).with_row_index("by_name")
-            unique = unique.filter(pl.struct("name", "rank").is_unique())
+            unique = pl.DataFrame({"name": self.names, "rank": self.rank}).with_columns(top=mine["kingdom"])
+            unique = unique.with_row_index("by_name").filter(pl.struct("name", "rank").is_unique())
             deepest = rows.select(
+                "kingdom",
                 pl.coalesce(*reversed(RANKS)).alias("name"),
                 pl.coalesce(*[pl.when(pl.col(x).is_not_null()).then(RANKS.index(x)) for x in reversed(RANKS)])
                 .cast(pl.Int8)
                 .alias("rank"),
             )
-            named = deepest.join(unique, on=["name", "rank"], how="left", maintain_order="left")["by_name"]
+            found = deepest.join(unique, on=["name", "rank"], how="left", maintain_order="left")
+            # Morus the gannet is not Morus the mulberry
+            other = (pl.col("kingdom") != pl.col("top")).fill_null(False)
+            named = found.select(pl.when(~other).then("by_name")).to_series()
             exact = exact.fill_null(named.cast(pl.Int32))
         return exact.fill_null(-1).to_numpy().astype(np.int32)
 
@@ -322,11 +340,14 @@ def read_table(path: Path) -> pl.DataFrame:
 def normal_lineages(frame: pl.DataFrame) -> pl.DataFrame:
     """The seven rank columns of `frame`, found in any case, trimmed, "" as null, the species as "Genus epithet"."""
     by_fold = {c.casefold(): c for c in frame.columns}
+    for alias in ("class_", "cls"):
+        # tables that need "class" for their label, or are made in Python, name the rank so
+        by_fold["class"] = by_fold.get(alias, by_fold.get("class", ""))
     columns = []
     for rank in RANKS:
         name = by_fold.get(rank)
-        if name is None:
-            columns.append(pl.lit(None, pl.String).alias(rank))
+        if not name:
+            columns.append(pl.repeat(None, pl.len(), dtype=pl.String).alias(rank))
             continue
         text = pl.col(name).cast(pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
         columns.append(pl.when(text != "").then(text).alias(rank))

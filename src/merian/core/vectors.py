@@ -46,7 +46,9 @@ class Embeddings:
         if self.vectors.ndim != 2 or len(self.ids) != len(self.vectors):
             raise Mismatch("ids and vectors", f"{len(self.ids)} ids", f"vectors of shape {self.vectors.shape}")
         if len(self.vectors):
-            off = np.flatnonzero(np.abs(np.linalg.norm(self.vectors, axis=1) - 1) > UNIT_TOLERANCE)
+            off = np.flatnonzero(
+                ~(np.abs(np.linalg.norm(self.vectors, axis=1) - 1) <= UNIT_TOLERANCE)
+            )  # NaN is off too
             if len(off):
                 raise BadData("embeddings", "rows must be of unit length", self.ids.gather(off[:10].tolist()).to_list())
 

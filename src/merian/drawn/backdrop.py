@@ -125,19 +125,37 @@ def _patches(
 ) -> None:
     """Tufts, stones, leaf litter, ripples: flattened blotches, larger towards the viewer."""
     far, near = grounds
-    flecks = rng.uniform((0, 0, -1, 0), (1, 1, 1, 1), (26, 4)).tolist()
+    flecks = rng.uniform((0, 0, -1, 0), (1, 1, 1, 1), (22, 4)).tolist()
     for x, f, tone, kind in flecks:
         y = horizon + (1 - horizon) * f * f
         wide = 0.03 + 0.13 * f
-        colour = far.mix(near, f).tone(0.13 * tone)
-        if habitat == "forest" and kind > 0.7:
-            colour = Pigment(0.5 + 0.12 * tone, 0.09, 60)
+        colour, alpha = far.mix(near, f).tone(0.12 * tone), 0.28
+        if habitat == "forest" and kind > 0.6:
+            colour, wide, alpha = Pigment(0.5 + 0.12 * tone, 0.09, 60), wide * 0.4, 0.6
         elif habitat in ("alpine", "coast", "desert") and kind > 0.75:
-            colour = Pigment(0.58 + 0.14 * tone, 0.015, 80)
+            colour, wide, alpha = Pigment(0.58 + 0.14 * tone, 0.015, 80), wide * 0.5, 0.9
+            ink.fill(ink.oval(x + wide * 0.2, y + wide * 0.12, wide, wide * 0.3), near.tone(-0.25).argb(0.4))
         elif habitat in ("alpine", "grassland") and kind < 0.12:
-            colour = Pigment(0.75, 0.14, 360 * abs(tone))
-            wide *= 0.25
-        ink.fill(ink.oval(x, y, wide, wide * 0.28), colour.argb(0.55))
+            colour, wide, alpha = Pigment(0.78, 0.12, 40 + 60 * abs(tone)), wide * 0.1, 0.9
+        ink.fill(ink.oval(x, y, wide, wide * 0.3), colour.argb(alpha))
+    if habitat in ("forest", "grassland", "alpine"):
+        _sward(ink, rng, horizon, grounds, 150 if habitat != "forest" else 50)
+
+
+def _sward(ink: Ink, rng: np.random.Generator, horizon: float, grounds: tuple[Pigment, Pigment], count: int) -> None:
+    """Grass in tufts, taller towards the viewer."""
+    far, near = grounds
+    depth = np.sort(rng.uniform(0, 1, count)) ** 1.6
+    x = rng.uniform(-0.05, 1.05, count)
+    y = horizon + (1 - horizon) * depth
+    tall = (0.012 + 0.085 * depth) * rng.uniform(0.6, 1.2, count)
+    lean = tall * rng.normal(0, 0.35, count)
+    strokes = np.stack([x, y, x + lean, y - tall], 1).tolist()
+    third = count // 3
+    for k, (share, width) in enumerate(((0.2, 0.004), (0.6, 0.006), (1.0, 0.009))):
+        part = strokes[k * third : (k + 1) * third]
+        ink.hatch(part[::2], far.mix(near, share).tone(-0.12).argb(0.7), width)
+        ink.hatch(part[1::2], far.mix(near, share).tone(0.1).argb(0.7), width)
 
 
 def _reeds(ink: Ink, rng: np.random.Generator, horizon: float, far: Pigment) -> None:

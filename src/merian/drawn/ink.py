@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import skia
 
 __all__ = ["Ink", "Path", "curve", "oval", "poly", "ribbon"]
 
-Path = skia.Path
-Point = tuple[float, float]
+Path: TypeAlias = skia.Path
+Point: TypeAlias = tuple[float, float]
 
 
 def poly(points: Iterable[Point], closed: bool = True) -> Path:

@@ -91,7 +91,8 @@ def _develop(pixels: Pixels, shot: Shot, rng: np.random.Generator) -> Pixels:
     sigma = 7.0 if infrared else 2.6
     channels = 1 if infrared else 3
     out += rng.standard_normal((*out.shape[:2], channels), dtype=np.float32) * np.float32(sigma)
-    return np.clip(out, 0, 255).astype(np.uint8)
+    stored: Pixels = np.clip(out, 0, 255).astype(np.uint8)
+    return stored
 
 
 def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:

@@ -278,9 +278,9 @@ def _infrared(scene: Scene) -> None:
     grey = skia.Paint(Color=0xFF808080, BlendMode=skia.BlendMode.kSaturation)
     canvas.drawPath(frame, grey)
     x, y = (float(v) for v in scene.rng.normal((0.5, 0.6), 0.04))
-    flash = skia.Paint(Color=0xFF484848, BlendMode=skia.BlendMode.kColorDodge)
+    flash = skia.Paint(Color=0xFF303030, BlendMode=skia.BlendMode.kColorDodge)
     canvas.drawPath(frame, flash)
-    ink.dome(frame, (x, y), 0.74, [0x00000000, 0x38000000, 0xD0000000], [0, 0.5, 1])
+    ink.dome(frame, (x, y), 0.74, [0x18000000, 0x58000000, 0xE0000000], [0, 0.5, 1])
     sky = skia.Paint(
         Shader=skia.GradientShader.MakeLinear([skia.Point(0, 0), skia.Point(0, 0.5)], [0xC0000000, 0x00000000])
     )
@@ -288,8 +288,8 @@ def _infrared(scene: Scene) -> None:
     if scene.figure is not None and scene.organism is not None and scene.organism.plan in ("bird", "hoofed"):
         for u, v, r in scene.figure.eyes:
             u, v, r = u / scene.size, v / scene.size, max(r / scene.size, 0.006)
-            ink.dome(ink.oval(u, v, r * 4), (u, v), r * 4, [0xC0FFFFFF, 0x00FFFFFF])
-            ink.dots([(u, v, r * 1.1)], 0xFFFFFFFF)
+            ink.dome(ink.oval(u, v, r * 4), (u, v), r * 4, [0xE0FFFFFF, 0x00FFFFFF])
+            ink.dots([(u, v, r * 1.3)], 0xFFFFFFFF)
 
 
 def burn_in(ink: Ink, stamp: str) -> None:

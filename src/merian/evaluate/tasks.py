@@ -149,8 +149,8 @@ def unknown(known: Sample, known_named: Named, strange: Sample, strange_named: N
         high, low = (
             1 - signal(p.astype(np.float64), axis=1) for p in (strange_named.probabilities, known_named.probabilities)
         )
-        everyone = (np.ones(len(part), bool) for part in (strange, known))
-        replicates = auroc_replicates(high, (strange.resamples, next(everyone)), low, (known.resamples, next(everyone)))
+        mine, theirs = ((part.resamples, np.ones(len(part), bool)) for part in (strange, known))
+        replicates = auroc_replicates(high, mine, low, theirs)
         estimate = interval(metrics.auroc(high, low), replicates, len(high) + len(low))
         found.append(number(name, estimate, group, unit="", note=f"{note}; chance 0.5"))
     return found

@@ -33,7 +33,7 @@ def species_means(vectors: npt.NDArray[np.floating], species: Ints) -> tuple[npt
     """The species present, and the mean of their vectors: [s], [s, d]."""
     names, of = np.unique(species, return_inverse=True)
     sums = np.stack([np.bincount(of, column, len(names)) for column in vectors.astype(np.float64).T], 1)
-    return names, sums / np.bincount(of)[:, None]
+    return names.astype(np.int64), sums / np.bincount(of)[:, None]
 
 
 def _ridge(x: Doubles, y: Doubles) -> Doubles:

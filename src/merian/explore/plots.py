@@ -1,13 +1,13 @@
 """Figures in one style, as SVG text: paper, ink, pigments, a book's serif. The only home of matplotlib.
 
-Nothing global is touched: figures are made as objects, and the few settings that matplotlib only takes globally (fonts as paths, fixed ids) hold for the moment of
-writing. The same data give the same bytes.
+Figures are made as objects; the few settings that matplotlib takes only globally (fonts as paths, fixed ids) hold for the moment of writing.
+The same data give the same bytes.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ __all__ = [
     "reliability_diagram",
 ]
 
-Doubles = npt.NDArray[np.floating]
+Doubles = npt.NDArray[np.floating[Any]]
 PAPER, INK, FAINT, RULE, GREY = "#fbf8f1", "#2b2a28", "#7b766c", "#d9d2c3", "#b9b2a4"
 PIGMENTS = {
     "indigo": "#34527c",
@@ -211,9 +211,9 @@ def by_value(xy: Doubles, values: Doubles, title: str, name: str, unit: str) -> 
 
 def grouped_bars(
     groups: Sequence[str],
-    series: dict[str, Sequence[Bar | None]],
+    series: Mapping[str, Sequence[Bar | None]],
     title: str,
-    marks: dict[str, Sequence[float | None]] | None = None,
+    marks: Mapping[str, Sequence[float | None]] | None = None,
     width: float = 8.4,
 ) -> str:
     """Shares as bars with intervals, side by side per group, and `marks` (chance, a majority) as short rules across each group."""
@@ -237,8 +237,8 @@ def grouped_bars(
             "linewidth": 1.4,
             "linestyle": "-" if mark == 0 else (0, (2, 1.4)),
         }
-        for n, (x, value) in enumerate((p, v) for p, v in zip(place, values, strict=True) if v is not None):
-            axes.plot([x - 0.45, x + 0.45], [value, value], label=name if n == 0 else None, **style)
+        for n, (at, value) in enumerate((p, v) for p, v in zip(place, values, strict=True) if v is not None):
+            axes.plot([at - 0.45, at + 0.45], [value, value], label=name if n == 0 else None, **style)
     axes.set_xticks(place, groups)
     axes.tick_params(axis="x", length=0, pad=6)
     axes.set_xlim(-0.6, len(groups) - 0.4)
@@ -294,7 +294,7 @@ def reliability_diagram(confidence: Doubles, accuracy: Doubles, counts: Doubles,
     return _svg(figure, title)
 
 
-def densities(values: dict[str, Doubles], title: str, x: str) -> str:
+def densities(values: Mapping[str, Doubles], title: str, x: str) -> str:
     """Two or more sets of values in [0, 1] as overlaid histograms of equal area."""
     figure, axes = _figure(6.4, 3.7)
     edges = np.linspace(0, 1, 31)
@@ -313,13 +313,14 @@ def densities(values: dict[str, Doubles], title: str, x: str) -> str:
     return _svg(figure, title)
 
 
-def curve(x: Doubles, y: Doubles, title: str, x_name: str, y_name: str) -> str:
+def curve(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], title: str, x_name: str, y_name: str) -> str:
     """A series that jumps, faint, with its exponential mean (over a fiftieth of its length) as a line: for the training loss."""
     figure, axes = _figure(6.4, 3.5)
     keep = 1 - 1 / max(len(y) / 50, 1)
-    mean, weight, smooth = 0.0, 0.0, np.empty(len(y))
-    for i, value in enumerate(y):
-        mean, weight = keep * mean + (1 - keep) * float(value), keep * weight + 1 - keep
+    smooth = np.empty(len(y))
+    mean = weight = 0.0
+    for i, value in enumerate(y.tolist()):
+        mean, weight = float(keep * mean + (1 - keep) * value), keep * weight + 1 - keep
         smooth[i] = mean / weight
     axes.plot(x, y, color=PIGMENTS["sky"], linewidth=0.7, alpha=0.7)
     axes.plot(x, smooth, color=PIGMENTS["indigo"], linewidth=1.9)

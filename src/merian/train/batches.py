@@ -75,21 +75,23 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """Token numbers `[t * k, context]`: the k text types of each of the t taxa that the images show."""
+    """The k text types of each of the t taxa that the images show, each different text tokenised once."""
 
     tokens: Tokens
     table: NDArray[np.int64]
-    types: int
+    """`[u, context]`: token numbers of the u different texts."""
+    text: NDArray[np.int64]
+    """`[t, k]`: which text it is. Without a common name two types are one text."""
 
     @classmethod
     def build(cls, tree: Tree, taxa: Sequence[int], settings: TrainSettings) -> Captions:
         """Tokenised captions of `taxa`, with a vocabulary learned from them; the context is what the longest needs."""
-        kinds = [captions(tree, taxa, kind) for kind in settings.text_types]  # type: ignore[arg-type]
-        texts = [text for texts in zip(*kinds, strict=True) for text in texts]
-        tokens = train_tokenizer(texts, settings.vocabulary, settings.context)
-        longest = int(tokens.lengths(texts).max())
+        kinds = [captions(tree, taxa, kind) for kind in settings.text_types]
+        texts, text = np.unique(np.array(kinds).T, return_inverse=True)
+        tokens = train_tokenizer(texts.tolist(), settings.vocabulary, settings.context)
+        longest = int(tokens.lengths(texts.tolist()).max())
         tokens = replace(tokens, context=min(settings.context, -(-longest // 8) * 8))
-        return cls(tokens, tokens.encode(texts), len(kinds))
+        return cls(tokens, tokens.encode(texts.tolist()), text.reshape(len(taxa), len(kinds)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,9 @@ class Batches:
         """The batch of `step`, the same whenever it is asked for."""
         chosen = self._rows(step)
         rng = stream(self.settings.seed, "batch", step)
-        kind = rng.integers(self.captions.types, size=len(chosen))
         taxa = self.taxon[chosen]
-        different, caption = np.unique(taxa * self.captions.types + kind, return_inverse=True)
+        kind = rng.integers(self.captions.text.shape[1], size=len(chosen))
+        different, caption = np.unique(self.captions.text[taxa, kind], return_inverse=True)
         return Batch(
             augment(self.cache.take(chosen), self.preprocess, self.settings, rng),
             torch.from_numpy(self.captions.table[different]),

@@ -56,6 +56,12 @@ def _openvino(program: torch.export.ExportedProgram, path: Path) -> None:
     import openvino
 
     converted = openvino.convert_model(program)
+    # OpenVINO numbers what it makes through the life of the process; numbered anew, the same model gives the same file.
+    converted.set_friendly_name(path.stem)
+    for number, operation in enumerate(converted.get_ordered_ops()):
+        operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
+    converted.inputs[0].get_tensor().set_names({"rows"})
+    converted.outputs[0].get_tensor().set_names({"vectors"})
     openvino.save_model(converted, str(path), compress_to_fp16=False)
 
 

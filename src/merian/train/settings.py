@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from merian.core.captions import TEXT_TYPES
+from merian.core.captions import TEXT_TYPES, TextType
 from merian.core.settings import knob
 
 __all__ = ["TrainSettings"]
@@ -27,7 +27,7 @@ class TrainSettings:
         "Which captions of a batch count as right: all of the same taxon, or each image's own",
         source="UniCL (Yang et al. 2022) or " + CLIP,
     )
-    text_types: tuple[str, ...] = knob(
+    text_types: tuple[TextType, ...] = knob(
         TEXT_TYPES, "Kinds of caption, one drawn per image and step", source="BioCLIP (Stevens et al. 2024)"
     )
     lr: float = knob(1e-3, "Highest learning rate", gt=0, le=1, source=HERE)

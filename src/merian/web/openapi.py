@@ -27,12 +27,12 @@ def _maybe(schema: Json) -> Json:
     return {"anyOf": [schema, NULL]}
 
 
-def _object(optional: tuple[str, ...] = (), **properties: Json) -> Json:
+def _object(optional: tuple[str, ...] = (), **properties: Any) -> Json:
     needed = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": needed}
 
 
-def _taxon(**more: Json) -> Json:
+def _taxon(**more: Any) -> Json:
     return _object(id=STRING, name=STRING, rank=STRING, common=_maybe(STRING), **more)
 
 
@@ -40,7 +40,7 @@ def _schemas() -> Json:
     brief = _object(id=STRING, taxon=_maybe(_ref("Taxon")))
     near = _object(id=STRING, taxon=_maybe(_ref("Taxon")), cosine=NUMBER)
     likely = _ref("LikelyTaxon")
-    answer = {
+    answer: Json = {
         "sentence": STRING,
         "sure": _maybe(likely),
         "probably": _maybe(likely),
@@ -50,9 +50,9 @@ def _schemas() -> Json:
         "best": _list(_taxon(probability=NUMBER, lineage=_list(likely))),
         "place": _maybe(_object(x=NUMBER, y=NUMBER, neighbours=_list(near))),
     }
-    colouring = {"key": STRING, "label": STRING, "kind": {"enum": ["rank", "text", "number"]}}
-    listed = {"names": _list(STRING), "taxa": _list(STRING), "common": _list(_maybe(STRING)), "codes": _list(WHOLE)}
-    number = {"group": STRING, "name": STRING, "value": NUMBER, "low": _maybe(NUMBER), "high": _maybe(NUMBER)}
+    colouring: Json = {"key": STRING, "label": STRING, "kind": {"enum": ["rank", "text", "number"]}}
+    listed: Json = {"names": _list(STRING), "taxa": _list(STRING), "common": _list(_maybe(STRING)), "codes": _list(WHOLE)}
+    number: Json = {"group": STRING, "name": STRING, "value": NUMBER, "low": _maybe(NUMBER), "high": _maybe(NUMBER)}
     return {
         "Error": _object(error=STRING, what_to_do=STRING),
         "Taxon": _taxon(),

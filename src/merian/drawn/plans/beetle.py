@@ -136,7 +136,7 @@ def _antennae(ink: Ink, reach: float, form: int, head: Point, dark: Pigment) -> 
         elif form == 2:
             x, v = points[-2]
             for k in range(4):
-                with ink.at(x, v, side * (20 + 24 * k) - (0 if side > 0 else 0)):
+                with ink.at(x, v, side * (20 + 24 * k)):
                     ink.fill(ink.oval(0, -0.03, 0.009, 0.032), dark.tone(0.06 * k - 0.02).argb())
 
 
@@ -306,7 +306,12 @@ def _marks(ink: Ink, organism: Organism, place: tuple[float, float, float], mark
                 v = (i + 0.6) / (rows + 0.25)
                 wobble = rng.normal(0, 0.02, 2)
                 for side in (-1, 1):
-                    x = side * half * (u + wobble[0]) * float(np.interp(v, *zip(*HALF_WIDTH, strict=True)))
+                    x = (
+                        side
+                        * half
+                        * (u + wobble[0])
+                        * float(np.interp(v, [p[0] for p in HALF_WIDTH], [p[1] for p in HALF_WIDTH]))
+                    )
                     spot = ink.oval(
                         x, top + deep * (v + wobble[1]), half * (0.1 + 0.14 * size), half * (0.12 + 0.15 * size)
                     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from merian.drawn.organism import Organism, Trait
@@ -119,52 +120,15 @@ def _bird(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
         a = math.radians(angle)
         return hx + r * reach * math.cos(a), hy + r * reach * math.sin(a)
 
-    spine = [
-        face(-32),
-        face(-88, 1.02),
-        face(-150),
-        place(0.34, -deep * 0.78),
-        place(0.0, -deep * 1.0),
-        place(-0.36, -deep * 0.62),
-    ]
-    belly = [
-        place(-0.56, -deep * 0.1),
-        place(-0.42, deep * 0.55),
-        place(-0.1, deep * 0.98),
-        place(0.24, deep * 0.98),
-        face(68, 1.1),
-        face(24),
-    ]
-    body = ink.curve([*spine, *belly])
-    top, low = place(0.05, -deep), place(0.1, deep)
-    ink.wash(
-        body,
-        top,
-        low,
-        [
-            back.tone(0.04).argb(),
-            back.argb(),
-            back.mix(breast, 0.5).argb(),
-            breast.tone(0.03).argb(),
-            breast.tone(-0.16).argb(),
-        ],
-        [0, 0.38, 0.55, 0.68, 1],
-    )
+    spine = [face(-32), face(-88, 1.02), face(-150)]
+    rest = [(0.34, -0.78), (0.0, -1.0), (-0.36, -0.62), (-0.56, -0.1), (-0.42, 0.55), (-0.1, 0.98), (0.24, 0.98)]
+    body = ink.curve([*spine, *[place(s, deep * a) for s, a in rest], face(68, 1.1), face(24)])
+    tones = [back.tone(0.04), back, back.mix(breast, 0.5), breast.tone(0.03), breast.tone(-0.16)]
+    ink.wash(body, place(0.05, -deep), place(0.1, deep), [p.argb() for p in tones], [0, 0.38, 0.55, 0.68, 1])
     with ink.clip(body):
         plumage.breast(ink, organism, t, deep, (breast, accent if organism.stage == "adult" else back))
-        ink.soft(
-            ink.curve(
-                [
-                    place(0.55, deep * 0.6),
-                    place(0.1, deep * 1.15),
-                    place(-0.6, deep * 0.7),
-                    place(-0.6, deep * 1.5),
-                    place(0.4, deep * 1.6),
-                ]
-            ),
-            breast.tone(-0.4).argb(0.45),
-            0.05,
-        )
+        shade = [(0.55, 0.6), (0.1, 1.15), (-0.6, 0.7), (-0.6, 1.5), (0.4, 1.6)]
+        ink.soft(ink.curve([place(s, deep * a) for s, a in shade]), breast.tone(-0.4).argb(0.45), 0.05)
         cap = ink.curve(
             [face(-5, 1.2), face(-60, 1.3), face(-130, 1.3), face(170, 1.25), face(100, 0.35), face(20, 0.3)]
         )
@@ -172,25 +136,31 @@ def _bird(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
         plumage.feathers(ink, deep, back)
         plumage.crown(ink, int(t["crown_pattern"]), face, accent, breast, r)
         ink.soft(ink.oval(hx - r * 0.15, hy - r * 0.55, r * 0.5, r * 0.22), Pigment(0.98, 0.02, 90).argb(0.3), r * 0.2)
-    if t["crest_length"] > 0.06:
-        reach = t["crest_length"] * 2 * r
-        for k, a in enumerate((-128, -112, -96)):
-            x, y = face(a, 0.9)
-            b = math.radians(205 + 12 * k)
-            points = [
-                face(-70 - 8 * k, 0.9),
-                (x, y),
-                (x + reach * (0.6 - 0.1 * k) * math.cos(b), y + reach * (0.6 - 0.1 * k) * math.sin(b) - reach * 0.08),
-            ]
-            ink.fill(
-                ink.ribbon(points, [r * 0.12, r * 0.22, 0.004]),
-                (accent if t["crown_pattern"] else back).tone(0.05 * k - 0.05).argb(),
-            )
+    _crest(ink, t, face, accent if t["crown_pattern"] else back)
     ink.line(body, back.tone(-0.26).argb(0.4), 0.008)
     plumage.wing(ink, organism, t, deep, (back, accent, breast))
     _beak(ink, organism, t, (hx, hy, r))
     ink.eye(hx + r * 0.36, hy - r * 0.16, r * 0.17, Pigment(0.5, 0.1, 50.0 + 30 * (t["accent_hue"] / 270)).argb())
     _twig(ink, foot)
+
+
+def _crest(ink: Ink, t: dict[str, float], face: Callable[..., Point], colour: Pigment) -> None:
+    if t["crest_length"] <= 0.06:
+        return
+    r = t["head_size"] / 2
+    reach = t["crest_length"] * 2 * r
+    for k, a in enumerate((-128, -112, -96)):
+        x, y = face(a, 0.9)
+        b = math.radians(205 + 12 * k)
+        points = [
+            face(-70 - 8 * k, 0.9),
+            (x, y),
+            (x + reach * (0.6 - 0.1 * k) * math.cos(b), y + reach * (0.6 - 0.1 * k) * math.sin(b) - reach * 0.08),
+        ]
+        ink.fill(
+            ink.ribbon(points, [r * 0.12, r * 0.22, 0.004]),
+            colour.tone(0.05 * k - 0.05).argb(),
+        )
 
 
 def _legs(ink: Ink, t: dict[str, float], deep: float) -> Point:

@@ -32,9 +32,9 @@ TRAITS: tuple[Trait, ...] = (
         sd_within=0.025,
     ),
     Trait("ground_lightness", "lightness of the wing, OKLCH", low=0.35, high=0.9, model="OU"),
-    Trait("ground_chroma", "colourfulness of the wing, OKLCH", low=0.02, high=0.16, model="OU"),
+    Trait("ground_chroma", "colourfulness of the wing, OKLCH", low=0.035, high=0.16, model="OU"),
     Trait("mark_hue", "hue of bands and patches, OKLCH", "degree", 15.0, 110.0, model="OU", sd_within=0.025),
-    Trait("border_width", "width of the dark border over the wing", low=0.02, high=0.3),
+    Trait("border_width", "width of the dark border over the wing", low=0.02, high=0.19),
     Trait("eyespot_size", "diameter of the largest eyespot over the wing", low=0.0, high=0.3),
     Trait("eyespot_count", "eyespots in the row along each wing", "count", 0.0, 4.99),
     Trait("antenna_length", "antenna over the frame", low=0.14, high=0.26),
@@ -90,7 +90,7 @@ def draw(ink: Ink, organism: Organism) -> None:
     elif organism.stage == "pupa":
         pupa(ink, organism, _ground(organism)[0])
     else:
-        with ink.at(0.0, 0.06):
+        with ink.at(0.0, 0.025, 0.0, 0.96):
             _adult(ink, organism)
 
 
@@ -121,7 +121,7 @@ def _adult(ink: Ink, organism: Organism) -> None:
         for side in (1, -1):
             with ink.at(side * 0.012, 0.02, 0.0, side, 1.0):
                 if tail > 0.02:
-                    _tail(ink, (size * 0.62, size * 0.8), tail, organism)
+                    _tail(ink, (size * 0.6, size * 0.86), tail, organism)
                 _wing(ink, organism, _scalloped(ink, hind, (3, 6), scallop), size * 1.0, (0.66, 0.62), hind)
             with ink.at(side * 0.012, -0.03, 0.0, side, 1.0):
                 _wing(ink, organism, _scalloped(ink, fore, (4, 7), scallop * 0.7), reach * 1.1, (0.86, -0.4), fore)
@@ -146,8 +146,15 @@ def _scalloped(ink: Ink, points: list[Point], margin: tuple[int, int], depth: fl
 def _tail(ink: Ink, root: Point, length: float, organism: Organism) -> None:
     x, y = root
     border = _ground(organism)[2]
-    points = [(x - 0.03, y - 0.06), (x, y + length * 0.4), (x + length * 0.16, y + length)]
-    ink.fill(ink.ribbon(points, [0.05, 0.018, 0.03]), border.argb())
+    half = 0.026
+    points = [
+        (x - 0.02, y - 0.12),
+        (x + 0.002, y),
+        (x + length * 0.1, y + length * 0.55),
+        (x + length * 0.24, y + length),
+    ]
+    ink.fill(ink.ribbon(points, [half * 4.0, half * 2.0, half * 0.62, half * 1.25]), border.argb())
+    ink.fill(ink.oval(x + length * 0.23, y + length * 0.98, half * 0.64, half * 0.75), border.argb())
 
 
 def _wing(ink: Ink, organism: Organism, outline: Path, reach: float, far: Point, frame: list[Point]) -> None:
@@ -183,7 +190,10 @@ def _wing(ink: Ink, organism: Organism, outline: Path, reach: float, far: Point,
             )
         _wing_marks(ink, organism, (reach, axis, spread), (mark, border), hind)
         width = t["border_width"] * reach * (1.15 if organism.sex == "female" else 1.0)
-        ink.line(outline, border.argb(0.92), width * 1.3)
+        edge = ink.curve(frame[2:7] if hind else frame[3:8], False)
+        ink.line(edge, border.argb(0.35), width * 2.1)
+        ink.line(edge, border.argb(0.9), width * 1.6)
+        ink.line(outline, border.argb(0.9), 0.012 + 0.12 * width)
         if width > 0.05:
             margin = frame[4:8] if not hind else frame[3:7]
             for x, y in _between(margin, 7):
@@ -301,8 +311,8 @@ def _body(ink: Ink, organism: Organism) -> None:
         rng = np.random.default_rng(5)
         a = rng.uniform(0, 2 * math.pi, 90)
         f = rng.uniform(0.5, 1.08, 90)
-        x, y = 0.034 * f * np.cos(a), -0.035 + 0.066 * f * np.sin(a)
-        hairs = np.stack([x, y, x * 1.12, y + 0.016], 1).tolist()
+        xs, ys = 0.034 * f * np.cos(a), -0.035 + 0.066 * f * np.sin(a)
+        hairs = np.stack([xs, ys, xs * 1.12, ys + 0.016], 1).tolist()
         ink.hatch(hairs, fur.tone(0.2).argb(0.6), 0.0022)
     ink.dome(ink.oval(0.0, -0.118, 0.024, 0.022), (-0.008, -0.125), 0.03, [fur.tone(0.1).argb(), border.argb()])
     for side in (-1, 1):

@@ -36,12 +36,33 @@ def _leaflet(ink: Ink, root: Point, angle: float, length: float) -> None:
         ink.line(blade, green.tone(-0.2).argb(0.6), 0.014)
 
 
+def _segment(ink: Ink, pattern: str, place: tuple[float, float, float], mark: Pigment) -> None:
+    """The marks on one segment of the caterpillar."""
+    x, y, r = place
+    if pattern == "rings":
+        ink.line(
+            ink.curve([(x - r * 0.1, y - r), (x + r * 0.05, y), (x - r * 0.1, y + r)], False),
+            INK.argb(0.9),
+            r * 0.32,
+        )
+        ink.line(
+            ink.curve([(x + r * 0.2, y - r), (x + r * 0.35, y), (x + r * 0.2, y + r)], False),
+            mark.argb(),
+            r * 0.16,
+        )
+    elif pattern == "lines":
+        ink.hatch([(x - r, y - r * 0.1, x + r, y - r * 0.1)], Pigment(0.93, 0.06, 95.0).argb(0.9), r * 0.2)
+        ink.hatch([(x - r, y + r * 0.32, x + r, y + r * 0.32)], mark.tone(-0.2).argb(0.9), r * 0.16)
+    else:
+        ink.dots([(x, y - r * 0.25, r * 0.27)], INK.argb(0.85))
+        ink.dots([(x, y - r * 0.25, r * 0.15), (x, y + r * 0.45, r * 0.14)], mark.argb())
+
+
 def larva(ink: Ink, organism: Organism) -> None:
     """Draw a caterpillar looping along a twig."""
     t = organism.traits
     skin = Pigment(0.72 - 0.2 * t["forewing_point"], 0.11, t["larva_hue"])
     mark = Pigment(0.75, 0.15, t["mark_hue"])
-    rng = np.random.default_rng(organism.individual)
     _leaflet(ink, (0.34, 0.22), -38, 0.2)
     _leaflet(ink, (-0.34, 0.22), 152, 0.2)
     _twig(ink, [(-0.48, 0.24), (0.0, 0.2), (0.48, 0.25)], 0.045)
@@ -59,7 +80,7 @@ def larva(ink: Ink, organism: Organism) -> None:
     ]
     ink.hatch(legs, skin.tone(-0.2).argb(), 0.022)
     pattern = ("rings", "lines", "dots")[int(t["larva_pattern"])]
-    for _i, (x, y, r) in enumerate(segments):
+    for x, y, r in segments:
         shape = ink.oval(x, y, r * 0.78, r)
         ink.dome(
             shape,
@@ -69,23 +90,7 @@ def larva(ink: Ink, organism: Organism) -> None:
             [0, 0.45, 1],
         )
         with ink.clip(shape):
-            if pattern == "rings":
-                ink.line(
-                    ink.curve([(x - r * 0.1, y - r), (x + r * 0.05, y), (x - r * 0.1, y + r)], False),
-                    INK.argb(0.9),
-                    r * 0.32,
-                )
-                ink.line(
-                    ink.curve([(x + r * 0.2, y - r), (x + r * 0.35, y), (x + r * 0.2, y + r)], False),
-                    mark.argb(),
-                    r * 0.16,
-                )
-            elif pattern == "lines":
-                ink.hatch([(x - r, y - r * 0.1, x + r, y - r * 0.1)], Pigment(0.93, 0.06, 95.0).argb(0.9), r * 0.2)
-                ink.hatch([(x - r, y + r * 0.32, x + r, y + r * 0.32)], mark.tone(-0.2).argb(0.9), r * 0.16)
-            else:
-                ink.dots([(x, y - r * 0.25 + rng.normal(0, r * 0.04), r * 0.27)], INK.argb(0.85))
-                ink.dots([(x, y - r * 0.25, r * 0.15), (x, y + r * 0.45, r * 0.14)], mark.argb())
+            _segment(ink, pattern, (x, y, r), mark)
         ink.line(shape, skin.tone(-0.3).argb(0.5), 0.004)
         spine = t["larva_spines"] * r * 1.1
         if spine > 0.012:

@@ -80,7 +80,7 @@ def draw(ink: Ink, organism: Organism) -> None:
 def _edge(t: dict[str, float], s: float, side: int) -> Point:
     """The point on the back (side -1) or belly (1) at the place `s` along the body."""
     profile = TOP if side < 0 else LOW
-    return s, side * float(np.interp(s, *zip(*profile, strict=True))) * t["body_depth"] / 2
+    return s, side * float(np.interp(s, [p[0] for p in profile], [p[1] for p in profile])) * t["body_depth"] / 2
 
 
 def _fish(ink: Ink, organism: Organism, t: dict[str, float]) -> None:

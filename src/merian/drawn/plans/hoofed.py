@@ -94,7 +94,40 @@ def _animal(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
     )
     neck = _neck(ink, t, deep, crown)
     rise = t["hump"] * deep * 1.6
-    body = ink.curve(
+    body = _trunk(ink, deep, rise)
+    stripes = _stripes(ink, organism, t, deep)
+    _ear(ink, t, crown, coat.tone(-0.12), 10)
+    ink.wash(neck, (crown[0], crown[1]), (-0.25, 0.1), [coat.tone(0.05).argb(), coat.argb(), coat.tone(-0.05).argb()])
+    ink.wash(
+        body,
+        (0, -deep - rise),
+        (0, deep),
+        [coat.tone(0.1).argb(), coat.argb(), coat.mix(belly, 0.6).argb(), belly.tone(-0.12).argb()],
+        [0, 0.4, 0.8, 1],
+    )
+    ink.line(body, coat.tone(-0.35).argb(0.35), 0.006)
+    for x, bend in ((-0.36, -0.01), (0.37, 0.06)):
+        limb = _leg(ink, t, (x, -deep * 0.05), bend, coat, mark if t["mark_pattern"] < 2 else None)
+        if t["mark_pattern"] >= 2:
+            with ink.clip(limb):
+                ink.fill(stripes, mark.argb(0.93))
+    with ink.clip(neck):
+        _neck_marks(ink, organism, t, crown, (deep, mark.argb(0.9)))
+        ink.soft(
+            ink.ribbon([(crown[0] - 0.1, crown[1] + 0.2), (-0.55, 0.0), (-0.5, 0.25)], [0.06, 0.1, 0.1]),
+            coat.tone(-0.35).argb(0.4),
+            0.04,
+        )
+    with ink.clip(body):
+        ink.fill(stripes, mark.argb(0.93))
+        _flank(ink, deep, rise, coat)
+    _mane(ink, t, crown, deep, mark)
+    _head(ink, organism, t, crown, (coat, belly, mark))
+
+
+def _trunk(ink: Ink, deep: float, rise: float) -> Path:
+    """The outline of the body without neck and legs; `rise` is the height of the withers."""
+    return ink.curve(
         [
             (-0.48, -deep * 0.15),
             (-0.38, -deep * 0.88 - rise * 0.6),
@@ -109,45 +142,24 @@ def _animal(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
             (-0.43, deep * 0.6),
         ]
     )
-    stripes = _stripes(ink, organism, t, deep)
-    _ear(ink, t, crown, coat.tone(-0.12), 10)
-    ink.wash(neck, (crown[0], crown[1]), (-0.25, 0.1), [coat.tone(0.05).argb(), coat.argb(), coat.tone(-0.05).argb()])
-    ink.wash(
-        body,
-        (0, -deep - rise),
-        (0, deep),
-        [coat.tone(0.1).argb(), coat.argb(), coat.mix(belly, 0.6).argb(), belly.tone(-0.12).argb()],
-        [0, 0.4, 0.8, 1],
-    )
-    ink.line(body, coat.tone(-0.35).argb(0.35), 0.006)
-    for x, bend in ((-0.36, -0.01), (0.37, 0.06)):
-        _leg(ink, t, (x, -deep * 0.05), bend, coat, mark if t["mark_pattern"] < 2 else None)
-    with ink.clip(neck):
-        _neck_marks(ink, organism, t, crown, (deep, mark.argb(0.9)))
-        ink.soft(
-            ink.ribbon([(crown[0] - 0.1, crown[1] + 0.2), (-0.55, 0.0), (-0.5, 0.25)], [0.06, 0.1, 0.1]),
-            coat.tone(-0.35).argb(0.4),
-            0.04,
-        )
-    with ink.clip(body):
-        ink.fill(stripes, mark.argb(0.93))
-        ink.soft(ink.oval(0.0, deep * 1.12, 0.55, deep * 0.4), coat.tone(-0.4).argb(0.5), 0.06)
-        ink.soft(
-            ink.oval(-0.05, -deep * 0.62 - rise * 0.5, 0.34, deep * 0.14), Pigment(0.98, 0.02, 85).argb(0.35), 0.045
-        )
-        for x in (-0.3, 0.34):
-            ink.soft(
-                ink.curve([(x - 0.13, deep * 0.3), (x, -deep * 0.4), (x + 0.12, deep * 0.5), (x, deep * 0.7)], False),
-                coat.tone(-0.3).argb(0.16),
-                0.05,
-            )
-        if ink.fine:
-            _hair(ink, deep, coat)
-    _mane(ink, t, crown, deep, mark)
-    _head(ink, organism, t, crown, (coat, belly, mark))
 
 
-def _leg(ink: Ink, t: dict[str, float], hip: Point, bend: float, coat: Pigment, mark: Pigment | None) -> None:
+def _flank(ink: Ink, deep: float, rise: float, coat: Pigment) -> None:
+    """Light on the back, shade under the belly and behind the limbs, and hair."""
+    ink.soft(ink.oval(0.0, deep * 1.12, 0.55, deep * 0.4), coat.tone(-0.4).argb(0.5), 0.06)
+    ink.soft(ink.oval(-0.05, -deep * 0.62 - rise * 0.5, 0.34, deep * 0.14), Pigment(0.98, 0.02, 85).argb(0.35), 0.045)
+    for x in (-0.3, 0.34):
+        ink.soft(
+            ink.curve([(x - 0.13, deep * 0.3), (x, -deep * 0.4), (x + 0.12, deep * 0.5), (x, deep * 0.7)], False),
+            coat.tone(-0.3).argb(0.16),
+            0.05,
+        )
+    if ink.fine:
+        _hair(ink, deep, coat)
+
+
+def _leg(ink: Ink, t: dict[str, float], hip: Point, bend: float, coat: Pigment, mark: Pigment | None) -> Path:
+    """Draw a leg from the hip down, and give back its outline."""
     x, y = hip
     low = t["body_depth"] * 0.42 + t["leg_length"]
     knee, fetlock = (x - bend, y + (low - y) * 0.52), (x + bend * 0.4, y + (low - y) * 0.87)
@@ -174,6 +186,7 @@ def _leg(ink: Ink, t: dict[str, float], hip: Point, bend: float, coat: Pigment, 
         ]
     )
     ink.fill(hoof, Pigment(0.24, 0.02, 60).argb())
+    return limb
 
 
 def _neck(ink: Ink, t: dict[str, float], deep: float, crown: Point) -> Path:
@@ -217,7 +230,7 @@ def _stripes(ink: Ink, organism: Organism, t: dict[str, float], deep: float) -> 
                 path.addPath(ink.ribbon(fork, [wide * 0.5, wide * 0.6, wide * 0.1]))
     elif pattern == "spots":
         for i in range(count):
-            for j in range(6):
+            for j in range(8):
                 jx, jy, grow = rng.normal(0, 1, 3)
                 x = -0.48 + (i + 0.5 * (j % 2)) * step + 0.2 * step * float(jx)
                 y = deep * (-0.95 + 0.36 * j) + 0.18 * step * float(jy)
@@ -226,7 +239,7 @@ def _stripes(ink: Ink, organism: Organism, t: dict[str, float], deep: float) -> 
     else:
         pitch = 1.7 * step
         for i in range(int(1.15 / pitch) + 1):
-            for j in range(int(2.6 * deep / pitch) + 2):
+            for j in range(int(3.3 * deep / pitch) + 2):
                 x, y = -0.5 + (i + 0.5 * (j % 2)) * pitch, -1.2 * deep + j * pitch * 0.86
                 turns = np.arange(6) * math.pi / 3 + 0.52 + rng.normal(0, 0.16, 6)
                 reach = pitch * rng.uniform(0.36, 0.56, 6)

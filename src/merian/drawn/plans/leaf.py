@@ -109,7 +109,8 @@ def _outline(ink: Ink, t: Mapping[str, float], form: str, frame: tuple[float, fl
         )
     elif form == "palmate lobes":
         a = np.linspace(0, math.pi, n)
-        fingers = np.abs(np.cos(a * 2.5)) ** 0.62
+        points = np.abs((a * 2.5 / math.pi + 0.5) % 1.0 * 2 - 1)
+        fingers = 1 - 0.75 * points - 0.25 * np.abs(np.sin(a * 2.5)) ** 2
         reach = (
             (1 - t["lobe_depth"] * (1 - fingers))
             * (0.72 + 0.28 * np.cos(a) ** 2 * (np.cos(a) > 0))
@@ -117,7 +118,7 @@ def _outline(ink: Ink, t: Mapping[str, float], form: str, frame: tuple[float, fl
         )
         middle = base - high * 0.36
         half, y = reach * np.sin(a) * wide * 0.56, middle - reach * np.cos(a) * high * 0.62
-        half, y, v = half[::-1], y[::-1], v
+        half, y = half[::-1], y[::-1]
     half, y = _margin(t, half, y, v)
     notch = (
         t["base_notch"]
@@ -141,7 +142,7 @@ def _margin(t: Mapping[str, float], half: FloatArray, y: FloatArray, v: FloatArr
     run = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(half), np.diff(y)))])
     phase = run / run[-1] * t["tooth_count"]
     saw = phase % 1.0
-    depth = 0.045 * t["tooth_size"] * np.clip(v * 10, 0, 1) * np.clip((1 - v) * 8, 0, 1)
+    depth = 0.11 * float(half.max()) * 2 * t["tooth_size"] * np.clip(v * 10, 0, 1) * np.clip((1 - v) * 8, 0, 1)
     if margin == "serrate":
         tooth = saw
     elif margin == "crenate":

@@ -13,7 +13,7 @@ from merian.drawn.pigment import Pigment
 from merian.drawn.plans.lesions import infect
 
 if TYPE_CHECKING:
-    from merian.drawn.ink import Ink, Point
+    from merian.drawn.ink import Ink, Path, Point
 
 __all__ = ["TRAITS", "draw"]
 
@@ -156,7 +156,7 @@ def _cap(ink: Ink, organism: Organism, form: str, place: tuple[float, float, flo
     gills = Pigment(t["gill_lightness"], 0.045, t["gill_hue"])
     top = _dome(form, half, tall, y)
     rim = top[0][1]
-    droop = half * (0.24 if form != "funnel" else 0.1)
+    droop = half * (0.4 if form != "funnel" else 0.1)
     under = ink.curve(
         [
             (-half, rim),
@@ -184,19 +184,8 @@ def _cap(ink: Ink, organism: Organism, form: str, place: tuple[float, float, flo
             ]
         )
         apex = (0.0, y + tall * 0.5)
-    ink.wash(
-        under, (-half, 0), (half, 0), [gills.tone(-0.16).argb(), gills.argb(), gills.tone(-0.22).argb()], [0, 0.4, 1]
-    )
-    with ink.clip(under):
-        lines = 44 if ink.fine else 22
-        fan = [
-            (apex[0], apex[1], half * 1.1 * math.sin(a), (rim if form == "funnel" else rim + droop * 1.2 * math.cos(a)))
-            for a in np.linspace(-1.57, 1.57, lines)
-        ]
-        ink.hatch(fan, gills.tone(-0.24).argb(0.6), 0.004)
-        ink.soft(ink.oval(0.0, rim - droop * 0.3, half * 1.1, droop * 0.5), gills.tone(-0.5).argb(0.5), 0.02)
-    ink.line(under, gills.tone(-0.35).argb(0.6), 0.005)
-    lip = half * 0.09 * (form != "funnel")
+    _gills(ink, under, apex, (half, rim, droop, form == "funnel"), gills)
+    lip = half * 0.035 * (form != "funnel")
     outline = ink.curve(
         [
             *top,
@@ -212,9 +201,33 @@ def _cap(ink: Ink, organism: Organism, form: str, place: tuple[float, float, flo
         [skin.tone(0.14).argb(), skin.argb(), rim_skin.argb(), rim_skin.tone(-0.16).argb()],
         [0, 0.35, 0.75, 1],
     )
+    _model(ink, organism, outline, (half, tall, rim), skin)
+    ink.line(outline, rim_skin.tone(-0.32).argb(0.75), 0.006)
+    infect(ink, outline, organism.lesion, organism.severity, organism.individual)
+
+
+def _gills(ink: Ink, under: Path, apex: Point, place: tuple[float, float, float, bool], gills: Pigment) -> None:
+    """The underside of the cap, its gills running out from the stem."""
+    half, rim, droop, funnel = place
+    sides = [gills.tone(-0.14).argb(), gills.argb(), gills.tone(-0.2).argb()]
+    ink.wash(under, (-half, 0), (half, 0), sides, [0, 0.4, 1])
+    with ink.clip(under):
+        fan = [
+            (apex[0], apex[1], half * 1.1 * math.sin(a), rim if funnel else rim + droop * 1.2 * math.cos(a))
+            for a in np.linspace(-1.57, 1.57, 52 if ink.fine else 24).tolist()
+        ]
+        ink.hatch(fan, gills.tone(-0.26).argb(0.6), 0.004)
+        ink.soft(ink.oval(0.0, rim - droop * 0.2, half * 1.1, droop * 0.6), gills.tone(-0.5).argb(0.55), 0.02)
+    ink.line(under, gills.tone(-0.35).argb(0.6), 0.005)
+
+
+def _model(ink: Ink, organism: Organism, outline: Path, place: tuple[float, float, float], skin: Pigment) -> None:
+    """Marks, grooves, shade and light of the cap."""
+    half, tall, rim = place
+    depth = organism.traits["striation"]
     with ink.clip(outline):
         _cap_marks(ink, organism, (half, tall, rim), skin)
-        if t["striation"] > 0.3:
+        if depth > 0.3:
             grooves = [
                 (
                     half * 0.8 * math.sin(a),
@@ -222,9 +235,9 @@ def _cap(ink: Ink, organism: Organism, form: str, place: tuple[float, float, flo
                     half * 1.02 * math.sin(a),
                     rim + half * 0.16 * math.cos(a),
                 )
-                for a in np.linspace(-1.5, 1.5, 40)
+                for a in np.linspace(-1.5, 1.5, 40).tolist()
             ]
-            ink.hatch(grooves, rim_skin.tone(-0.25).argb(0.6 * t["striation"]), 0.005)
+            ink.hatch(grooves, skin.tone(-0.27).argb(0.6 * depth), 0.005)
         ink.soft(
             ink.ribbon(
                 [(half * 0.2, rim - tall * 0.02), (half * 0.72, rim - tall * 0.1), (half, rim - tall * 0.5)],
@@ -238,8 +251,6 @@ def _cap(ink: Ink, organism: Organism, form: str, place: tuple[float, float, flo
             Pigment(0.99, 0.01, 90).argb(0.6),
             half * 0.06,
         )
-    ink.line(outline, rim_skin.tone(-0.32).argb(0.75), 0.006)
-    infect(ink, outline, organism.lesion, organism.severity, organism.individual)
 
 
 def _cap_marks(ink: Ink, organism: Organism, place: tuple[float, float, float], skin: Pigment) -> None:
@@ -252,45 +263,34 @@ def _cap_marks(ink: Ink, organism: Organism, place: tuple[float, float, float], 
     mark = Pigment(0.93, 0.03, 90.0) if light else Pigment(0.52, 0.06, 65.0)
     if pattern == "warts":
         k = np.arange(count)
-        f, a = np.sqrt((k + 0.6) / count), k * 2.399963 + float(rng.uniform(0, 6.28))
-        x = half * 0.96 * f * np.cos(a) + rng.normal(0, 0.01, count)
-        y = rim - tall * (1.04 - f) * 0.9 + 0.3 * tall * f * np.sin(a) + rng.normal(0, 0.008, count)
-        r = half * 0.115 * size * (1.15 - 0.6 * f) * rng.uniform(0.7, 1.2, count)
+        reach, turn = np.sqrt((k + 0.6) / count), k * 2.399963 + float(rng.uniform(0, 6.28))
+        xs = half * 0.96 * reach * np.cos(turn) + rng.normal(0, 0.01, count)
+        ys = rim - tall * (1.04 - reach) * 0.9 + 0.3 * tall * reach * np.sin(turn) + rng.normal(0, 0.008, count)
+        radii = half * 0.115 * size * (1.15 - 0.6 * reach) * rng.uniform(0.7, 1.2, count)
         for shift, colour in (
             (half * 0.018, skin.tone(-0.3).argb(0.5)),
             (0.0, mark.argb()),
             (-half * 0.012, mark.tone(0.06).argb()),
         ):
             shrink = 0.6 if shift < 0 else 1.0
-            for u, v, q, g in zip(x.tolist(), y.tolist(), r.tolist(), f.tolist(), strict=True):
+            for u, v, q, g in zip(xs.tolist(), ys.tolist(), radii.tolist(), reach.tolist(), strict=True):
                 ink.fill(ink.oval(u + shift, v + shift, q * shrink * (1.1 - 0.3 * g), q * shrink * 0.86), colour)
     elif pattern == "scales":
-        arcs = []
+        tufts = []
         rows = 4 + count // 7
         for i in range(rows):
             f = (i + 0.5) / rows
-            for j in range(5 + 2 * i):
-                a = (j + 0.5 * (i % 2)) / (4.5 + 2 * i) * 2 - 1
-                x, y = (
-                    half * 1.0 * f * 1.02 * math.sin(a * 1.5),
-                    rim
-                    - tall * (1.0 - f) * 0.92
-                    - 0.34 * tall * f * (math.cos(a * 1.5) - 0.75)
-                    + float(rng.normal(0, 0.004)),
-                )
-                w = half * 0.11 * size
-                arcs += [(x - w, y - w * 0.25, x, y + w * 0.4), (x, y + w * 0.4, x + w, y - w * 0.25)]
-        ink.hatch(arcs, skin.tone(-0.22).argb(0.85), half * 0.04 * size)
+            for j in range(5 + 3 * i):
+                a = 1.5 * ((j + 0.5 * (i % 2)) / (4.5 + 3 * i) * 2 - 1)
+                u = half * f * math.sin(a)
+                v = rim - tall * (1.0 - f) * 0.92 - 0.34 * tall * f * (math.cos(a) - 0.75)
+                v += float(rng.normal(0, 0.005))
+                tufts.append((u, v, u * 1.06, v + half * 0.07 * size))
+        ink.hatch(tufts, skin.tone(-0.2).argb(0.9), half * 0.055 * size)
+        ink.hatch([(u, v, x, y - 0.004) for u, v, x, y in tufts], skin.tone(0.08).argb(0.5), half * 0.016 * size)
     elif pattern == "zones":
         rings = 2 + count // 8
         for i in range(rings):
             f = (i + 0.7) / rings
-            band = ink.curve(
-                [
-                    (-half * f, rim - tall * (1 - f) * 0.62),
-                    (0.0, rim + half * 0.1 * f - tall * (1 - f) * 0.72 + 0.04 * f),
-                    (half * f, rim - tall * (1 - f) * 0.62),
-                ],
-                False,
-            )
+            band = ink.oval(0.0, rim - tall * (0.75 - 0.35 * f), half * 1.02 * f, tall * 0.62 * f)
             ink.line(band, (mark if i % 2 else skin.tone(-0.2)).argb(0.6), half * 0.1 * size)

@@ -120,11 +120,8 @@ def breast(ink: Ink, organism: Organism, t: dict[str, float], deep: float, inks:
         )
 
 
-def wing(
-    ink: Ink, organism: Organism, t: dict[str, float], deep: float, inks: tuple[Pigment, Pigment, Pigment]
-) -> None:
-    back, accent, breast = inks
-    pattern = WINGS[int(t["wing_pattern"])]
+def _primaries(ink: Ink, deep: float, back: Pigment, panel: Pigment | None) -> None:
+    """The long feathers of the folded wing; `panel` edges the lower ones."""
     dark = back.tone(-0.1)
     for k in range(6):
         root, tip = (
@@ -137,9 +134,17 @@ def wing(
         )
         ink.line(
             ink.curve([root, tip], False),
-            (accent if pattern == "panel" and k < 3 else back.tone(0.16)).argb(0.75),
-            0.006 + 0.012 * (pattern == "panel" and k < 3),
+            (panel if panel and k < 3 else back.tone(0.16)).argb(0.75),
+            0.006 + 0.012 * (panel is not None and k < 3),
         )
+
+
+def wing(
+    ink: Ink, organism: Organism, t: dict[str, float], deep: float, inks: tuple[Pigment, Pigment, Pigment]
+) -> None:
+    back, accent, breast = inks
+    pattern = WINGS[int(t["wing_pattern"])]
+    _primaries(ink, deep, back, accent if pattern == "panel" else None)
     shape = ink.curve(
         [
             place(0.36, -deep * 0.22),

@@ -1,0 +1,202 @@
+"""`merian tour`: the main job, the whole path at once."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from merian.cli.flags import with_settings
+from merian.cli.say import heading, of_catalog, say
+from merian.core.settings import knob
+
+if TYPE_CHECKING:
+    from merian.core.tables import Catalog
+
+__all__ = ["TourSettings", "tour"]
+
+UNSEEN = 0.12
+"""Share of the drawn species that training never sees: enough for a few-shot test, from taste."""
+SHOWN = 24
+"""Test photos named one by one in the tour's table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TourSettings:
+    """How big the tour is. The defaults take some minutes on two cores."""
+
+    species: int = knob(160, "Species in the drawn tree of life", ge=16, le=5_000)
+    images: int = knob(6_000, "Images to draw", ge=200, le=1_000_000)
+    size: int = knob(96, "Side of the drawn images", unit="px", ge=32, le=512)
+    epochs: int = knob(16, "Passes over the training images", ge=1, le=1_000)
+    resamples: int = knob(1_000, "Bootstrap replicates behind each interval", ge=20, le=100_000)
+    seed: int = knob(0, "Another seed, another tree of life", ge=0)
+
+
+@with_settings(TourSettings, "tour")
+def tour(
+    out: Path = Path("merian-tour"),
+    /,
+    *,
+    serve: bool = True,
+    browser: Annotated[bool, Parameter(negative=())] = False,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    settings: TourSettings,
+) -> int:
+    """Run the whole path on the drawn tree of life: draw, curate, train, embed, identify, evaluate, explore, report, serve.
+
+    Everything is written below OUT and nothing is computed twice: stop it whenever you like, give it again, and it goes on
+    where it stopped, to the same numbers.
+
+    Parameters
+    ----------
+    out
+        The folder to write.
+    serve
+        Open the web page at the end and stay until Ctrl-C.
+    browser
+        Open that page in the browser.
+    overwrite
+        Replace what other settings made in this folder.
+    """
+    catalog = _make(out, settings, overwrite)
+    _model(out, settings, overwrite)
+    _identify(out, catalog)
+    _measure(out, settings, overwrite)
+    report = _report(out, catalog, settings)
+    say(f"\n[bold green]Done.[/bold green] The report, one page: [bold]{report}[/bold]")
+    say(f"   Name a photo of your own:  merian identify PHOTO --model {out / 'model'}")
+    if serve:
+        from merian.cli.serve import serve_store
+
+        serve_store(out, browser=browser)
+    return 0
+
+
+def _make(out: Path, settings: TourSettings, overwrite: bool) -> Catalog:
+    from merian.curate import CurateSettings, curate
+    from merian.drawn.folder import SHEET, draw_source
+    from merian.drawn.world import DrawSettings
+
+    heading(
+        1,
+        "Draw a tree of life",
+        "A phylogeny grows by chance, names and bodies evolve along it, and each species sits for its portraits: in the wild, in a\n"
+        "   museum drawer, before a camera trap. Some files are broken, doubled or wrongly labelled on purpose. All of it is known.",
+    )
+    drawing = DrawSettings(species=settings.species, images=settings.images, size=settings.size, seed=settings.seed)
+    truth = draw_source(out / "source", drawing, overwrite)
+    say(f"   {len(truth):,} images of {settings.species} species; the plate: [bold]{out / 'source' / SHEET}[/bold]")
+    heading(
+        2,
+        "Curate",
+        "Every image is looked at; what cannot be used is refused with its reason. What shows one individual or one event stays\n"
+        "   together in one split, and some species are kept out of training altogether.",
+    )
+    choices = CurateSettings(unseen=UNSEEN, seed=settings.seed)
+    catalog = curate(out / "source", out / "catalog", choices, overwrite=overwrite)
+    say(of_catalog(catalog))
+    return catalog
+
+
+def _model(out: Path, settings: TourSettings, overwrite: bool) -> None:
+    from merian.cli.embed import embed_store
+    from merian.cli.train import train_and_calibrate
+    from merian.train import TrainSettings
+
+    heading(
+        3,
+        "Train",
+        "Two small towers, one for images and one for words, learn to put a photo and its names in the same place (CLIP's method;\n"
+        '   the words are lineages, as in BioCLIP: "a photo of Animalia Arthropoda Insecta ... with common name ...").',
+    )
+    train_and_calibrate(
+        out / "catalog", out / "model", TrainSettings(epochs=settings.epochs, seed=settings.seed), overwrite
+    )
+    say(f"   the model: [bold]{out / 'model'}[/bold] (open_clip's layout, OpenVINO, ONNX)")
+    heading(4, "Embed", "Each image becomes a vector, by OpenVINO; torch is not needed from here on.")
+    count = embed_store(out / "catalog", out / "model", out / "embeddings", overwrite=overwrite)
+    say(f"   {count:,} vectors: [bold]{out / 'embeddings' / 'embeddings.parquet'}[/bold]")
+
+
+def _identify(out: Path, catalog: Catalog) -> None:
+    """Name some test photos from their files, as a user would, into identified.csv; say how the first ones went."""
+    from merian.cli.identify import identify
+
+    heading(
+        5,
+        "Identify",
+        "Photos in, names out: the deepest answer that is safe, the likely ones, and the chance that it is none of them.",
+    )
+    rows = catalog.kept("test").head(SHOWN)
+    photos = [out / "source" / path for path in rows["path"]]
+    table = out / "identified.csv"
+    identify(photos, model=out / "model", k=3, output=table)
+    truth = dict(zip(map(str, photos), catalog.tree.lineages(rows["taxon"].to_numpy())["species"], strict=True))
+    with table.open(encoding="utf-8", newline="") as stream:
+        best = {row["file_name"]: row for row in reversed(list(csv.DictReader(stream)))}
+    for name in list(truth)[:6]:
+        row, right = best[name], truth[name]
+        mark = "[green]right[/green]" if row["species"] == right else f"[red]it is {right}[/red]"
+        sure = f"sure of {row['safe_rank']} {row['safe_name']}" if row["safe_name"] else "sure of nothing"
+        say(f"   {Path(name).name}  [italic]{row['species']}[/italic] {float(row['score']):.0%} ({sure})  {mark}")
+    say(f"   {len(photos)} photos: [bold]{table}[/bold]")
+
+
+def _measure(out: Path, settings: TourSettings, overwrite: bool) -> None:
+    from merian.cli.evaluate import evaluate_store
+    from merian.cli.explore import explore_store
+    from merian.evaluate.settings import EvaluateSettings
+    from merian.explore import ExploreSettings
+
+    heading(
+        6,
+        "Evaluate",
+        "Held-out photos at every rank, species never seen, learning from one photo or five; with 95 % intervals, against chance and\n"
+        "   against a baseline that looks at colours and textures only.",
+    )
+    report = evaluate_store(
+        out / "catalog",
+        out / "model",
+        out / "embeddings",
+        out / "evaluation",
+        EvaluateSettings(resamples=settings.resamples, seed=settings.seed),
+        out / "source" / "truth.parquet",
+        overwrite,
+        f"merian tour {out}",
+    )
+    for name, words in HEADLINES.items():
+        try:
+            say(f"   {words:<58} {report[name].text}")
+        except LookupError:
+            continue
+    heading(
+        7,
+        "Explore",
+        "The vectors laid out as a map: which organisms lie together, and which traits can be read from them.",
+    )
+    choice = ExploreSettings(traits=out / "source" / "trait.csv", seed=settings.seed)
+    explore_store(out / "catalog", out / "embeddings", out / "exploration", choice, overwrite, f"merian tour {out}")
+    say(f"   figures: [bold]{out / 'exploration' / 'figures'}[/bold]")
+
+
+HEADLINES = {
+    "test.species.summed": "species of known organisms, first guess",
+    "test.species.histogram": "the same by colours and textures only",
+    "test.species.chance": "the same by chance",
+    "test.family.summed": "family of known organisms",
+    "unseen.shot5.model": "unseen species, learned from 5 photos each",
+}
+"""Number of the evaluation's Report -> what it is called in the tour's summary."""
+
+
+def _report(out: Path, catalog: Catalog, settings: TourSettings) -> Path:
+    from merian.core.store import write_text
+    from merian.evaluate.page import report_page
+
+    page = out / "report.html"
+    write_text(page, report_page(out))
+    return page

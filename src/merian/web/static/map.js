@@ -1,0 +1,422 @@
+/**
+ * The map: points that can be moved, zoomed, pointed at and picked, by mouse, finger or keyboard; names and rings drawn over them.
+ *
+ * @typedef {{x: number, y: number, picture: string, neighbours: number[], label: string}} Guest a photo that is placed on the map
+ */
+import { calm } from "./dom.js";
+import { painter } from "./points.js";
+
+const NEAR_PX = 14;
+const LABELS = 14;
+
+/** @param {number} t */
+const ease = (t) => 1 - (1 - t) ** 3;
+
+export class LikenessMap {
+  /**
+   * @param {HTMLElement} frame holds `.points` and `.over`, two canvases
+   * @param {{picked(i: number): void, pointed(i: number, x: number, y: number): void}} told pointed gets -1 when nothing is near
+   */
+  constructor(frame, told) {
+    this.frame = frame;
+    this.told = told;
+    this.canvas = /** @type {HTMLCanvasElement} */ (frame.querySelector(".points"));
+    this.over = /** @type {HTMLCanvasElement} */ (frame.querySelector(".over"));
+    this.ink = /** @type {CanvasRenderingContext2D} */ (this.over.getContext("2d"));
+    this.painter = painter(this.canvas);
+    this.xy = new Float32Array(0);
+    this.view = { x: 0, y: 0, zoom: 1 };
+    this.picked = -1;
+    this.hovered = -1;
+    /** @type {number[]} */
+    this.kin = [];
+    /** @type {Guest[]} */
+    this.guests = [];
+    /** @type {Guest|null} */
+    this.guest = null;
+    /** @type {{text: string, x: number, y: number, italic: boolean, weight: number}[]} */
+    this.labels = [];
+    /** @type {Map<string, HTMLImageElement>} */
+    this.pictures = new Map();
+    this.bloom = 1;
+    this.mix = 1;
+    this.waiting = false;
+    /** @type {Map<string, {start: number, ms: number, step(t: number): void}>} */
+    this.moves = new Map();
+    this.listen();
+    new ResizeObserver(() => this.resize()).observe(frame);
+    this.resize();
+  }
+
+  /** @param {number[]} x @param {number[]} y */
+  place(x, y) {
+    this.xy = new Float32Array(2 * x.length);
+    x.forEach((value, i) => this.xy.set([value, y[i]], 2 * i));
+    this.painter.place(this.xy);
+    this.bloom = calm() ? 1 : 0;
+    this.animate("bloom", 1400, (t) => (this.bloom = ease(t)));
+  }
+
+  /** @param {import("./colours.js").Rgb[]} rgb @param {((i: number) => boolean)|null} kept which points stay strong; null: all */
+  paint(rgb, kept) {
+    const rgba = new Uint8Array(4 * rgb.length);
+    rgb.forEach((colour, i) => rgba.set([...colour, !kept || kept(i) ? 226 : 42], 4 * i));
+    this.painter.paint(rgba);
+    this.mix = 0;
+    this.animate("mix", 350, (t) => (this.mix = t));
+  }
+
+  /** Names to write where most of their points lie. @param {{text: string, italic: boolean, points: number[]}[]} groups */
+  name(groups) {
+    this.labels = groups.map(({ text, italic, points }) => ({ text, italic, weight: points.length, ...this.densest(points) }));
+    this.labels.sort((a, b) => b.weight - a.weight);
+    this.redraw();
+  }
+
+  /** The middle of the most crowded patch of some points. @param {number[]} points */
+  densest(points) {
+    const cells = new Map();
+    for (const i of points) {
+      const key = Math.floor((this.xy[2 * i] + 1) * 9) * 100 + Math.floor((this.xy[2 * i + 1] + 1) * 9);
+      const cell = cells.get(key) ?? [0, 0, 0];
+      cells.set(key, [cell[0] + 1, cell[1] + this.xy[2 * i], cell[2] + this.xy[2 * i + 1]]);
+    }
+    const best = [...cells.values()].reduce((a, b) => (b[0] > a[0] ? b : a), [1, 0, 0]);
+    return { x: best[1] / best[0], y: best[2] / best[0] };
+  }
+
+  /** Mark a point and its kin; -1 for none. @param {number} i @param {number[]} [kin] */
+  pick(i, kin = []) {
+    this.picked = i;
+    this.kin = kin;
+    this.guest = null;
+    if (i >= 0) this.bring(this.xy[2 * i], this.xy[2 * i + 1]);
+    this.redraw();
+  }
+
+  /** Show a placed photo, threads to its neighbours, and go there. @param {Guest} guest */
+  welcome(guest) {
+    if (!this.guests.includes(guest)) this.guests.push(guest);
+    this.guest = guest;
+    this.picked = -1;
+    this.kin = [];
+    const spread = Math.max(0.08, ...guest.neighbours.map((i) => Math.hypot(this.xy[2 * i] - guest.x, this.xy[2 * i + 1] - guest.y)));
+    const zoom = Math.min(Math.max(0.42 / spread, 1), 5);
+    this.fly(guest.x, guest.y, zoom);
+  }
+
+  farewell() {
+    this.guests = [];
+    this.guest = null;
+    this.redraw();
+  }
+
+  /** Scroll there if it is out of sight. @param {number} x @param {number} y */
+  bring(x, y) {
+    const [px, py] = this.screen(x, y);
+    const margin = 40;
+    if (px < margin || py < margin || px > this.width - margin || py > this.height - margin) this.fly(x, y, this.view.zoom);
+  }
+
+  /** @param {number} x @param {number} y @param {number} zoom */
+  fly(x, y, zoom) {
+    const from = { ...this.view };
+    this.animate("fly", calm() ? 0 : 900, (t) => {
+      const e = ease(t);
+      this.view = { x: from.x + (x - from.x) * e, y: from.y + (y - from.y) * e, zoom: from.zoom * (zoom / from.zoom) ** e };
+    });
+  }
+
+  home() {
+    this.fly(0, 0, 1);
+  }
+
+  /** Pixels per unit at zoom 1. */
+  get unit() {
+    return Math.min(this.width, this.height) * 0.47;
+  }
+
+  /** @param {number} x @param {number} y @returns {[number, number]} */
+  screen(x, y) {
+    const k = this.unit * this.view.zoom;
+    return [this.width / 2 + (x * this.bloom - this.view.x) * k, this.height / 2 - (y * this.bloom - this.view.y) * k];
+  }
+
+  /** The nearest point, or -1. @param {number} px @param {number} py @param {number} [reach] */
+  at(px, py, reach = NEAR_PX) {
+    const k = this.unit * this.view.zoom;
+    const x = (px - this.width / 2) / k + this.view.x;
+    const y = (this.height / 2 - py) / k + this.view.y;
+    let best = (reach / k) ** 2;
+    let found = -1;
+    for (let i = 0; i < this.xy.length; i += 2) {
+      const gap = (this.xy[i] - x) ** 2 + (this.xy[i + 1] - y) ** 2;
+      if (gap < best) {
+        best = gap;
+        found = i / 2;
+      }
+    }
+    return found;
+  }
+
+  resize() {
+    const ratio = Math.min(devicePixelRatio || 1, 2);
+    this.width = this.frame.clientWidth;
+    this.height = this.frame.clientHeight;
+    this.ratio = ratio;
+    for (const canvas of [this.canvas, this.over]) {
+      canvas.width = Math.max(1, Math.round(this.width * ratio));
+      canvas.height = Math.max(1, Math.round(this.height * ratio));
+    }
+    this.redraw();
+  }
+
+  /** @param {string} name @param {number} ms @param {(t: number) => void} step */
+  animate(name, ms, step) {
+    if (ms === 0) {
+      this.moves.delete(name);
+      step(1);
+    } else this.moves.set(name, { start: performance.now(), ms, step });
+    this.redraw();
+  }
+
+  redraw() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame((now) => {
+      this.waiting = false;
+      for (const [name, move] of this.moves) {
+        const t = Math.min(Math.max((now - move.start) / move.ms, 0), 1);
+        move.step(t);
+        if (t === 1) this.moves.delete(name);
+      }
+      this.draw();
+      if (this.moves.size) this.redraw();
+    });
+  }
+
+  draw() {
+    const { x, y, zoom } = this.view;
+    const k = this.unit * zoom;
+    const scale = /** @type {[number, number]} */ ([(2 * k) / this.width, (2 * k) / this.height]);
+    const crowd = Math.sqrt(3000 / Math.max(this.xy.length / 2, 300));
+    const size = Math.min(Math.max(6 * crowd, 3), 9) * Math.min(zoom ** 0.5, 3) * this.ratio * Math.min(Math.max(this.unit / 330, 0.6), 1.2);
+    this.painter.draw({ scale, shift: [-x * scale[0], -y * scale[1]], size, bloom: this.bloom, mix: this.mix });
+    this.drawOver(size / this.ratio);
+  }
+
+  /** @param {number} size of a point, CSS px */
+  drawOver(size) {
+    const { ink } = this;
+    ink.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    ink.clearRect(0, 0, this.width, this.height);
+    const style = getComputedStyle(this.frame);
+    const dark = style.getPropertyValue("--ink");
+    const paper = style.getPropertyValue("--paper");
+    const accent = style.getPropertyValue("--madder");
+    this.threads(dark);
+    for (const i of [...this.kin, ...(this.guest?.neighbours ?? [])]) this.ring(i, size / 2 + 2.5, dark, 1.2);
+    if (this.hovered >= 0) this.ring(this.hovered, size / 2 + 3, dark, 1.4);
+    if (this.picked >= 0) this.ring(this.picked, size / 2 + 5, accent, 2.2);
+    if (this.bloom > 0.9) this.write(dark, paper, style.getPropertyValue("--serif"));
+    for (const guest of this.guests) if (guest !== this.guest) this.medallion(guest, 15, paper, dark);
+    if (this.guest) this.medallion(this.guest, 27, paper, accent);
+  }
+
+  /** @param {number} i @param {number} radius @param {string} colour @param {number} width */
+  ring(i, radius, colour, width) {
+    const [px, py] = this.screen(this.xy[2 * i], this.xy[2 * i + 1]);
+    this.ink.beginPath();
+    this.ink.arc(px, py, radius, 0, 2 * Math.PI);
+    this.ink.strokeStyle = colour;
+    this.ink.lineWidth = width;
+    this.ink.stroke();
+  }
+
+  /** Fine lines from the guest, or the picked point, to its neighbours. @param {string} colour */
+  threads(colour) {
+    const from = this.guest ? [this.guest.x, this.guest.y] : this.picked >= 0 ? [this.xy[2 * this.picked], this.xy[2 * this.picked + 1]] : null;
+    if (!from) return;
+    const [ax, ay] = this.screen(from[0], from[1]);
+    this.ink.strokeStyle = colour;
+    this.ink.globalAlpha = 0.45;
+    this.ink.lineWidth = 0.8;
+    for (const i of this.guest?.neighbours ?? this.kin) {
+      const [bx, by] = this.screen(this.xy[2 * i], this.xy[2 * i + 1]);
+      this.ink.beginPath();
+      this.ink.moveTo(ax, ay);
+      this.ink.quadraticCurveTo((ax + bx) / 2 + (by - ay) * 0.14, (ay + by) / 2 - (bx - ax) * 0.14, bx, by);
+      this.ink.stroke();
+    }
+    this.ink.globalAlpha = 1;
+  }
+
+  /** Names that do not touch each other. @param {string} dark @param {string} paper @param {string} serif */
+  write(dark, paper, serif) {
+    const { ink } = this;
+    const taken = /** @type {[number, number, number, number][]} */ ([]);
+    ink.textAlign = "center";
+    ink.textBaseline = "middle";
+    ink.lineJoin = "round";
+    let written = 0;
+    for (const label of this.labels) {
+      if (written === LABELS) break;
+      const [px, py] = this.screen(label.x, label.y);
+      const large = this.width > 560 ? 15 : 12.5;
+      ink.font = `${label.italic ? "italic " : ""}${large}px ${serif}`;
+      const half = ink.measureText(label.text).width / 2 + 5;
+      const box = /** @type {[number, number, number, number]} */ ([px - half, py - large * 0.8, px + half, py + large * 0.8]);
+      if (box[0] < 2 || box[2] > this.width - 2 || box[1] < 2 || box[3] > this.height - 2) continue;
+      if (taken.some((b) => box[0] < b[2] && b[0] < box[2] && box[1] < b[3] && b[1] < box[3])) continue;
+      taken.push(box);
+      written++;
+      ink.strokeStyle = paper;
+      ink.globalAlpha = 0.82;
+      ink.lineWidth = 4.5;
+      ink.strokeText(label.text, px, py);
+      ink.globalAlpha = 1;
+      ink.fillStyle = dark;
+      ink.fillText(label.text, px, py);
+    }
+  }
+
+  /** @param {Guest} guest @param {number} radius @param {string} paper @param {string} edge */
+  medallion(guest, radius, paper, edge) {
+    const { ink } = this;
+    const [px, py] = this.screen(guest.x, guest.y);
+    let picture = this.pictures.get(guest.picture);
+    if (!picture) {
+      picture = new Image();
+      picture.onload = () => this.redraw();
+      picture.src = guest.picture;
+      this.pictures.set(guest.picture, picture);
+    }
+    ink.save();
+    ink.beginPath();
+    ink.arc(px, py, radius, 0, 2 * Math.PI);
+    ink.fillStyle = paper;
+    ink.fill();
+    if (picture.complete && picture.naturalWidth) {
+      ink.clip();
+      const side = Math.min(picture.naturalWidth, picture.naturalHeight);
+      const [sx, sy] = [(picture.naturalWidth - side) / 2, (picture.naturalHeight - side) / 2];
+      ink.drawImage(picture, sx, sy, side, side, px - radius, py - radius, 2 * radius, 2 * radius);
+    }
+    ink.restore();
+    for (const [r, colour, width] of /** @type {[number, string, number][]} */ ([[radius + 1, paper, 3], [radius + 3, edge, 1.6]])) {
+      ink.beginPath();
+      ink.arc(px, py, r, 0, 2 * Math.PI);
+      ink.strokeStyle = colour;
+      ink.lineWidth = width;
+      ink.stroke();
+    }
+  }
+
+  // ---- hands -------------------------------------------------------------------------------------------------------
+
+  listen() {
+    /** @type {Map<number, {x: number, y: number}>} */
+    const down = new Map();
+    let moved = 0;
+    const spot = (/** @type {MouseEvent} */ event) => {
+      const box = this.frame.getBoundingClientRect();
+      return { x: event.clientX - box.left, y: event.clientY - box.top };
+    };
+    this.over.addEventListener("pointerdown", (event) => {
+      this.over.setPointerCapture(event.pointerId);
+      down.set(event.pointerId, spot(event));
+      if (down.size === 1) moved = 0;
+    });
+    this.over.addEventListener("pointermove", (event) => {
+      const now = spot(event);
+      const before = down.get(event.pointerId);
+      if (!before) return this.point(event.pointerType === "mouse" ? this.at(now.x, now.y) : -1, now);
+      moved += Math.hypot(now.x - before.x, now.y - before.y);
+      const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
+      if (other) this.zoom(Math.hypot(now.x - other.x, now.y - other.y) / Math.max(Math.hypot(before.x - other.x, before.y - other.y), 1), (now.x + other.x) / 2, (now.y + other.y) / 2);
+      this.pan((now.x - before.x) / down.size, (now.y - before.y) / down.size);
+      down.set(event.pointerId, now);
+      if (moved > 4) this.point(-1, now);
+    });
+    const up = (/** @type {PointerEvent} */ event) => {
+      const one = down.size === 1;
+      if (!down.delete(event.pointerId) || !one || moved > 6 || event.type === "pointercancel") return;
+      const { x, y } = spot(event);
+      const guest = this.guests.find((g) => Math.hypot(this.screen(g.x, g.y)[0] - x, this.screen(g.x, g.y)[1] - y) < 20);
+      if (guest) return this.welcome(guest);
+      this.told.picked(this.at(x, y, event.pointerType === "mouse" ? NEAR_PX : 24));
+    };
+    this.over.addEventListener("pointerup", up);
+    this.over.addEventListener("pointercancel", up);
+    this.over.addEventListener("pointerleave", (event) => this.point(-1, spot(event)));
+    this.over.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const { x, y } = spot(event);
+      this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.03 : 0.0015)), x, y);
+    }, { passive: false });
+    this.over.addEventListener("dblclick", (event) => this.zoom(2, spot(event).x, spot(event).y));
+    this.over.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** @param {number} i @param {{x: number, y: number}} where */
+  point(i, where) {
+    if (i !== this.hovered) {
+      this.hovered = i;
+      this.redraw();
+    }
+    this.over.classList.toggle("near", i >= 0);
+    this.told.pointed(i, where.x, where.y);
+  }
+
+  /** @param {number} dx @param {number} dy */
+  pan(dx, dy) {
+    const k = this.unit * this.view.zoom;
+    this.moves.delete("fly");
+    this.view.x = Math.min(Math.max(this.view.x - dx / k, -1.2), 1.2);
+    this.view.y = Math.min(Math.max(this.view.y + dy / k, -1.2), 1.2);
+    this.redraw();
+  }
+
+  /** @param {number} factor @param {number} [px] @param {number} [py] */
+  zoom(factor, px = this.width / 2, py = this.height / 2) {
+    const zoom = Math.min(Math.max(this.view.zoom * factor, 0.7), 60);
+    const before = this.unit * this.view.zoom;
+    const after = this.unit * zoom;
+    this.moves.delete("fly");
+    this.view.x += (px - this.width / 2) * (1 / before - 1 / after);
+    this.view.y -= (py - this.height / 2) * (1 / before - 1 / after);
+    this.view.zoom = zoom;
+    this.redraw();
+  }
+
+  /** Arrows step from point to point (with Shift they move the map), + and - zoom, 0 shows all, Escape lets go. @param {KeyboardEvent} event */
+  key(event) {
+    const ways = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
+    const way = ways[event.key];
+    if (way && event.shiftKey) this.pan(-way[0] * 60, -way[1] * 60);
+    else if (way) this.step(way);
+    else if (event.key === "+" || event.key === "=") this.zoom(1.4);
+    else if (event.key === "-") this.zoom(1 / 1.4);
+    else if (event.key === "0" || event.key === "Home") this.home();
+    else if (event.key === "Escape") this.told.picked(-1);
+    else return;
+    event.preventDefault();
+  }
+
+  /** To the nearest point in a direction. @param {[number, number]} way */
+  step([dx, dy]) {
+    const [fx, fy] = this.picked >= 0 ? this.screen(this.xy[2 * this.picked], this.xy[2 * this.picked + 1]) : [this.width / 2, this.height / 2];
+    let best = Infinity;
+    let found = this.picked < 0 ? this.at(fx, fy, 1e4) : -1;
+    for (let i = 0; this.picked >= 0 && i < this.xy.length / 2; i++) {
+      const [px, py] = this.screen(this.xy[2 * i], this.xy[2 * i + 1]);
+      const along = (px - fx) * dx + (py - fy) * dy;
+      const across = Math.abs((px - fx) * dy) + Math.abs((py - fy) * dx);
+      if (along > 1 && along > across && along + 2 * across < best && i !== this.picked) {
+        best = along + 2 * across;
+        found = i;
+      }
+    }
+    if (found >= 0) this.told.picked(found);
+  }
+}
