@@ -110,6 +110,8 @@ def _csv(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -> 
         if reason is not None:
             bad += 1
             writer.writerow({"file_name": path, "reason": reason})
+        elif not best:
+            writer.writerow(shared)
         for row in best:
             named: Row = {r: row[r] or "" for r in RANKS}
             epithet = str(named["species"]).partition(" ")[2]

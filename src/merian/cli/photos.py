@@ -26,11 +26,15 @@ class Photos:
 def expand(given: Sequence[Path], stdin: Iterable[str] | None = None) -> Photos:
     """The photos that arguments name: a file, a folder (all images below), a glob, @list.txt (a path per line), or - (a list on `stdin`).
 
-    A path that does not exist stays in the list, to become a row with a reason; one named twice is refused. Raises BadData when nothing at all is named.
+    A path that does not exist stays in the list, to become a row with a reason; one named twice, and a folder, glob or list without photos, is refused.
+    Raises BadData when nothing at all is named.
     """
     photos, seen = Photos(), set()
     for item in given:
-        for path in _named(str(item), sys.stdin if stdin is None else stdin):
+        named = _named(str(item), sys.stdin if stdin is None else stdin)
+        if not named:
+            photos.refused.append((str(item), "no photos there"))
+        for path in named:
             key = path.absolute()
             if key in seen:
                 photos.refused.append((str(path), "named twice"))
@@ -59,8 +63,9 @@ def _named(item: str, stdin: Iterable[str]) -> list[Path]:
         return [listing.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]
     path = Path(item)
     if path.is_dir():
-        return sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        found = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        return sorted(p for p in found if p.is_file())
     if not path.exists() and glob.has_magic(item):
-        found = sorted(Path(p) for p in glob.glob(item, recursive=True))  # noqa: PTH207 - absolute patterns too
-        return [p for p in found if p.is_file()]
+        matches = sorted(Path(p) for p in glob.glob(item, recursive=True))  # noqa: PTH207 - absolute patterns too
+        return [p for p in matches if p.is_file()]
     return [path]

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import importlib
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from cyclopts import Parameter
 
 from merian.core import settings as core
 
-__all__ = ["HOMES", "settings"]
+__all__ = ["HOMES", "page", "settings"]
 
-Verb = Literal["draw", "curate", "train", "evaluate", "explore"]
-HOMES: dict[str, str] = {
+Verb = Literal["tour", "draw", "curate", "train", "evaluate", "explore"]
+HOMES: dict[Verb, str] = {
+    "tour": "merian.cli.tour:TourSettings",
     "draw": "merian.drawn.world:DrawSettings",
     "curate": "merian.curate:CurateSettings",
     "train": "merian.train:TrainSettings",
-    "evaluate": "merian.evaluate:EvaluateSettings",
+    "evaluate": "merian.evaluate.settings:EvaluateSettings",
     "explore": "merian.explore:ExploreSettings",
 }
+"""Verb -> `module:class` of its settings."""
 
 
-def settings(*verbs: Verb) -> int:
+def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = False) -> int:
     """Print every setting of the verbs (of all when none is named) as TOML, to edit and give back with --settings.
 
     Parameters
     ----------
     verbs
-        draw, curate, train, evaluate, explore.
+        tour, draw, curate, train, evaluate, explore.
+    markdown
+        Print the page of the documentation instead.
     """
-    for verb in verbs or get_args(Verb):
-        module, _, name = HOMES[verb].partition(":")
-        print(f"[{verb}]\n" + core.as_toml(getattr(importlib.import_module(module), name)()))
+    chosen = verbs or get_args(Verb)
+    print(page(chosen) if markdown else "\n".join(f"[{verb}]\n{core.as_toml(_home(verb)())}" for verb in chosen), end="")
     return 0
+
+
+def page(verbs: tuple[Verb, ...]) -> str:
+    """docs/reference/settings.md: a table of settings for each verb."""
+    parts = [
+        "# Settings\n\nMade by `merian settings --markdown`. Each is a flag of its verb (`--min-side 64`) and a key of its table in a TOML file given "
+        "with `--settings`; flags win.\n"
+    ]
+    parts += [f"## merian {verb}\n\n{core.table(_home(verb))}" for verb in verbs]
+    return "\n".join(parts)
+
+
+def _home(verb: Verb) -> type:
+    module, _, name = HOMES[verb].partition(":")
+    home: type = getattr(importlib.import_module(module), name)
+    return home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import polars as pl
 
 from merian.core import progress, store
 from merian.core.chance import stream
-from merian.core.errors import BadData
+from merian.core.errors import BadData, Missing
 from merian.core.settings import knob
 from merian.core.tables import CATALOG, FORMAT, Catalog, conform
 from merian.core.tree import RANKS, Tree
@@ -67,6 +68,8 @@ def curate(
     on where it stopped. Raises BadData when no image is kept.
     """
     source = open_source(source_path)
+    if taxa is not None and not taxa.is_file():
+        raise Missing("the taxonomy", taxa, "give a tree.parquet, a Darwin Core taxon table or a table of lineages")
     inputs = {"source": source.hash} | ({"taxa": store.digest(taxa)} if taxa is not None else {})
     work = store.begin(out, "catalog", FORMAT, settings, inputs, overwrite)
     if work.done:
@@ -103,8 +106,9 @@ def _look(source: Source, folder: Path, settings: CurateSettings, runner: Runner
             if files[shard].is_file():
                 advance(len(rows))
                 return
-            if settings.only and "source" in rows.columns:
-                rows = rows.filter(pl.col("source") == settings.only)
+            if settings.only:
+                name = pl.col("source") if "source" in rows.columns else pl.lit(source.name)
+                rows = rows.filter(name == settings.only)
             seen: list[Look] = []
             with ThreadPoolExecutor(2) as pool:
                 for start in range(0, len(rows), LOOK):
@@ -130,7 +134,7 @@ def _look_at(root: Path, path: str | None, settings: CurateSettings) -> Look:
     """(width, height, hash, extension, reason) of one image file."""
     if not path:
         return None, None, None, None, "no path given"
-    if not (root / path).resolve().is_relative_to(root.resolve()) and not Path(path).is_absolute():
+    if os.path.normpath(path).startswith(".."):
         return None, None, None, None, "path leaves the source's folder"
     try:
         data = (root / path).read_bytes()
@@ -138,6 +142,8 @@ def _look_at(root: Path, path: str | None, settings: CurateSettings) -> Look:
         return None, None, None, None, "file not found"
     except OSError as error:
         return None, None, None, None, f"file cannot be read: {error.strerror}"
+    except ValueError:
+        return None, None, None, None, "not a path"
     digest = store.digest_bytes(data)
     try:
         seen = probe(data)

@@ -182,7 +182,9 @@ def _from_table(file: Path, root: Path, name: str, taxa: Path | None) -> Source:
         raise BadData(
             file, f"no column says where the images are; it may be called {', '.join(ALIASES['path'])}", raw.columns
         )
-    inputs = [file.read_bytes()] + ([taxa.read_bytes()] if taxa is not None else [])
+    # the sizes too: a table whose missing or broken photos were replaced is another source
+    sizes = " ".join(str(_size(root / path)) if path else "" for path in table["path"].to_list())
+    inputs = [file.read_bytes(), sizes.encode()] + ([taxa.read_bytes()] if taxa is not None else [])
     return TableSource(name, root, _identified(_labelled(table, raw)), _hash(b"\0".join(inputs)), taxa)
 
 
@@ -207,7 +209,17 @@ def _identified(table: pl.DataFrame) -> pl.DataFrame:
     given = pl.coalesce("id", own) if "id" in table.columns else own
     table = table.with_columns(id=given)
     nth = pl.int_range(pl.len()).over("id") + 1
-    return table.with_columns(id=pl.when(nth > 1).then(pl.col("id") + "#" + nth.cast(pl.String)).otherwise("id"))
+    while not table["id"].is_unique().all():  # again where a table has its own "x#2"
+        table = table.with_columns(id=pl.when(nth > 1).then(pl.col("id") + "#" + nth.cast(pl.String)).otherwise("id"))
+    return table
+
+
+def _size(path: Path) -> int:
+    """The size of a file in bytes, -1 when it cannot be looked at."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return -1
 
 
 def _hash(data: bytes) -> str:

@@ -1,6 +1,7 @@
 """Splits that leak nothing: what belongs together (a specimen, an individual, an event, the same bytes) stays together.
 
-Groups are dealt by a hash of their name, so adding rows moves no other row.
+Groups are dealt in the order of a hash of their name: adding images of one species moves no image of another, and adding a group to a species
+moves at most three other groups of it (the counts are rounded shares, so a boundary may shift).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from merian.core.chance import fraction
+from merian.core.errors import BadSetting
 from merian.core.tree import Tree
 
 __all__ = ["Shares", "assign", "connected"]
@@ -57,14 +59,16 @@ def assign(rows: pl.DataFrame, tree: Tree, shares: Shares, seed: int) -> pl.Seri
     groups = (
         rows.filter(pl.col("taxon") >= 0)
         .group_by("group", maintain_order=True)
-        .agg(pl.col("taxon").min(), pl.len().alias("images"), pl.col("fold").first())
+        .agg(pl.col("taxon").min(), pl.len().alias("images"), pl.col("fold").first(), mixed=pl.col("taxon").unique())
     )
+    # a species that shares a group with another would be trained on, or take the other out of training
+    mixed = set(groups.filter(pl.col("mixed").list.len() > 1)["mixed"].explode().to_list())
     species = tree.ancestors[groups["taxon"].to_numpy(), 6] if len(groups) else np.array([], np.int32)
     images = groups.group_by("taxon").agg(pl.col("images").sum())
     enough = dict(images.iter_rows())
     unseen = {
         taxon
-        for taxon in set(species[species >= 0].tolist())
+        for taxon in set(species[species >= 0].tolist()) - mixed
         if enough.get(taxon, 0) >= shares.unseen_images
         and fraction(seed, f"unseen {tree.names[taxon]}") < shares.unseen
     }
@@ -84,6 +88,9 @@ def assign(rows: pl.DataFrame, tree: Tree, shares: Shares, seed: int) -> pl.Seri
         .otherwise(pl.lit("train"))
     )
     if shares.test_fold:
+        folds = rows["fold"].drop_nulls().unique().sort().to_list()
+        if shares.test_fold not in folds:
+            raise BadSetting("test_fold", shares.test_fold, f"is no fold of this source; it has {folds[:10]}", folds)
         # given folds rule: the test fold is the test split, validation is dealt from the others
         rest = pl.when(pl.col("key") < shares.val).then(pl.lit("val")).otherwise(pl.lit("train"))
         split = pl.when(pl.col("fold") == shares.test_fold).then(pl.lit("test")).otherwise(rest)

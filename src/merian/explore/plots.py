@@ -17,6 +17,8 @@ import numpy.typing as npt
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 __all__ = [
     "INK",
@@ -108,12 +110,8 @@ def _words(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
     axes.set_ylabel(y, fontsize=11, color=INK, fontfamily=FONT, labelpad=6)
 
 
-def _legend(axes: Any, **options: Any) -> None:
-    legend = axes.legend(
-        frameon=False, labelcolor=INK, handletextpad=0.5, prop={"family": FONT, "size": 10.5}, **options
-    )
-    for handle in legend.legend_handles:
-        handle.set_alpha(1.0)
+def _legend(place: Any, **options: Any) -> None:
+    place.legend(frameon=False, labelcolor=INK, handletextpad=0.5, prop={"family": FONT, "size": 10.5}, **options)
 
 
 def _percent(axes: Any, which: str = "y") -> None:
@@ -146,16 +144,11 @@ def by_clade(xy: Doubles, clades: Sequence[str | None], title: str, rank: str) -
     ordered = names[np.lexsort((names, -counts))].tolist()
     own = np.array([c if c is not None else "" for c in clades])
     colours = dict(zip(ordered, PIGMENTS.values(), strict=False))
-    size, raster = _size(len(xy)), len(xy) > MANY
-    rest = ~np.isin(own, list(colours))
-    if rest.any():
-        label = "others" if len(ordered) > len(colours) else f"no {rank}"
-        axes.scatter(*xy[rest].T, s=size * 0.8, c=GREY, alpha=0.6, linewidths=0, label=label, rasterized=raster)
-    for name, colour in colours.items():
-        here = own == name
-        axes.scatter(*xy[here].T, s=size, c=colour, alpha=0.82, linewidths=0, label=name, rasterized=raster)
-    from matplotlib.patheffects import withStroke
-
+    fill = np.array([to_rgb(colours.get(name, GREY)) for name in own])
+    # drawn in an order that has nothing to do with the clades, or the last would cover the first
+    order = np.argsort(np.sin(np.arange(len(xy)) * 12.9898) % 1)
+    size = _size(len(xy))
+    axes.scatter(*xy[order].T, s=size, c=fill[order], alpha=0.82, linewidths=0, rasterized=len(xy) > MANY)
     for name, colour in list(colours.items()) if len(colours) > 1 else []:
         x, y = np.median(xy[own == name], axis=0)
         text = axes.text(x, y, name, fontsize=11.5, fontfamily=FONT, fontstyle="italic", ha="center", va="center")
@@ -163,17 +156,14 @@ def by_clade(xy: Doubles, clades: Sequence[str | None], title: str, rank: str) -
         text.set_path_effects([withStroke(linewidth=3.2, foreground=PAPER, alpha=0.92)])
     _plate(axes, xy)
     _words(axes, title)
-    handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda i: (labels[i] not in colours, i))
+    rest = len(ordered) > len(colours) or "" in own
+    key = {**colours, **({"others" if len(ordered) > len(colours) else f"no {rank}": GREY} if rest else {})}
     _legend(
-        axes,
-        handles=[handles[i] for i in order],
-        labels=[labels[i] for i in order],
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
-        markerscale=max(1.0, (30 / size) ** 0.5),
+        figure,
+        handles=[Line2D([], [], marker="o", linestyle="", color=c, markersize=6, label=n) for n, c in key.items()],
+        loc="outside right upper",
         title=rank.capitalize(),
-        title_fontproperties={"family": FONT, "size": 11, "weight": "bold"},
+        title_fontproperties={"family": FONT, "size": 11.5, "weight": "bold"},
         alignment="left",
     )
     return _svg(figure, f"clade {rank}")
@@ -216,9 +206,10 @@ def grouped_bars(
     marks: Mapping[str, Sequence[float | None]] | None = None,
     width: float = 8.4,
 ) -> str:
-    """Shares as bars with intervals, side by side per group, and `marks` (chance, a majority) as short rules across each group."""
+    """Shares as bars with intervals, side by side per group (ochre for a "baseline"), and `marks` (chance, a majority) as rules across each group."""
     figure, axes = _figure(width, 4.1)
-    colours = dict(zip(series, ("indigo", "verdigris", "ochre", "madder"), strict=False))
+    plain = (n for n in ("indigo", "verdigris", "madder", "plum"))
+    colours = {name: "ochre" if "baseline" in name else next(plain) for name in series}
     place = np.arange(len(groups), dtype=float)
     thick = 0.78 / max(len(series), 1)
     for k, (name, bars) in enumerate(series.items()):
@@ -249,7 +240,7 @@ def grouped_bars(
     axes.tick_params(axis="y", length=0)
     _percent(axes)
     _words(axes, title)
-    _legend(axes, loc="lower left", bbox_to_anchor=(0.0, -0.32), ncols=6, columnspacing=1.6, borderaxespad=0)
+    _legend(figure, loc="outside lower left", ncols=6, columnspacing=1.6, handlelength=1.4)
     return _svg(figure, title)
 
 
@@ -349,5 +340,5 @@ def agreement(measured: Doubles, predicted: Doubles, clades: Sequence[str], titl
     axes.set_axisbelow(True)
     suffix = f" ({unit})" if unit and unit != "1" else ""
     _words(axes, title, f"measured{suffix}", f"read from the images{suffix}")
-    _legend(axes, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+    _legend(figure, loc="outside right upper")
     return _svg(figure, title)

@@ -98,13 +98,15 @@ class Head:
         """Write the Head as a store of kind "head"; the same Head twice is written once."""
         from safetensors.numpy import save
 
-        given = {"tree": self.tree.version, "encoder": self.fingerprint, **(inputs or {})}
+        tensors = save({"labels": self.labels, "vectors": self.vectors})
+        given = {"tree": self.tree.version, "encoder": self.fingerprint, "labels": store.digest_bytes(tensors)}
+        given |= inputs or {}
         work = store.begin(folder, "head", FORMAT, asdict(self.calibration), given, overwrite=True)
         if work.done:
             return
         self.tree.save(folder / "tree.parquet")
         with store.atomic(folder / "head.safetensors") as stream:
-            stream.write(save({"labels": self.labels, "vectors": self.vectors}))
+            stream.write(tensors)
         store.write_json(folder / "head.json", {"fingerprint": self.fingerprint, "calibration": self.calibration})
         work.finish()
 

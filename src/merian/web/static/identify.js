@@ -137,17 +137,18 @@ export class Identify {
     return this.explorer ? this.explorer.link(taxon) : scientific(taxon);
   }
 
-  /** @param {api.Row} row */
+  /** The deepest name that is sure, large; what is less sure, below it. @param {api.Row} row */
   verdict(row) {
-    const next = /** @type {[string, api.LikelyTaxon|null][]} */ ([["probably", row.probably], ["perhaps", row.perhaps]]);
-    const more = next.flatMap(([word, t]) => (t ? [[`${word} ${t.rank} `, this.name(t)]] : []));
-    const none = row.unknown >= 0.5;
+    const said = /** @type {[string, api.LikelyTaxon|null][]} */ ([["sure", row.sure], ["probably", row.probably], ["perhaps", row.perhaps]]);
+    const [first, ...more] = said.filter(([, t]) => t !== null);
+    const start = first ? (first[0] === "sure" ? `Sure to ${first[1]?.rank}` : `Not sure; ${first[0]} ${first[1]?.rank}`) : "Not sure of anything";
+    const head = first?.[1];
     return h(
       "header",
       { class: "verdict" },
-      h("p", { class: "sure" }, none ? "Most likely none of the names it knows" : row.sure ? `Sure to ${row.sure.rank}` : "Nothing is sure"),
-      row.sure ? h("h2", {}, this.name(row.sure), row.sure.common ? h("small", {}, row.sure.common) : null) : null,
-      more.length ? h("p", { class: "next" }, ...more.flatMap((part, k) => (k ? ["; ", ...part] : part))) : null,
+      h("p", { class: "sure" }, row.unknown >= 0.5 ? `Most likely none of the names it knows. ${start}` : start),
+      head ? h("h2", {}, this.name(head), head.common ? h("small", {}, head.common) : null) : null,
+      more.length ? h("p", { class: "next" }, ...more.flatMap(([word, t], k) => (t ? [`${k ? "; " : ""}${k ? word : capital(word)} ${t.rank} `, this.name(t)] : []))) : null,
     );
   }
 
