@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +164,22 @@ def test_agreement_refuses_other_preprocessing(model: Path) -> None:
     small = dataclasses.replace(Toy(), preprocess=dataclasses.replace(Toy().preprocess, size=16))
     with pytest.raises(Mismatch):
         agreement(small, Toy())
+
+
+def test_openvino_is_loaded_without_torch_and_without_telemetry(model: Path) -> None:
+    program = (
+        "import sys; from merian.encode import open_encoder; "
+        f"open_encoder({str(model)!r}).embed_texts(['a']); "
+        "print(sorted(m for m in ('torch', 'open_clip', 'onnxruntime', 'openvino_telemetry') if sys.modules.get(m)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_threads_may_embed_at_once(model: Path) -> None:
+    encoder = open_encoder(model)
+    pixels = sample_pixels(encoder, 40)
+    expected = encoder.embed_images(pixels)
+    with ThreadPoolExecutor(4) as pool:
+        for given in pool.map(lambda _: encoder.embed_images(pixels), range(8)):
+            assert np.abs(given - expected).max() < 2e-5

@@ -13,7 +13,7 @@ __all__ = ["embed", "embed_store"]
 
 
 def embed(
-    images: list[Path],
+    images: Annotated[list[Path], Parameter(allow_leading_hyphen=True)],
     /,
     *,
     model: Path,

@@ -56,7 +56,7 @@ def _parameter(name: str, annotation: Any) -> inspect.Parameter:
 
 
 def _flag(default: object, knob: core.Knob) -> Parameter:
-    shown = ", ".join(default) if isinstance(default, tuple) else default
+    shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
     extra = [knob.unit, knob.bounds, f"default {shown}" if shown != "" else ""]
     facts = "; ".join(x for x in extra if x)
     return Parameter(help=knob.help + (f" [{facts}]" if facts else ""), show_default=False, group=SETTINGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal
 
@@ -21,6 +21,7 @@ __all__ = ["identify"]
 
 Row = dict[str, object]
 Answer = tuple[str, list[Row], Row, str | None]
+Writer = Callable[[Iterator[Answer], IO[str], "Identifier"], int]
 MODEL = Path("merian-tour/model")
 COLUMNS = ["file_name", *RANKS[:6], "species_epithet", "species", "common_name", "score"]
 """The columns that users of pybioclip know; ours follow."""
@@ -28,7 +29,7 @@ OURS = ["rank", "safe_rank", "safe_name", "safe_score", "unknown", "reason"]
 
 
 def identify(
-    photos: list[Path],
+    photos: Annotated[list[Path], Parameter(allow_leading_hyphen=True)],
     /,
     *,
     model: Annotated[Path, Parameter(name=["--model", "-m"])] = MODEL,
@@ -81,16 +82,7 @@ def identify(
     answers = in_batches(identifier, chosen.paths, k, rank, threshold, batch)
     refused: list[Answer] = [(name, [], {}, reason) for name, reason in chosen.refused]
     every = _all(((str(path), best, safe, reason) for path, best, safe, reason in answers), refused)
-    write = {"csv": _csv, "jsonl": _jsonl, "table": _table}[format]
-    if output is None:
-        bad = write(every, sys.stdout, identifier)
-    else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        # what is done stays readable beside the target if the run is stopped
-        partial = output.with_name(output.name + ".partial")
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            bad = write(every, stream, identifier)
-        partial.replace(output)
+    bad = _written(every, {"csv": _csv, "jsonl": _jsonl, "table": _table}[format], output, identifier)
     if bad:
         say(f"{bad} of {len(chosen.paths) + len(refused)} photos have no answer; the column 'reason' says why")
     return REFUSED if bad else 0
@@ -99,6 +91,19 @@ def identify(
 def _all(answers: Iterator[Answer], refused: list[Answer]) -> Iterator[Answer]:
     yield from answers
     yield from refused
+
+
+def _written(answers: Iterator[Answer], write: Writer, output: Path | None, identifier: Identifier) -> int:
+    """How many answers are refusals, after writing them to `output`, or to standard output."""
+    if output is None:
+        return write(answers, sys.stdout, identifier)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # what is done stays readable beside the target if the run is stopped
+    partial = output.with_name(output.name + ".partial")
+    with partial.open("w", encoding="utf-8", newline="") as stream:
+        bad = write(answers, stream, identifier)
+    partial.replace(output)
+    return bad
 
 
 def _csv(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from merian.core.errors import BadData
+from merian.core.errors import BadData, BadSetting
 
 __all__ = ["Photos", "expand"]
 
@@ -27,7 +27,7 @@ def expand(given: Sequence[Path], stdin: Iterable[str] | None = None) -> Photos:
     """The photos that arguments name: a file, a folder (all images below), a glob, @list.txt (a path per line), or - (a list on `stdin`).
 
     A path that does not exist stays in the list, to become a row with a reason; one named twice, and a folder, glob or list without photos, is refused.
-    Raises BadData when nothing at all is named.
+    Raises BadData when nothing at all is named, BadSetting for what looks like an option.
     """
     photos, seen = Photos(), set()
     for item in given:
@@ -50,6 +50,8 @@ def expand(given: Sequence[Path], stdin: Iterable[str] | None = None) -> Photos:
 
 
 def _named(item: str, stdin: Iterable[str]) -> list[Path]:
+    if item.startswith("-") and item != "-" and not Path(item).exists():
+        raise BadSetting("option", item, "is not an option of this verb; --help lists them")
     if item == "-":
         return [Path(line.strip()) for line in stdin if line.strip()]
     if item.startswith("@") and not Path(item).exists():
@@ -57,7 +59,7 @@ def _named(item: str, stdin: Iterable[str]) -> list[Path]:
         if not listing.is_file():
             raise BadData(listing, "this list of photos does not exist")
         try:
-            lines = listing.read_text(encoding="utf-8").splitlines()
+            lines = listing.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
             raise BadData(listing, "a list of photos is a text file with a path in each line") from error
         return [listing.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]

@@ -34,7 +34,9 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
         Print the page of the documentation instead.
     """
     chosen = verbs or get_args(Verb)
-    print(page(chosen) if markdown else "\n".join(f"[{verb}]\n{core.as_toml(_home(verb)())}" for verb in chosen), end="")
+    print(
+        page(chosen) if markdown else "\n".join(f"[{verb}]\n{core.as_toml(_home(verb)())}" for verb in chosen), end=""
+    )
     return 0
 
 

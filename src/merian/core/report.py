@@ -79,5 +79,5 @@ class Report:
             data = json.loads(path.read_text(encoding="utf-8"))["report"]
             numbers = tuple(Number(**n) for n in data.pop("numbers"))
             return cls(numbers=numbers, remarks=tuple(data.pop("remarks")), **data)
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadData(path, f"not a report of Merian: {error}") from error

@@ -31,6 +31,7 @@ __all__ = [
     "digest",
     "digest_bytes",
     "key_of",
+    "plain",
     "read",
     "write_json",
     "write_text",

@@ -21,7 +21,7 @@ import polars as pl
 from merian.core import store
 from merian.core.errors import BadData, Missing, UnknownTaxon
 
-__all__ = ["RANKS", "Lineage", "Rank", "Tree", "rank_number"]
+__all__ = ["RANKS", "Lineage", "Rank", "Tree", "normal_lineages", "rank_number", "read_table"]
 
 Rank = Literal["kingdom", "phylum", "class", "order", "family", "genus", "species"]
 RANKS: tuple[Rank, ...] = get_args(Rank)

@@ -134,7 +134,7 @@ def _look_at(root: Path, path: str | None, settings: CurateSettings) -> Look:
     """(width, height, hash, extension, reason) of one image file."""
     if not path:
         return None, None, None, None, "no path given"
-    if os.path.normpath(path).startswith(".."):
+    if Path(os.path.normpath(path)).parts[:1] == ("..",):
         return None, None, None, None, "path leaves the source's folder"
     try:
         data = (root / path).read_bytes()

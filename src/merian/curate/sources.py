@@ -21,7 +21,7 @@ from merian.core.errors import BadData, Missing
 from merian.core.tables import CATALOG
 from merian.core.tree import RANKS, Tree, normal_lineages, read_table
 
-__all__ = ["SOURCES", "Source", "TableSource", "open_source"]
+__all__ = ["SOURCES", "Source", "TableSource", "darwin_core", "folder_of_photos", "open_source", "photo_table"]
 
 ROWS_PER_SHARD = 10_000
 IMAGES = frozenset((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".jp2", ".avif"))
@@ -47,6 +47,7 @@ ALIASES = {
 }
 """Catalog column -> the names it goes by in tables, lower case without underscores; the first that is there wins."""
 _BINOMIAL = re.compile(r"^[A-Z][a-z-]+ [a-z-]{2,}$")
+_WITH_AUTHOR = re.compile(r"^[A-Z][a-z-]+ [a-z-]{3,}(?: |$)")
 
 
 @runtime_checkable
@@ -189,7 +190,10 @@ def _from_table(file: Path, root: Path, name: str, taxa: Path | None) -> Source:
 
 
 def _labelled(table: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
-    """`table` with the seven ranks of `raw`; where those are empty, the verbatim name as a binomial or as a label of rank species."""
+    """`table` with the seven ranks of `raw`; where those are empty, the verbatim name as a binomial or as a label of rank species.
+
+    A Darwin Core row often gives the ranks down to the genus, and the species in scientificName alone: it is taken from there.
+    """
     ranks = normal_lineages(raw)
     table = table.hstack(ranks.get_columns())
     if "verbatim_name" not in table.columns:
@@ -197,9 +201,15 @@ def _labelled(table: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
     nameless = pl.all_horizontal(pl.col(r).is_null() for r in RANKS)
     name = pl.col("verbatim_name").str.replace_all(r"\s+", " ")
     binomial = name.str.contains(_BINOMIAL.pattern)
+    first = name.str.extract(r"^(\S+)")
+    of_genus = pl.col("species").is_null() & (first == pl.col("genus")) & name.str.contains(_WITH_AUTHOR.pattern)
     return table.with_columns(
-        genus=pl.when(nameless & binomial).then(name.str.extract(r"^(\S+)")).otherwise("genus"),
-        species=pl.when(nameless & (name != "")).then(name).otherwise("species"),
+        genus=pl.when(nameless & binomial).then(first).otherwise("genus"),
+        species=pl.when(nameless & (name != ""))
+        .then(name)
+        .when(of_genus)
+        .then(name.str.extract(r"^(\S+ \S+)"))
+        .otherwise("species"),
     )
 
 

@@ -51,24 +51,24 @@ def connected(rows: pl.DataFrame, keys: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def assign(rows: pl.DataFrame, tree: Tree, shares: Shares, seed: int) -> pl.Series:
-    """The split of each row: "train", "val", "test" or "unseen"; null for rows without a taxon.
+    """The split of each row: "train", "val", "test" or "unseen"; null without a taxon, or in a group of both unseen and other species.
 
     `rows` needs id, taxon, group and, for given folds, fold. Within each species (or coarser label) the groups are ordered by their hash and the first
     go to test and validation, at least one to test when there are three or more.
     """
+    if "fold" not in rows.columns:
+        rows = rows.with_columns(fold=pl.lit(None, pl.String))
     groups = (
         rows.filter(pl.col("taxon") >= 0)
         .group_by("group", maintain_order=True)
-        .agg(pl.col("taxon").min(), pl.len().alias("images"), pl.col("fold").first(), mixed=pl.col("taxon").unique())
+        .agg(pl.col("taxon").min(), pl.len().alias("images"), pl.col("fold").first(), taxa=pl.col("taxon").unique())
     )
-    # a species that shares a group with another would be trained on, or take the other out of training
-    mixed = set(groups.filter(pl.col("mixed").list.len() > 1)["mixed"].explode().to_list())
     species = tree.ancestors[groups["taxon"].to_numpy(), 6] if len(groups) else np.array([], np.int32)
     images = groups.group_by("taxon").agg(pl.col("images").sum())
     enough = dict(images.iter_rows())
     unseen = {
         taxon
-        for taxon in set(species[species >= 0].tolist()) - mixed
+        for taxon in set(species[species >= 0].tolist())
         if enough.get(taxon, 0) >= shares.unseen_images
         and fraction(seed, f"unseen {tree.names[taxon]}") < shares.unseen
     }
@@ -77,7 +77,11 @@ def assign(rows: pl.DataFrame, tree: Tree, shares: Shares, seed: int) -> pl.Seri
         place=pl.col("key").rank("ordinal").over("taxon") - 1, size=pl.len().over("taxon")
     )
     size = pl.col("size")
-    tests = pl.when(size >= 3).then(pl.max_horizontal(1, (size * shares.test).round())).otherwise(0)
+    tests = (
+        pl.when((size >= 3) & pl.lit(shares.test > 0))
+        .then(pl.max_horizontal(1, (size * shares.test).round()))
+        .otherwise(0)
+    )
     some = (size >= 5) & pl.lit(shares.val > 0)
     vals = pl.when(some).then(pl.max_horizontal(1, (size * shares.val).round())).otherwise(0)
     split: pl.Expr = (
@@ -94,7 +98,12 @@ def assign(rows: pl.DataFrame, tree: Tree, shares: Shares, seed: int) -> pl.Seri
         # given folds rule: the test fold is the test split, validation is dealt from the others
         rest = pl.when(pl.col("key") < shares.val).then(pl.lit("val")).otherwise(pl.lit("train"))
         split = pl.when(pl.col("fold") == shares.test_fold).then(pl.lit("test")).otherwise(rest)
+    held = pl.col("taxa").list.eval(pl.element().is_in(list(unseen)))
     dealt = dealt.with_columns(
-        split=pl.when(pl.col("taxon").is_in(list(unseen))).then(pl.lit("unseen")).otherwise(split)
+        split=pl.when(held.list.all())
+        .then(pl.lit("unseen"))
+        .when(held.list.any())
+        .then(None)  # a photo with species of both kinds fits no split: one would leak into the other
+        .otherwise(split)
     )
     return rows.join(dealt.select("group", "split"), on="group", how="left", maintain_order="left")["split"]

@@ -12,9 +12,7 @@ from typing import Literal
 PlanName = Literal["beetle", "butterfly", "bird", "fish", "hoofed", "leaf", "flower", "mushroom"]
 Stage = Literal["adult", "juvenile", "larva", "pupa"]
 Sex = Literal["female", "male", "undetermined"]
-Style = Literal[
-    "close-up", "museum drawer", "herbarium sheet", "camera trap day", "camera trap infrared"
-]
+Style = Literal["close-up", "museum drawer", "herbarium sheet", "camera trap day", "camera trap infrared"]
 Subject = Literal["organism", "empty", "person"]
 Habitat = Literal["forest", "grassland", "wetland", "desert", "alpine", "coast"]
 

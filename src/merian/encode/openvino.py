@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,7 +16,7 @@ from merian.encode.pixels import Pixels, Preprocess
 from merian.encode.seam import Encoder, Vectors, check_pixels, in_batches
 from merian.encode.tokens import Tokens
 
-__all__ = ["OpenVino", "open_model"]
+__all__ = ["OpenVino", "library", "open_model"]
 
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
@@ -65,20 +66,31 @@ def open_model(where: str, precision: str = "fp32", batch: int = 32) -> Encoder:
 
     `precision` "bf16" is faster on processors that have it, at a cosine of 0.9999.
     """
-    import openvino
-
     if precision not in PRECISIONS:
         raise BadData("precision", f"{precision!r} is not one of {', '.join(PRECISIONS)}")
     folder = read_folder(where)
     options = {"INFERENCE_PRECISION_HINT": PRECISIONS[precision], "PERFORMANCE_HINT": "LATENCY"}
-    core = openvino.Core()
+    core = library().Core()
     images = core.compile_model(str(folder.file("image.xml")), "CPU", options)
     texts = core.compile_model(str(folder.file("text.xml")), "CPU", options)
     return OpenVino(folder, folder.tokens(), images, texts, precision, batch)
 
 
+def library() -> Any:
+    """The openvino module, loaded without its telemetry, which would send an event over the network at every import."""
+    if "openvino" not in sys.modules:
+        # None makes `import openvino_telemetry` fail, and openvino then takes its own silent stand-in.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
 def _runner(graph: Any) -> Any:
+    # A request of its own, so that several threads may embed at once.
+    request = graph.create_infer_request()
+
     def run(rows: NDArray[np.generic]) -> Vectors:
-        return cast(Vectors, graph([np.ascontiguousarray(rows)])[0])
+        return cast(Vectors, request.infer([np.ascontiguousarray(rows)])[0])
 
     return run

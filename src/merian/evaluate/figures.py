@@ -41,7 +41,9 @@ def draw(report: Report, bins: Bins, masses: dict[str, npt.NDArray[np.floating]]
         figures["unknown.svg"] = plots.densities(
             masses, "Is it on the list at all?", "probability that the species is not on the list"
         )
-    figures |= _rows(numbers, "set.", ".top1", "sets.svg", "Each data set by itself")
+    sets = _sets(numbers)
+    if sets:
+        figures["sets.svg"] = sets
     figures |= _rows(numbers, "truth.", "", "truth.svg", "Against the truth, by kind of picture")
     return figures
 
@@ -74,7 +76,7 @@ def _few(numbers: dict[str, Number], shots: Iterable[int]) -> str:
     for task, label in (("test", "known species"), ("unseen", "unseen species")):
         for k in shots:
             if f"{task}.shot{k}.model" in numbers:
-                groups.append(f"{label}\n{k} image{'s' if k > 1 else ''} each")
+                groups.append(f"{label},\n{k} image{'s' if k > 1 else ''}")
                 keys.append(f"{task}.shot{k}")
     series = {
         label: [_bar(numbers.get(f"{key}.{space}")) for key in keys]
@@ -82,7 +84,21 @@ def _few(numbers: dict[str, Number], shots: Iterable[int]) -> str:
         if any(f"{key}.{space}" in numbers for key in keys)
     }
     chance = {"chance": [_value(numbers.get(f"{key}.chance")) for key in keys]}
-    return plots.grouped_bars(groups, series, "Learning a species from one or five photos", chance, 7.0)
+    return plots.grouped_bars(groups, series, "Learning a species from one or five photos", chance, 5.6)
+
+
+def _sets(numbers: dict[str, Number]) -> str:
+    """The model and the baseline side by side per data set, first the known species, then those never seen; "" without data sets."""
+    names = [n.removesuffix(".top1") for n in numbers if n.startswith("set.") and n.endswith(".top1")]
+    names.sort(key=lambda name: name.endswith(".unseen"))
+    rows = {}
+    for name in names:
+        source, never, _ = name.removeprefix("set.").partition(".unseen")
+        label = source.replace("_", " ") + f" ({numbers[f'{name}.top1'].n})"
+        key = f"{'never seen' if never else 'known species'}: {label}"
+        found = (_bar(numbers.get(f"{name}.{what}")) for what in ("top1", "histogram", "chance"))
+        rows[key] = dict(zip(("the model", "histogram baseline", "chance"), found, strict=True))
+    return plots.points(rows, "Each data set by itself", None, "share named right") if rows else ""
 
 
 def _rows(numbers: dict[str, Number], start: str, end: str, file: str, title: str) -> dict[str, str]:
@@ -90,7 +106,6 @@ def _rows(numbers: dict[str, Number], start: str, end: str, file: str, title: st
     if not chosen:
         return {}
     labels = [n.name.removeprefix(start).removesuffix(end).replace(".", ": ", 1).replace("_", " ") for n in chosen]
-    bars = [Bar(n.value, n.low, n.high) for n in chosen]
-    labels = [f"{label}  ({n.n})" for label, n in zip(labels, chosen, strict=True)]
+    rows = {f"{label}  ({n.n})": {"the model": _bar(n)} for label, n in zip(labels, chosen, strict=True)}
     reference = numbers["truth.all"].value if start == "truth." and "truth.all" in numbers else None
-    return {file: plots.points(labels, bars, title, reference, "share named right")}
+    return {file: plots.points(rows, title, reference, "share named right")}

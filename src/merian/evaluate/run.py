@@ -11,12 +11,12 @@ import numpy.typing as npt
 import polars as pl
 
 from merian.core import store
-from merian.core.errors import BadData
+from merian.core.errors import BadData, Mismatch
 from merian.core.progress import track
 from merian.core.report import Number, Report
 from merian.core.tables import Catalog
 from merian.core.vectors import Embeddings, Predictions
-from merian.evaluate import figures, metrics, planted, tasks
+from merian.evaluate import metrics, planted, tasks
 from merian.evaluate.samples import Sample, histograms, restricted
 from merian.evaluate.settings import EvaluateSettings
 from merian.identify import Head, Identifier
@@ -27,6 +27,10 @@ __all__ = ["FORMAT", "KIND", "evaluate"]
 KIND, FORMAT = "evaluation", 1
 SETS_FROM = 8
 """A data set with fewer test images is not scored by itself."""
+POOLED_NOTE = (
+    "The catalog holds several data sets that differ in style and in what they ask; each is scored by itself, among its own labels. Only calibration, "
+    "safe answers and the unknown are measured over all of them together."
+)
 BASELINE_NOTE = (
     "The histogram baseline names an image by the nearest mean of the training images of each label, so it is given what the model was "
     "trained on; it cannot name a species of which it has no image."
@@ -50,6 +54,11 @@ class _Run:
     bins: metrics.Bins = field(default_factory=lambda: metrics.reliability(np.zeros(0), np.zeros(0, bool)))
     masses: dict[str, npt.NDArray[np.floating]] = field(default_factory=dict)
 
+    @property
+    def pooled(self) -> bool:
+        """Whether one accuracy over all images makes sense: only when they come from one data set."""
+        return self.catalog.kept()["source"].n_unique() < 2
+
     def sample(self, name: str, rows: pl.DataFrame, baseline: bool = True) -> Sample:
         return Sample.of(name, rows, self.embeddings, self.looks if baseline else None, self.settings)
 
@@ -62,15 +71,19 @@ def evaluate(
     settings: EvaluateSettings,
     truth: Path | None = None,
     command: str = "merian evaluate",
+    overwrite: bool = False,
 ) -> Report:
     """The Report of a model on a catalog's test images and on its unseen species, written to `out` with tables and figures.
 
-    Files: report.json, per_species.parquet, predictions.parquet, reliability.parquet, figures/*.svg. `truth` is the truth table of a drawn source. A finished
-    run is not repeated. Raises Mismatch when embeddings, encoder and head are not of one fingerprint, BadData when there is nothing to test on.
+    Files: report.json, per_species.parquet, predictions.parquet, reliability.parquet, figures/*.svg. `truth` is the truth table of a drawn source. A
+    finished run is not repeated; `overwrite` replaces another one. Raises Mismatch when embeddings, encoder and head are not of one fingerprint,
+    BadData when there is nothing to test on.
     """
     embeddings.agree_with(identifier.encoder.fingerprint)
     embeddings.agree_with(identifier.head.fingerprint)
-    work = store.begin(out, KIND, FORMAT, settings, _inputs(catalog, embeddings, identifier.head, truth))
+    if identifier.head.tree.version != catalog.tree.version:
+        raise Mismatch("head and catalog", f"tree {identifier.head.tree.version}", f"tree {catalog.tree.version}")
+    work = store.begin(out, KIND, FORMAT, settings, _inputs(catalog, embeddings, identifier.head, truth), overwrite)
     if work.done:
         return Report.load(out / "report.json")
     run = _Run(catalog, embeddings, identifier, settings, None if truth is None else planted.read_truth(truth))
@@ -88,7 +101,7 @@ def evaluate(
         advance(1, note="known species")
         _unseen(run, rows["unseen"], train, known, strangers)
         advance(1, note="unseen species")
-        _sets(run, rows["train"], rows["test"])
+        _sets(run, rows)
         advance(1, note="data sets")
         if run.truth is not None and known is not None:
             _planted(run, run.truth, labelled, known)
@@ -137,12 +150,14 @@ def _known(
     if not len(head.labels):
         raise BadData("head", "all its labels are species kept out of training")
     named = tasks.name_by_rank(sample, _with_head(run, head), train, "Known species, named by their captions")
-    run.numbers += named.numbers
+    if run.pooled:
+        run.numbers += named.numbers
     found, run.bins = tasks.calibration(sample, named, run.settings, "Calibration")
     run.numbers += found
     found, answers = tasks.safe_answers(sample, named, run.settings, "Safe answers")
     run.numbers += found
-    _few_shot(run, sample, "Known species, learned from a few images")
+    if run.pooled:
+        _few_shot(run, sample, "Known species, learned from a few images")
     _keep(run, sample, named, answers, train)
     return sample, named
 
@@ -159,16 +174,14 @@ def _unseen(
         run.remarks.append("The catalog keeps no species out of training.")
         return
     sample, head, encoder = run.sample("unseen", rows), run.identifier.head, run.identifier.encoder
-    tree, named = head.tree, None
-    own = replace(Head.build(encoder, tree, strangers.astype(np.int32)), calibration=head.calibration)
-    group = "Unseen species, named by their captions among themselves"
-    named = tasks.name_by_rank(sample, _with_head(run, own), None, group)
-    run.numbers += named.numbers
-    everyone = np.union1d(head.labels, strangers).astype(np.int32)
-    both = replace(Head.build(encoder, tree, everyone), calibration=head.calibration)
-    open_sample = replace(sample, name="open")
-    group = "Unseen species, named by their captions among all species"
-    run.numbers += tasks.name_by_rank(open_sample, _with_head(run, both), train, group).numbers
+    if run.pooled:
+        own = replace(Head.build(encoder, head.tree, strangers.astype(np.int32)), calibration=head.calibration)
+        group = "Unseen species, named by their captions among themselves"
+        run.numbers += tasks.name_by_rank(sample, _with_head(run, own), None, group).numbers
+        both = _widened(run, head.labels, strangers)
+        group = "Unseen species, named by their captions among all species"
+        run.numbers += tasks.name_by_rank(replace(sample, name="open"), both, train, group).numbers
+        _few_shot(run, sample, "Unseen species, learned from a few images")
     if known is not None:
         closed = known[1].head
         blank = np.zeros(len(sample), bool)
@@ -176,12 +189,19 @@ def _unseen(
         found, answers = tasks.safe_answers(sample, strange, run.settings, "Safe answers")
         run.numbers += found
         run.numbers += tasks.unknown(known[0], known[1], sample, strange, "Is it on the list at all?")
-        run.masses = {
-            "known species": 1 - known[1].probabilities.sum(1),
-            "species never seen": 1 - strange.probabilities.sum(1),
-        }
+        if closed.calibration.slope:
+            known_mass, strange_mass = (1 - n.probabilities.sum(1) for n in (known[1], strange))
+            run.masses = {"known species": known_mass, "species never seen": strange_mass}
+        else:
+            run.remarks.append("The head is not calibrated: it gives no probability that a species is not on its list.")
         _keep(run, sample, strange, answers, train)
-    _few_shot(run, sample, "Unseen species, learned from a few images")
+
+
+def _widened(run: _Run, labels: npt.NDArray[np.integer], strangers: npt.NDArray[np.integer]) -> Identifier:
+    """An Identifier whose labels are these and the strangers, calibrated as the run's own."""
+    everyone = np.union1d(labels, strangers).astype(np.int32)
+    head = Head.build(run.identifier.encoder, run.identifier.head.tree, everyone)
+    return _with_head(run, replace(head, calibration=run.identifier.head.calibration))
 
 
 def _few_shot(run: _Run, sample: Sample, group: str) -> None:
@@ -191,26 +211,37 @@ def _few_shot(run: _Run, sample: Sample, group: str) -> None:
     run.remarks += remarks
 
 
-def _sets(run: _Run, train: pl.DataFrame, test: pl.DataFrame) -> None:
+def _sets(run: _Run, rows: Mapping[str, pl.DataFrame]) -> None:
     """Every data set by itself, with its own labels as candidates; only where the catalog has more than one."""
-    if test["source"].n_unique() < 2:
+    if run.pooled:
         return
-    head = run.identifier.head
-    for source in sorted(test["source"].drop_nulls().unique().to_list()):
-        mine = test.filter(pl.col("source") == source)
-        shown = train.filter(pl.col("source") == source)
-        keep = np.isin(head.labels, shown["taxon"].to_numpy())
-        if len(mine) < SETS_FROM or not keep.any():
-            run.remarks.append(f"Data set {source}: {len(mine)} test images are too few to score it by itself.")
-            continue
-        group = f"Data set {source}"
-        sample = run.sample(f"set.{source}", mine)
-        one = _with_head(run, restricted(head, keep))
-        named = tasks.name_by_rank(sample, one, run.sample(f"train.{source}", shown), group)
-        short = [replace(n, name=n.name.replace(".label.", ".")) for n in named.numbers]
-        run.numbers += [n for n in short if not n.name.endswith("_macro")]
-        leaf = np.isin(sample.taxa, leaves(head.tree))
-        run.numbers += tasks.few_shot(sample, run.settings, leaf, group)[0]
+    run.remarks.append(POOLED_NOTE)
+    for source in sorted(run.catalog.kept()["source"].drop_nulls().unique().to_list()):
+        own = {split: part.filter(pl.col("source") == source) for split, part in rows.items()}
+        trained = np.isin(run.identifier.head.labels, own["train"]["taxon"].to_numpy())
+        shown = run.sample(f"train.{source}", own["train"]) if len(own["train"]) else None
+        _one_set(run, f"set.{source}", own["test"], shown, restricted(run.identifier.head, trained))
+        if len(own["unseen"]):
+            strangers = own["unseen"]["taxon"].unique().to_numpy()
+            both = _widened(run, run.identifier.head.labels[trained], strangers)
+            _one_set(run, f"set.{source}.unseen", own["unseen"], shown, both.head)
+    means = [n.value for n in run.numbers if n.name.endswith(".top1") and n.name.count(".") == 2]
+    if means:
+        value, note = float(np.mean(means)), "unweighted mean over the data sets"
+        run.numbers.append(Number("sets.top1", value, unit="share", n=len(means), note=note, group="All data sets"))
+
+
+def _one_set(run: _Run, name: str, rows: pl.DataFrame, shown: Sample | None, head: Head) -> None:
+    """Naming and few-shot on the images of one data set, unless there is too little to tell apart."""
+    if len(rows) < SETS_FROM or len(head.labels) < 2:
+        run.remarks.append(f"{name}: {len(rows)} images, {len(head.labels)} labels; too few for a figure.")
+        return
+    group = f"Data set {name.removeprefix('set.')}"
+    sample = run.sample(name, rows)
+    for n in tasks.name_by_rank(sample, _with_head(run, head), shown, group).numbers:
+        if not n.name.endswith("_macro"):
+            run.numbers.append(replace(n, name=n.name.replace(".label.", ".")))
+    _few_shot(run, sample, group)
 
 
 def _planted(run: _Run, truth: pl.DataFrame, labelled: pl.DataFrame, known: tuple[Sample, tasks.Named]) -> None:
@@ -264,6 +295,8 @@ def _keep(run: _Run, sample: Sample, named: tasks.Named, answers: Predictions, t
 
 
 def _write(run: _Run, report: Report, out: Path) -> None:
+    from merian.evaluate import figures  # matplotlib is heavy
+
     tables = {
         "predictions": pl.concat(run.predictions) if run.predictions else pl.DataFrame({"id": []}),
         "per_species": pl.concat(run.species).sort("split", "taxon") if run.species else pl.DataFrame({"taxon": []}),

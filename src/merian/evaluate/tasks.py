@@ -48,9 +48,14 @@ def name_by_rank(sample: Sample, identifier: Identifier, train: Sample | None, g
         "summed": summed(clades, probabilities),
         "prompted": prompted(clades, identifier.encoder, sample.vectors),
     }
+    scored = np.isin(sample.taxa, head.labels)
+    baseline = []
     if train is not None and train.histograms is not None and sample.histograms is not None:
         nearest = nearest_mean(train.histograms, train.taxa, sample.histograms)
         guesses["histogram"] = metrics.paths(head.tree, nearest)
+        if scored.any():
+            estimate = share(sample, (nearest == sample.taxa,), scored)[0]
+            baseline.append(number(f"{task}.label.histogram", estimate, group))
     numbers: list[Number] = []
     for method, guess in guesses.items():
         result = score(clades, sample.taxa, guess)
@@ -67,9 +72,8 @@ def name_by_rank(sample: Sample, identifier: Identifier, train: Sample | None, g
                     majority = float(result.majority[r])
                     numbers.append(Number(f"{task}.{rank}.majority", majority, unit="share", group=group))
     best = ranked(head.labels, probabilities, TOP)
-    scored = np.isin(sample.taxa, head.labels)
     right = scored & (best[:, 0] == sample.taxa)
-    numbers += _by_label(sample, head, best, scored, group)
+    numbers += [*_by_label(sample, head, best, scored, group), *baseline]
     return Named(numbers, head, probabilities, scored, right)
 
 
@@ -146,8 +150,10 @@ def unknown(known: Sample, known_named: Named, strange: Sample, strange_named: N
         ("unknown.auroc", "by the unknown mass", np.sum),
         ("unknown.auroc_confidence", "by the best label's probability", np.max),
     ):
+        # probabilities are single precision: beyond the sixth digit two equal masses differ by chance
         high, low = (
-            1 - signal(p.astype(np.float64), axis=1) for p in (strange_named.probabilities, known_named.probabilities)
+            np.round(1 - signal(p.astype(np.float64), axis=1), 6)
+            for p in (strange_named.probabilities, known_named.probabilities)
         )
         mine, theirs = ((part.resamples, np.ones(len(part), bool)) for part in (strange, known))
         replicates = auroc_replicates(high, mine, low, theirs)

@@ -65,10 +65,17 @@ def ranks_agree(a: Doubles, b: Doubles) -> Doubles:
 
 
 def _mean_ranks(values: Doubles) -> Doubles:
+    """Ranks from 0 within each column [s, m]; equal values share the mean of their ranks."""
+    order = np.argsort(values, axis=0, kind="stable")
+    ordered = np.take_along_axis(values, order, 0)
+    index = np.broadcast_to(np.arange(len(values))[:, None], values.shape)
+    new = np.ones(values.shape, bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    first = np.maximum.accumulate(np.where(new, index, 0), 0)
+    ends = np.concatenate([new[1:], np.ones_like(new[:1])])
+    last = np.minimum.accumulate(np.where(ends, index, len(values))[::-1], 0)[::-1]
     ranks = np.empty(values.shape)
-    for j, column in enumerate(values.T):
-        _, of, counts = np.unique(column, return_inverse=True, return_counts=True)
-        ranks[:, j] = (np.cumsum(counts) - (counts - 1) / 2)[of]
+    np.put_along_axis(ranks, order, (first + last) / 2, 0)
     return ranks
 
 

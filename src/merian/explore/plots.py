@@ -53,6 +53,8 @@ PIGMENTS = {
 """Ten colours that tell clades apart; further clades share the grey."""
 FONT = "STIXGeneral"
 """Comes with matplotlib, so a figure looks the same everywhere."""
+PLATE = (0.02, 0.02, 0.7, 0.9046)
+"""Where a layout stands on its figure, square, so that two colourings of it can be laid over each other."""
 MANY = 600
 """More points than this are drawn as pixels inside the SVG."""
 
@@ -84,10 +86,11 @@ class Bar:
     high: float | None = None
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(width, height), facecolor=PAPER, layout="constrained")
+def _figure(width: float, height: float, place: tuple[float, float, float, float] | None = None) -> tuple[Figure, Any]:
+    """A figure of that size in inches with one axes, at `place` or fitted to what surrounds it."""
+    figure = Figure(figsize=(width, height), facecolor=PAPER, layout=None if place else "constrained")
     FigureCanvasSVG(figure)
-    axes = figure.add_subplot(facecolor=PAPER)
+    axes = figure.add_axes(place, facecolor=PAPER) if place else figure.add_subplot(facecolor=PAPER)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(GREY)
@@ -139,7 +142,7 @@ def _size(n: int) -> float:
 
 def by_clade(xy: Doubles, clades: Sequence[str | None], title: str, rank: str) -> str:
     """A layout [n, 2] coloured by the clade of each point (None: grey), each clade named at its median and in the legend."""
-    figure, axes = _figure(8.4, 6.6)
+    figure, axes = _figure(8.4, 6.5, PLATE)
     names, counts = np.unique([c for c in clades if c is not None], return_counts=True)
     ordered = names[np.lexsort((names, -counts))].tolist()
     own = np.array([c if c is not None else "" for c in clades])
@@ -161,7 +164,9 @@ def by_clade(xy: Doubles, clades: Sequence[str | None], title: str, rank: str) -
     _legend(
         figure,
         handles=[Line2D([], [], marker="o", linestyle="", color=c, markersize=6, label=n) for n, c in key.items()],
-        loc="outside right upper",
+        loc="upper left",
+        bbox_to_anchor=(0.735, 0.935),
+        borderaxespad=0.0,
         title=rank.capitalize(),
         title_fontproperties={"family": FONT, "size": 11.5, "weight": "bold"},
         alignment="left",
@@ -171,13 +176,14 @@ def by_clade(xy: Doubles, clades: Sequence[str | None], title: str, rank: str) -
 
 def by_value(xy: Doubles, values: Doubles, title: str, name: str, unit: str) -> str:
     """A layout [n, 2] coloured by a value of each point (nan: pale grey), with a bar that says which colour is how much."""
-    figure, axes = _figure(8.4, 6.6)
+    figure, axes = _figure(8.4, 6.5, PLATE)
     known = np.isfinite(values)
     size, raster = _size(len(xy)), len(xy) > MANY
     axes.scatter(*xy[~known].T, s=size * 0.7, c=RULE, linewidths=0, rasterized=raster)
     low, high = np.quantile(values[known], [0.02, 0.98]) if known.any() else (0.0, 1.0)
     # the extremes are drawn last, or a dense middle would hide them
-    order = np.flatnonzero(known)[np.argsort(np.abs(values[known] - np.median(values[known])), kind="stable")]
+    middle = float(np.median(values[known])) if known.any() else 0.0
+    order = np.flatnonzero(known)[np.argsort(np.abs(values[known] - middle), kind="stable")]
     drawn = axes.scatter(
         *xy[order].T,
         s=size,
@@ -191,7 +197,8 @@ def by_value(xy: Doubles, values: Doubles, title: str, name: str, unit: str) -> 
     )
     _plate(axes, xy)
     _words(axes, title)
-    bar = figure.colorbar(drawn, ax=axes, fraction=0.032, pad=0.03, shrink=0.62, extend="both", extendfrac=0.03)
+    beside = figure.add_axes((0.75, 0.34, 0.02, 0.56))
+    bar = figure.colorbar(drawn, cax=beside, extend="both", extendfrac=0.03)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=FAINT, labelcolor=INK, labelsize=10, length=0, labelfontfamily=FONT)
     label = f"{name} ({unit})" if unit and unit != "1" else name
@@ -217,11 +224,9 @@ def grouped_bars(
         x = np.array([place[i] for i, _ in held]) + (k - (len(series) - 1) / 2) * thick
         y = np.array([b.value for _, b in held])
         axes.bar(x, y, thick * 0.9, color=PIGMENTS[colours[name]], label=name, linewidth=0)
-        spread = [
-            (a, b.value, b) for a, (_, b) in zip(x, held, strict=True) if b.low is not None and b.high is not None
-        ]
-        for a, _, b in spread:
-            axes.plot([a, a], [b.low, b.high], color=INK, linewidth=1.0, solid_capstyle="butt")
+        for a, (_, b) in zip(x, held, strict=True):
+            if b.low is not None:
+                axes.plot([a, a], [b.low, b.high], color=INK, linewidth=1.0, solid_capstyle="butt", clip_on=False)
     for mark, (name, values) in enumerate((marks or {}).items()):
         style = {
             "color": INK if mark == 0 else FAINT,
@@ -233,7 +238,7 @@ def grouped_bars(
     axes.set_xticks(place, groups)
     axes.tick_params(axis="x", length=0, pad=6)
     axes.set_xlim(-0.6, len(groups) - 0.4)
-    axes.set_ylim(0, 1.0)
+    axes.set_ylim(0, 1.005)
     axes.yaxis.grid(True, color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
@@ -244,25 +249,49 @@ def grouped_bars(
     return _svg(figure, title)
 
 
-def points(names: Sequence[str], values: Sequence[Bar], title: str, reference: float | None = None, x: str = "") -> str:
-    """Shares as points with intervals, one row per name, and a rule at a reference value: for many kinds side by side."""
-    figure, axes = _figure(8.4, 0.9 + 0.33 * max(len(names), 1))
-    place = np.arange(len(names))[::-1]
+def points(
+    rows: Mapping[str, Mapping[str, Bar | None]], title: str, reference: float | None = None, x: str = ""
+) -> str:
+    """Shares as points with intervals, one row per name ("kind: name" sets kinds apart), series above each other, and a rule at a reference value.
+
+    A series called "chance" is a short rule instead of a point, a "baseline" ochre.
+    """
+    names = list(rows)
+    series = list(dict.fromkeys(s for row in rows.values() for s in row))
+    dots = [s for s in series if s != "chance"]
+    kinds = [name.split(":")[0] for name in names]
+    steps = np.array([1.0 if i and kinds[i] == kinds[i - 1] else 1.5 for i in range(len(names))])
+    place = -np.cumsum(steps)
+    figure, axes = _figure(8.4, 1.1 + 0.29 * float(steps.sum()) + 0.3 * (len(series) > 1))
     if reference is not None:
         axes.axvline(reference, color=GREY, linewidth=1.0, linestyle=(0, (3, 2)))
-    for y, bar in zip(place, values, strict=True):
-        if bar.low is not None and bar.high is not None:
-            axes.plot([bar.low, bar.high], [y, y], color=PIGMENTS["indigo"], linewidth=1.6, alpha=0.55)
-    axes.scatter([b.value for b in values], place, s=34, c=PIGMENTS["indigo"], zorder=3, linewidths=0)
+    for name in series:
+        colour = PIGMENTS["ochre" if "baseline" in name else "indigo"]
+        held = [(y, row[name]) for y, row in zip(place, rows.values(), strict=True) if name in row]
+        known = [(y, bar) for y, bar in held if bar is not None]
+        if name == "chance":
+            axes.vlines(
+                [b.value for _, b in known], [y - 0.34 for y, _ in known], [y + 0.34 for y, _ in known], color=INK
+            )
+            axes.plot([], [], color=INK, linewidth=1.4, marker="|", markersize=9, linestyle="", label=name)
+            continue
+        shift = 0.0 if len(dots) < 2 else 0.15 - 0.3 * dots.index(name) / (len(dots) - 1)
+        for y, bar in known:
+            if bar.low is not None:
+                axes.plot([bar.low, bar.high], [y + shift] * 2, color=colour, linewidth=1.6, alpha=0.55, clip_on=False)
+        at = [y + shift for y, _ in known]
+        axes.scatter([b.value for _, b in known], at, s=32, c=colour, zorder=3, linewidths=0, clip_on=False, label=name)
     axes.set_yticks(place, names)
-    axes.set_ylim(-0.7, len(names) - 0.3)
-    axes.set_xlim(0, 1)
+    axes.set_ylim(float(place.min(initial=0)) - 0.8, -0.6)
+    axes.set_xlim(0, 1.005)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.xaxis.grid(True, color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
     _percent(axes, "x")
     _words(axes, title, x)
+    if len(series) > 1:
+        _legend(figure, loc="outside lower left", ncols=4, columnspacing=1.6)
     return _svg(figure, title)
 
 
@@ -287,7 +316,7 @@ def reliability_diagram(confidence: Doubles, accuracy: Doubles, counts: Doubles,
 
 def densities(values: Mapping[str, Doubles], title: str, x: str) -> str:
     """Two or more sets of values in [0, 1] as overlaid histograms of equal area."""
-    figure, axes = _figure(6.4, 3.7)
+    figure, axes = _figure(5.4, 3.4)
     edges = np.linspace(0, 1, 31)
     for (name, sample), colour in zip(values.items(), ("indigo", "madder", "verdigris", "ochre"), strict=False):
         height = np.histogram(sample, edges)[0] / max(len(sample), 1)
@@ -305,14 +334,10 @@ def densities(values: Mapping[str, Doubles], title: str, x: str) -> str:
 
 
 def curve(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], title: str, x_name: str, y_name: str) -> str:
-    """A series that jumps, faint, with its exponential mean (over a fiftieth of its length) as a line: for the training loss."""
-    figure, axes = _figure(6.4, 3.5)
-    keep = 1 - 1 / max(len(y) / 50, 1)
-    smooth = np.empty(len(y))
-    mean = weight = 0.0
-    for i, value in enumerate(y.tolist()):
-        mean, weight = float(keep * mean + (1 - keep) * value), keep * weight + 1 - keep
-        smooth[i] = mean / weight
+    """A series that jumps, faint, with its running mean (over a fortieth of its length) as a line: for the training loss."""
+    figure, axes = _figure(5.4, 3.3)
+    window = np.ones(max(len(y) // 40, 1))
+    smooth = np.convolve(y, window, "same") / np.convolve(np.ones(len(y)), window, "same")
     axes.plot(x, y, color=PIGMENTS["sky"], linewidth=0.7, alpha=0.7)
     axes.plot(x, smooth, color=PIGMENTS["indigo"], linewidth=1.9)
     axes.set_xlim(float(x.min(initial=0)), max(float(x.max(initial=1)), 1))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +14,14 @@ from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting, Missing
 from merian.core.progress import track
 from merian.core.report import Number, Report
-from merian.core.settings import knob
 from merian.core.tables import Catalog
 from merian.core.tree import RANKS, Tree, rank_number, read_table
 from merian.core.vectors import Embeddings
 from merian.explore.axes import Axis, species_means, trait_axis
 from merian.explore.layout import layout, same_neighbours, shared_rank
+from merian.explore.settings import ExploreSettings
 
-__all__ = ["FORMAT", "KIND", "ExploreSettings", "explore", "read_traits"]
+__all__ = ["FORMAT", "KIND", "explore", "read_traits"]
 
 KIND, FORMAT = "exploration", 1
 NEIGHBOURS = 10
@@ -31,28 +30,18 @@ SPECIES = 10
 Doubles = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExploreSettings:
-    """What the layout shows, and how it is made."""
-
-    color_by_rank: Literal["kingdom", "phylum", "class", "order", "family", "genus", "species"] = knob(
-        "order", "Rank that colours the first layout"
-    )
-    trait: str = knob("", "Trait that colours the second layout; empty: the one known of most species")
-    traits: Path | None = knob(None, "Table of traits: scientificName, measurementType, measurementValue, ...Unit")  # noqa: RUF009
-    seed: int = knob(0, "Names all chance", ge=0)
-    images: int = knob(2000, "Most images in the layout; more are sampled", ge=2, le=200_000)
-    perplexity: float = knob(30.0, "Neighbours that t-SNE attends to", gt=1, le=1000)
-    iterations: int = knob(500, "Steps of t-SNE after the early ones", ge=50, le=10_000)
-    shuffles: int = knob(99, "Traits dealt at random that a real one is held against", ge=0, le=9999)
-
-
 def explore(
-    catalog: Catalog, embeddings: Embeddings, out: Path, settings: ExploreSettings, command: str = "merian explore"
+    catalog: Catalog,
+    embeddings: Embeddings,
+    out: Path,
+    settings: ExploreSettings,
+    command: str = "merian explore",
+    overwrite: bool = False,
 ) -> Report:
     """The Report of the exploration, written to `out` with layout.parquet (id, x, y, taxon), traits.parquet and figures/*.svg.
 
-    Of the catalog only images with a taxon are used; those of species kept out of training too. A finished run is not repeated.
+    Of the catalog only images with a taxon are used; those of species kept out of training too. A finished run is not repeated;
+    `overwrite` replaces another one.
     """
     inputs = {"catalog": catalog.hash, "embeddings": _hash(embeddings)}
     if settings.traits is not None:
@@ -60,7 +49,7 @@ def explore(
             raise Missing("the table of traits", settings.traits, "give the path of a CSV, or leave --traits out")
         inputs["traits"] = store.digest(settings.traits)
     # the place of the table is no part of the run, its content is
-    work = store.begin(out, KIND, FORMAT, replace(settings, traits=None), inputs)
+    work = store.begin(out, KIND, FORMAT, replace(settings, traits=None), inputs, overwrite)
     if work.done:
         return Report.load(out / "report.json")
     rows = catalog.kept().filter(pl.col("taxon") >= 0)

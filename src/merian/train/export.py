@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import save
 
 from merian.core import store
+from merian.core.errors import MissingExtra
 from merian.core.progress import track
 from merian.encode.folder import CONFIG, TOKENIZER, WEIGHTS
+from merian.encode.openvino import library
 from merian.encode.pixels import Preprocess
 from merian.encode.tokens import Tokens
 from merian.encode.torch import ImageGraph, TextGraph
@@ -53,8 +55,7 @@ def export(
 
 def _openvino(program: torch.export.ExportedProgram, path: Path) -> None:
     """One graph as OpenVINO's .xml and .bin, any number of rows at a time."""
-    import openvino
-
+    openvino = library()
     converted = openvino.convert_model(program)
     # OpenVINO numbers what it makes through the life of the process; numbered anew, the same model gives the same file.
     converted.set_friendly_name(path.stem)
@@ -67,6 +68,10 @@ def _openvino(program: torch.export.ExportedProgram, path: Path) -> None:
 
 def _onnx(program: torch.export.ExportedProgram, example: torch.Tensor, path: Path) -> None:
     """One graph as a single .onnx file, any number of rows at a time."""
+    try:
+        import onnxscript  # noqa: F401  # torch's exporter needs it, and says so less plainly
+    except ImportError as error:
+        raise MissingExtra("onnx and onnxscript", "train") from error
     made = torch.onnx.export(
         program, (example,), dynamo=True, input_names=["rows"], output_names=["vectors"], verbose=False
     )

@@ -29,7 +29,7 @@ from merian.train.batches import Batches, Cache, Captions
 from merian.train.export import export
 from merian.train.objectives import OBJECTIVES
 from merian.train.settings import TrainSettings
-from merian.train.towers import build, chance, model_config, preprocess
+from merian.train.towers import build, chance, encode_captions, model_config, preprocess
 
 __all__ = ["fit", "learning_rate", "train"]
 
@@ -42,14 +42,23 @@ MAX_LOG_SCALE = math.log(100.0)
 AfterStep = Callable[[int], None]
 
 
-def train(catalog: Path, out: Path, settings: TrainSettings, after_step: AfterStep | None = None) -> Path:
+def train(
+    catalog: Path,
+    out: Path,
+    settings: TrainSettings,
+    overwrite: bool = False,
+    after_step: AfterStep | None = None,
+) -> Path:
     """The folder `out` with the trained model in open_clip's layout and its exports; a finished one is left as it is.
 
-    Trains on the catalog's split "train". `after_step(step)` is called after each step. Raises BadData when there is
-    too little to train on, BadSetting when the loss stops being a number.
+    Trains on the catalog's split "train". `overwrite` replaces what another run left there. `after_step(step)` is
+    called after each step. Raises BadData when there is too little to train on, BadSetting when the loss stops being a
+    number.
     """
     source = Catalog.open(catalog)
-    work = store.begin(out, kind=KIND, version=FORMAT, settings=settings, inputs={"catalog": source.hash})
+    work = store.begin(
+        out, kind=KIND, version=FORMAT, settings=settings, inputs={"catalog": source.hash}, overwrite=overwrite
+    )
     if work.done:
         return out
     frame = source.kept("train").filter(pl.col("taxon") >= 0)
@@ -92,7 +101,7 @@ def fit(
                 group["lr"] = rate
             with chance(settings.seed, "step", step):
                 image = model.encode_image(batch.images, normalize=True)
-                text = model.encode_text(batch.tokens, normalize=True)[batch.caption]
+                text = encode_captions(model, batch.tokens)[batch.caption]
             scale = model.logit_scale.exp()
             loss = objective(image, text, scale, batch.taxa)
             if not math.isfinite(loss.item()):

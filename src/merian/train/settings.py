@@ -21,7 +21,9 @@ class TrainSettings:
 
     seed: int = knob(0, "Names all chance: initial weights, order, augmentation, text types", ge=0)
     epochs: int = knob(12, "Passes over the training images", ge=1, le=10_000, source=HERE)
-    batch: int = knob(256, "Images per step; also the number of captions each is told from", unit="images", ge=2)
+    batch: int = knob(
+        128, "Images per step; also the number of captions each is told from", unit="images", ge=2, source=HERE
+    )
     objective: Literal["multi_positive", "infonce"] = knob(
         "multi_positive",
         "Which captions of a batch count as right: all of the same taxon, or each image's own",
@@ -51,9 +53,9 @@ class TrainSettings:
     context: int = knob(77, "Most tokens of a caption; fewer are kept when no caption needs them", ge=8, le=512)
     dim: int = knob(128, "Length of an embedding", ge=2)
     resize: Literal["squash", "shortest"] = knob("squash", "How a photo becomes a square", source="BioCLIP squashes")
-    crop: float = knob(0.5, "Smallest share of the area that a random crop keeps", gt=0, le=1, source=HERE)
+    crop: float = knob(0.7, "Smallest share of the area that a random crop keeps", gt=0, le=1, source=HERE)
     flip: float = knob(0.5, "How often an image is mirrored", ge=0, le=1)
-    colour: float = knob(0.2, "Largest random change of brightness, contrast and saturation", ge=0, lt=1)
+    colour: float = knob(0.1, "Largest random change of brightness, contrast and saturation", ge=0, lt=1)
     threads: int = knob(0, "Processor threads; 0 takes all. Other numbers may give other last digits", ge=0)
     checkpoint: int = knob(50, "Steps from one checkpoint to the next", unit="steps", ge=1)
     onnx: bool = knob(True, "Export for ONNX Runtime too")

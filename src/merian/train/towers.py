@@ -9,13 +9,18 @@ from typing import Any
 
 import torch
 from open_clip.model import CLIP
+from open_clip.transformer import text_global_pool
+from torch.nn import functional as F
 
 from merian.core.chance import stream
 from merian.core.errors import BadSetting
 from merian.encode.pixels import Preprocess
 from merian.train.settings import TrainSettings
 
-__all__ = ["build", "chance", "model_config", "preprocess"]
+__all__ = ["build", "chance", "encode_captions", "model_config", "preprocess"]
+
+LENGTHS = 4
+"""Groups of captions of like length that are encoded together. From taste."""
 
 
 def preprocess(settings: TrainSettings) -> Preprocess:
@@ -65,3 +70,21 @@ def chance(seed: int, *names: str | int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream(seed, "torch", *names).integers(2**62)))
         yield
+
+
+def encode_captions(model: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """Unit vectors `[u, d]` of captions `int64 [u, context]`: what `model.encode_text` gives, in about half the time.
+
+    Captions are sorted by length and each group is cut behind its longest: in a causal tower no token sees what follows.
+    """
+    ends = tokens.argmax(dim=1)
+    order = torch.argsort(ends, stable=True)
+    parts = [_encode_cut(model, tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.chunk(LENGTHS)]
+    return torch.cat(parts)[torch.argsort(order)]
+
+
+def _encode_cut(model: Any, tokens: torch.Tensor) -> torch.Tensor:
+    length = tokens.shape[1]
+    x = model.token_embedding(tokens) + model.positional_embedding[:length]
+    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
+    return F.normalize(text_global_pool(x, tokens, "argmax") @ model.text_projection, dim=-1)

@@ -80,7 +80,7 @@ def serve(
     app = create_app(store, identifier, hosts)
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
-    with listener:
+    with listener, contextlib.suppress(KeyboardInterrupt):
         ready(f"http://{shown}:{listener.getsockname()[1]}/")
         config = uvicorn.Config(app, log_level="error", access_log=False, server_header=False, timeout_keep_alive=30)
         uvicorn.Server(config).run(sockets=[listener])

@@ -51,7 +51,13 @@ def _schemas() -> Json:
         "place": _maybe(_object(x=NUMBER, y=NUMBER, neighbours=_list(near))),
     }
     colouring: Json = {"key": STRING, "label": STRING, "kind": {"enum": ["rank", "text", "number"]}}
-    listed: Json = {"names": _list(STRING), "taxa": _list(STRING), "common": _list(_maybe(STRING)), "codes": _list(WHOLE)}
+    listed: Json = {
+        "names": _list(STRING),
+        "taxa": _list(STRING),
+        "common": _list(_maybe(STRING)),
+        "codes": _list(WHOLE),
+        "order": _list(WHOLE),
+    }
     number: Json = {"group": STRING, "name": STRING, "value": NUMBER, "low": _maybe(NUMBER), "high": _maybe(NUMBER)}
     return {
         "Error": _object(error=STRING, what_to_do=STRING),
@@ -75,7 +81,9 @@ def _schemas() -> Json:
             x=_list(NUMBER),
             y=_list(NUMBER),
             total=WHOLE,
-            colourings=_list(_object((*listed, "values"), **colouring, **listed, values=_list(_maybe(NUMBER)))),
+            colourings=_list(
+                _object((*listed, "values", "unit"), **colouring, **listed, unit=STRING, values=_list(_maybe(NUMBER)))
+            ),
         ),
         "TaxonPage": _taxon(
             lineage=_list(_ref("Taxon")),

@@ -19,6 +19,7 @@ from merian.encode import Encoder
 
 __all__ = ["Identifies", "Layout", "Names", "Parts", "open_parts"]
 
+TRAITS = {"trait": pl.String, "unit": pl.String, "taxon": pl.Int32, "value": pl.Float64}
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
@@ -51,12 +52,14 @@ class Identifies(Protocol):
 class Layout:
     """The embeddings drawn in the plane.
 
-    `ids` [n]; `points` [n, 2] between -1 and 1, centred; `columns` [n] whatever else is known of each; `total` how many there were before thinning.
+    `ids` [n]; `points` [n, 2] between -1 and 1, centred; `columns` [n] whatever else is known of each; `traits` the species' traits
+    (trait, unit, taxon of the catalog's Tree, value); `total` how many points there were before thinning.
     """
 
     ids: list[str]
     points: npt.NDArray[np.float64]
     columns: pl.DataFrame
+    traits: pl.DataFrame
     total: int
 
 
@@ -98,7 +101,7 @@ def open_parts(folder: Path, identifier: Identifies | None = None) -> Parts:
     if identifier is None:
         identifier = _model(folder, absent)
     catalog = _catalog(folder, absent)
-    embeddings = _embeddings(folder, catalog, absent)
+    embeddings = _embeddings(folder, absent)
     layout = _layout(folder, catalog, absent)
     report = folder / "report.html"
     if not report.is_file():
@@ -160,7 +163,7 @@ def _catalog(folder: Path, absent: dict[str, str]) -> Catalog | None:
         return None
 
 
-def _embeddings(folder: Path, catalog: Catalog | None, absent: dict[str, str]) -> Embeddings | None:
+def _embeddings(folder: Path, absent: dict[str, str]) -> Embeddings | None:
     if not (folder / "embeddings").exists():
         absent["neighbours"] = "This store has no embeddings, so look-alikes are unknown. Make them with merian embed."
         return None
@@ -172,13 +175,16 @@ def _embeddings(folder: Path, catalog: Catalog | None, absent: dict[str, str]) -
 
 
 def _layout(folder: Path, catalog: Catalog | None, absent: dict[str, str]) -> Layout | None:
-    """The layout that `merian explore` wrote: a Parquet table `id`, `x`, `y` and any columns to colour by."""
+    """What `merian explore` wrote: layout.parquet (`id`, `x`, `y` and any columns to colour by) and traits.parquet."""
     file = folder / "exploration" / "layout.parquet"
     if not file.is_file():
         absent["layout"] = "This store has no map of its photos. Make one with merian explore."
         return None
     try:
         table = pl.read_parquet(file)
+        traits = file.with_name("traits.parquet")
+        known = pl.read_parquet(traits) if traits.is_file() and catalog is not None else pl.DataFrame(schema=TRAITS)
+        known = known.select(pl.col(c).cast(t) for c, t in TRAITS.items())
         table = table.with_columns(pl.col("id").cast(pl.String), pl.col("x", "y").cast(pl.Float32))
     except pl.exceptions.PolarsError as error:
         absent["layout"] = f"The map of this store cannot be read: {str(error).splitlines()[0]}."
@@ -191,4 +197,4 @@ def _layout(folder: Path, catalog: Catalog | None, absent: dict[str, str]) -> La
     if len(points):
         points -= (points.max(0) + points.min(0)) / 2
         points /= np.abs(points).max() or 1.0
-    return Layout(table["id"].to_list(), points, table.drop("id", "x", "y"), total)
+    return Layout(table["id"].to_list(), points, table.drop("id", "x", "y", "taxon", strict=False), known, total)

@@ -10,8 +10,8 @@
  * @typedef {{x: number, y: number, neighbours: Near[]}} Place
  * @typedef {{name: string, reason: string|null, sentence: string, sure: LikelyTaxon|null, probably: LikelyTaxon|null,
  *   perhaps: LikelyTaxon|null, path: LikelyTaxon[], unknown: number, best: RankedTaxon[], place: Place|null}} Row
- * @typedef {{key: string, label: string, kind: "rank"|"text"|"number", names?: string[], common?: (string|null)[], taxa?: string[],
- *   codes?: number[], values?: (number|null)[]}} Colouring
+ * @typedef {{key: string, label: string, kind: "rank"|"text"|"number", names?: string[], common?: (string|null)[], taxa?: string[], order?: number[],
+ *   codes?: number[], values?: (number|null)[], unit?: string}} Colouring
  * @typedef {{ids: string[], x: number[], y: number[], total: number, colourings: Colouring[]}} Layout
  * @typedef {Taxon & {lineage: Taxon[], names: {language: string, name: string}[], children: Taxon[], child_count: number,
  *   species_count: number, known_to_model: number|null, images: string[], image_count: number}} TaxonPage

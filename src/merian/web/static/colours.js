@@ -26,21 +26,39 @@ export const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 /**
  * Colour of each point, and the legend.
  * @param {import("./api.js").Colouring} by
- * @returns {{rgb: Rgb[], entries: Entry[], ramp: {low: number, high: number, colours: string[]}|null}}
+ * @returns {{rgb: Rgb[], entries: Entry[], ramp: {low: number, high: number, unit: string, colours: string[]}|null}}
  */
 export function colours(by) {
   return by.kind === "number" ? wash(by) : pigments(by);
 }
 
-/** @param {import("./api.js").Colouring} by */
+/**
+ * One of n hues around the wheel, lightness alternating so that neighbours differ. @param {number} place @param {number} n @returns {Rgb}
+ * From OKLCH (B. Ottosson 2020, "A perceptual color space for image processing").
+ */
+function hue(place, n) {
+  const turn = (0.06 + (place / n) * 0.94) * 2 * Math.PI;
+  const light = (dark() ? 0.7 : 0.55) + 0.07 * ((place % 3) - 1);
+  const [a, b] = [0.115 * Math.cos(turn), 0.115 * Math.sin(turn)];
+  const [l, m, s] = [light + 0.3963 * a + 0.2158 * b, light - 0.1056 * a - 0.0639 * b, light - 0.0895 * a - 1.2915 * b].map((v) => v ** 3);
+  const linear = [4.0767 * l - 3.3077 * m + 0.231 * s, -1.2684 * l + 2.6098 * m - 0.3413 * s, -0.0042 * l - 0.7034 * m + 1.7076 * s];
+  const encode = (/** @type {number} */ v) => (v <= 0.0031308 ? 12.92 * v : 1.055 * v ** (1 / 2.4) - 0.055);
+  return /** @type {Rgb} */ (linear.map((v) => Math.round(255 * Math.min(Math.max(encode(Math.max(v, 0)), 0), 1))));
+}
+
+/** A pigment for each name while they last; more names than that are coloured by kinship, as their places in the tree. @param {import("./api.js").Colouring} by */
 function pigments(by) {
   const names = by.names ?? [];
   const codes = by.codes ?? [];
-  const palette = (dark() ? DARK : LIGHT).map(rgb);
+  let palette = (dark() ? DARK : LIGHT).map(rgb);
+  const shown = palette.length - 1;
+  const { order } = by;
+  const kin = order !== undefined && names.length > 2 * palette.length;
+  if (kin) palette = order.map((place) => hue(place, names.length));
   const tally = new Array(names.length).fill(0);
   let without = 0;
   for (const code of codes) code < 0 ? without++ : tally[code]++;
-  const own = names.length <= palette.length ? names.length : palette.length - 1;
+  const own = names.length <= shown + 1 ? names.length : shown;
   /** @type {Entry[]} */
   const entries = names.slice(0, own).map((label, code) => ({
     rgb: palette[code],
@@ -52,9 +70,9 @@ function pigments(by) {
   }));
   const others = tally.slice(own).reduce((a, b) => a + b, 0);
   const blank = { common: null, taxon: null, rgb: rest() };
-  if (others) entries.push({ ...blank, label: `${names.length - own} others`, code: -2, points: others });
+  if (others) entries.push({ ...blank, label: `${names.length - own} others${kin ? ", kin in kindred colours" : ""}`, code: -2, points: others });
   if (without) entries.push({ ...blank, label: "not given", code: -1, points: without });
-  return { rgb: codes.map((code) => (code >= 0 && code < own ? palette[code] : rest())), entries, ramp: null };
+  return { rgb: codes.map((code) => (code >= 0 && (kin || code < own) ? palette[code] : rest())), entries, ramp: null };
 }
 
 /** @param {import("./api.js").Colouring} by */
@@ -70,5 +88,5 @@ function wash(by) {
     const i = Math.min(Math.floor(at), stops.length - 2);
     return /** @type {Rgb} */ (stops[i].map((c, k) => Math.round(c + (stops[i + 1][k] - c) * (at - i))));
   };
-  return { rgb: values.map((v) => (v === null ? rest() : shade(v))), entries: [], ramp: { low, high, colours: hexes } };
+  return { rgb: values.map((v) => (v === null ? rest() : shade(v))), entries: [], ramp: { low, high, unit: by.unit ?? "", colours: hexes } };
 }

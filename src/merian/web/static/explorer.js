@@ -7,9 +7,10 @@ import { LikenessMap } from "./map.js";
 const KIN = 8;
 
 export class Explorer {
-  /** @param {api.Layout} layout @param {{identify(id: string): void}} told */
-  constructor(layout, told) {
+  /** @param {api.Layout} layout @param {api.About} about @param {{identify(id: string): void}} told */
+  constructor(layout, about, told) {
     this.layout = layout;
+    this.about = about;
     this.told = told;
     this.index = new Map(layout.ids.map((id, i) => [id, i]));
     this.frame = find("#map");
@@ -32,7 +33,7 @@ export class Explorer {
   /** The choice of what to colour by. */
   offer() {
     const choice = find("#by");
-    const groups = { rank: "Names", text: "Traits and places", number: "Measures" };
+    const groups = { rank: "Names", text: "As recorded", number: "Measures" };
     for (const [kind, title] of Object.entries(groups)) {
       const some = this.layout.colourings.filter((c) => c.kind === kind);
       if (!some.length) continue;
@@ -55,22 +56,24 @@ export class Explorer {
     const own = entries.filter((e) => e.code >= 0).length;
     const same = (/** @type {number} */ code, /** @type {number} */ i) => (code === -2 ? codes[i] >= own : codes[i] === code);
     const { only } = this;
-    this.map.paint(rgb, only === null ? null : (i) => same(only, i));
+    const known = (/** @type {number} */ i) => (this.by.values ? this.by.values[i] !== null : codes[i] >= 0);
+    this.map.paint(rgb, only === null ? known : (i) => same(only, i));
     this.legend(entries, ramp);
-    const named = entries.filter((e) => e.code >= 0 && e.points > 3 && (only === null || e.code === only));
+    // a rank's points lie together; a habitat's are scattered, and one label would mislead
+    const named = entries.filter((e) => this.by.kind === "rank" && e.code >= 0 && e.points > 3 && (only === null || e.code === only));
     const italic = this.by.key === "genus" || this.by.key === "species";
     const members = new Map(named.map((e) => [e.code, /** @type {number[]} */ ([])]));
     codes.forEach((code, i) => members.get(code)?.push(i));
     this.map.name(named.map((e) => ({ text: e.label, italic, points: members.get(e.code) ?? [] })));
   }
 
-  /** @param {import("./colours.js").Entry[]} entries @param {{low: number, high: number, colours: string[]}|null} ramp */
+  /** @param {import("./colours.js").Entry[]} entries @param {{low: number, high: number, unit: string, colours: string[]}|null} ramp */
   legend(entries, ramp) {
     const place = find("#legend");
     if (ramp) {
       const wash = h("span", { class: "wash" });
       wash.style.background = `linear-gradient(to right, ${ramp.colours.join(", ")})`;
-      place.replaceChildren(h("span", { class: "ramp" }, String(ramp.low), wash, String(ramp.high)));
+      place.replaceChildren(h("span", { class: "ramp" }, figure(ramp.low), wash, `${figure(ramp.high)}${unitOf(ramp.unit)}`, h("i", {}, "faint: not known")));
       return;
     }
     const italic = this.by.key === "genus" || this.by.key === "species";
@@ -138,6 +141,7 @@ export class Explorer {
   close() {
     this.asked++;
     this.card.hidden = true;
+    this.map.yieldRight(0);
     this.map.pick(-1);
   }
 
@@ -195,12 +199,13 @@ export class Explorer {
     );
     this.card.hidden = false;
     this.card.scrollTop = 0;
+    this.map.yieldRight(innerWidth < 900 ? 0 : this.card.offsetWidth + 12);
     if (innerWidth < 900) this.card.scrollIntoView({ behavior: calm() ? "auto" : "smooth", block: "nearest" });
   }
 
   /** @param {api.Photo} photo @param {api.Near[]} neighbours */
   photoCard(photo, neighbours) {
-    const words = { event_date: "Date", licence: "Licence", rights_holder: "Credit", source: "From", split: "Part" };
+    const words = { event_date: "Date", licence: "Licence", rights_holder: "Credit", source: "From", split: "Split" };
     const rows = Object.entries(photo.facts).map(([key, value]) => [
       h("dt", {}, /** @type {Record<string, string>} */ (words)[key] ?? capital(key.replace("_", " "))),
       h("dd", {}, String(value)),
@@ -212,7 +217,7 @@ export class Explorer {
       this.crumbs(photo.lineage.slice(0, -1)),
       h("dl", {}, ...rows.flat()),
       h("button", { type: "button", class: "quiet", onclick: () => this.told.identify(photo.id) }, "Ask the model about it"),
-      neighbours.length ? h("h4", {}, "Most like it") : null,
+      neighbours.length ? h("h4", {}, "Most like it") : h("p", { class: "facts" }, this.about.absent.neighbours ?? ""),
       this.strip(neighbours),
     ].filter((x) => x !== null);
   }
@@ -259,7 +264,7 @@ export class Explorer {
         const open = () => this.show(n.id);
         const over = () => this.hover(n.id);
         return h("button", { type: "button", class: "thumb", title: label, "aria-label": label, onclick: open, onpointerenter: over, onpointerleave: () => this.hover("") },
-          h("img", { src: api.imageUrl(n.id, 128), alt: "", loading: "lazy", width: 64, height: 64 }));
+          h("img", { src: api.imageUrl(n.id, 128), alt: "", width: 64, height: 64 }));
       }),
     );
   }
@@ -270,6 +275,12 @@ export class Explorer {
     this.map.redraw();
   }
 }
+
+/** A number as a legend writes it. @param {number} value */
+const figure = (value) => (Number.isInteger(value) ? String(value) : value.toPrecision(3));
+
+/** A unit as a legend writes it; counts and shares have none. @param {string} unit */
+const unitOf = (unit) => (unit === "1" || unit === "count" || unit === "" ? "" : unit === "degree" || unit === "deg" ? "\u00b0" : ` ${unit}`);
 
 /** @param {unknown} error */
 export function refusal(error) {

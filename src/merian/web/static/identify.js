@@ -53,6 +53,7 @@ export class Identify {
 
   /** Identify files, a few at a time, in their order. @param {File[]} files */
   async take(files) {
+    if (!files.length) return;
     const places = files.map((file) => this.blank(file.name || "photo", URL.createObjectURL(file)));
     this.plates.prepend(...places);
     this.reveal(places[0]);
@@ -126,6 +127,7 @@ export class Identify {
         this.path(row),
         this.ranked(row),
         this.kin(row),
+        row.place || !this.explorer ? null : h("p", { class: "facts" }, this.about.absent.placing ?? ""),
       ].filter((x) => x !== null),
     );
     this.visit(plate, row, go);
@@ -168,7 +170,7 @@ export class Identify {
           h("span", { class: "share" }, percent(t.probability)),
         ),
       ),
-      h("li", { class: "none" }, h("span", { class: "rank" }, "none of these"), h("span", { class: "who" }), bar(row.unknown, "hatched"), h("span", { class: "share" }, percent(row.unknown))),
+      h("li", { class: "none" }, h("span", { class: "who rank" }, "none of these"), bar(row.unknown, "hatched"), h("span", { class: "share" }, percent(row.unknown))),
     );
   }
 
@@ -207,7 +209,7 @@ export class Identify {
     const picture = /** @type {HTMLImageElement} */ (plate.querySelector("figure img")).src;
     const guest = { x: row.place.x, y: row.place.y, picture, neighbours: this.explorer.points(row.place.neighbours), label: row.sentence };
     const show = () => {
-      this.explorer?.card.setAttribute("hidden", "");
+      this.explorer?.close();
       map.welcome(guest);
     };
     if (go) show();
@@ -215,7 +217,11 @@ export class Identify {
       map.guests.push(guest);
       map.redraw();
     }
-    const button = h("button", { type: "button", class: "quiet", onclick: show }, "Show it on the map");
+    const visit = () => {
+      show();
+      map.frame.scrollIntoView({ behavior: calm() ? "auto" : "smooth", block: "nearest" });
+    };
+    const button = h("button", { type: "button", class: "quiet", onclick: visit }, "Show it on the map");
     plate.querySelector("figure")?.append(button);
   }
 }

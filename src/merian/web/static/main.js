@@ -19,6 +19,7 @@ async function start() {
   find("#colophon").textContent = facts.join(" \u00b7 ");
 
   const identify = about.model ? new Identify(about) : null;
+  document.body.classList.toggle("no-model", !identify);
   if (!identify) absent("#identify", about.absent.identify);
   document.body.classList.toggle("no-map", about.points === null);
   if (about.points === null) absent("#explore", about.absent.layout);
@@ -26,8 +27,7 @@ async function start() {
   if (about.points !== null) {
     tasks.push(
       api.layout().then((layout) => {
-        const explorer = new Explorer(layout, { identify: (id) => identify?.takeKnown(id) });
-        document.body.classList.toggle("no-model", !identify);
+        const explorer = new Explorer(layout, about, { identify: (id) => identify?.takeKnown(id) });
         if (identify) identify.explorer = explorer;
       }),
     );

@@ -1,13 +1,13 @@
 /**
- * The map: points that can be moved, zoomed, pointed at and picked, by mouse, finger or keyboard; names and rings drawn over them.
+ * The map: points that can be moved, zoomed, pointed at and picked, by mouse, finger or keyboard.
  *
  * @typedef {{x: number, y: number, picture: string, neighbours: number[], label: string}} Guest a photo that is placed on the map
  */
 import { calm } from "./dom.js";
+import { Overlay } from "./overlay.js";
 import { painter } from "./points.js";
 
 const NEAR_PX = 14;
-const LABELS = 14;
 
 /** @param {number} t */
 const ease = (t) => 1 - (1 - t) ** 3;
@@ -22,7 +22,7 @@ export class LikenessMap {
     this.told = told;
     this.canvas = /** @type {HTMLCanvasElement} */ (frame.querySelector(".points"));
     this.over = /** @type {HTMLCanvasElement} */ (frame.querySelector(".over"));
-    this.ink = /** @type {CanvasRenderingContext2D} */ (this.over.getContext("2d"));
+    this.overlay = new Overlay(this);
     this.painter = painter(this.canvas);
     this.xy = new Float32Array(0);
     this.view = { x: 0, y: 0, zoom: 1 };
@@ -36,8 +36,8 @@ export class LikenessMap {
     this.guest = null;
     /** @type {{text: string, x: number, y: number, italic: boolean, weight: number}[]} */
     this.labels = [];
-    /** @type {Map<string, HTMLImageElement>} */
-    this.pictures = new Map();
+    /** px on the right that a card covers */
+    this.inset = 0;
     this.bloom = 1;
     this.mix = 1;
     this.waiting = false;
@@ -115,7 +115,7 @@ export class LikenessMap {
   bring(x, y) {
     const [px, py] = this.screen(x, y);
     const margin = 40;
-    if (px < margin || py < margin || px > this.width - margin || py > this.height - margin) this.fly(x, y, this.view.zoom);
+    if (px < margin || py < margin || px > this.width - this.inset - margin || py > this.height - margin) this.fly(x, y, this.view.zoom);
   }
 
   /** @param {number} x @param {number} y @param {number} zoom */
@@ -125,6 +125,17 @@ export class LikenessMap {
       const e = ease(t);
       this.view = { x: from.x + (x - from.x) * e, y: from.y + (y - from.y) * e, zoom: from.zoom * (zoom / from.zoom) ** e };
     });
+  }
+
+  /** Move the middle of the map out from under a card. @param {number} px its width */
+  yieldRight(px) {
+    const from = this.inset;
+    if (from !== px) this.animate("inset", calm() ? 0 : 400, (t) => (this.inset = from + (px - from) * ease(t)));
+  }
+
+  /** The middle of what can be seen, px from the left. */
+  get middle() {
+    return (this.width - this.inset) / 2;
   }
 
   home() {
@@ -139,13 +150,13 @@ export class LikenessMap {
   /** @param {number} x @param {number} y @returns {[number, number]} */
   screen(x, y) {
     const k = this.unit * this.view.zoom;
-    return [this.width / 2 + (x * this.bloom - this.view.x) * k, this.height / 2 - (y * this.bloom - this.view.y) * k];
+    return [this.middle + (x * this.bloom - this.view.x) * k, this.height / 2 - (y * this.bloom - this.view.y) * k];
   }
 
   /** The nearest point, or -1. @param {number} px @param {number} py @param {number} [reach] */
   at(px, py, reach = NEAR_PX) {
     const k = this.unit * this.view.zoom;
-    const x = (px - this.width / 2) / k + this.view.x;
+    const x = (px - this.middle) / k + this.view.x;
     const y = (this.height / 2 - py) / k + this.view.y;
     let best = (reach / k) ** 2;
     let found = -1;
@@ -200,116 +211,9 @@ export class LikenessMap {
     const k = this.unit * zoom;
     const scale = /** @type {[number, number]} */ ([(2 * k) / this.width, (2 * k) / this.height]);
     const crowd = Math.sqrt(3000 / Math.max(this.xy.length / 2, 300));
-    const size = Math.min(Math.max(6 * crowd, 3), 9) * Math.min(zoom ** 0.5, 3) * this.ratio * Math.min(Math.max(this.unit / 330, 0.6), 1.2);
-    this.painter.draw({ scale, shift: [-x * scale[0], -y * scale[1]], size, bloom: this.bloom, mix: this.mix });
-    this.drawOver(size / this.ratio);
-  }
-
-  /** @param {number} size of a point, CSS px */
-  drawOver(size) {
-    const { ink } = this;
-    ink.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    ink.clearRect(0, 0, this.width, this.height);
-    const style = getComputedStyle(this.frame);
-    const dark = style.getPropertyValue("--ink");
-    const paper = style.getPropertyValue("--paper");
-    const accent = style.getPropertyValue("--madder");
-    this.threads(dark);
-    for (const i of [...this.kin, ...(this.guest?.neighbours ?? [])]) this.ring(i, size / 2 + 2.5, dark, 1.2);
-    if (this.hovered >= 0) this.ring(this.hovered, size / 2 + 3, dark, 1.4);
-    if (this.picked >= 0) this.ring(this.picked, size / 2 + 5, accent, 2.2);
-    if (this.bloom > 0.9) this.write(dark, paper, style.getPropertyValue("--serif"));
-    for (const guest of this.guests) if (guest !== this.guest) this.medallion(guest, 15, paper, dark);
-    if (this.guest) this.medallion(this.guest, 27, paper, accent);
-  }
-
-  /** @param {number} i @param {number} radius @param {string} colour @param {number} width */
-  ring(i, radius, colour, width) {
-    const [px, py] = this.screen(this.xy[2 * i], this.xy[2 * i + 1]);
-    this.ink.beginPath();
-    this.ink.arc(px, py, radius, 0, 2 * Math.PI);
-    this.ink.strokeStyle = colour;
-    this.ink.lineWidth = width;
-    this.ink.stroke();
-  }
-
-  /** Fine lines from the guest, or the picked point, to its neighbours. @param {string} colour */
-  threads(colour) {
-    const from = this.guest ? [this.guest.x, this.guest.y] : this.picked >= 0 ? [this.xy[2 * this.picked], this.xy[2 * this.picked + 1]] : null;
-    if (!from) return;
-    const [ax, ay] = this.screen(from[0], from[1]);
-    this.ink.strokeStyle = colour;
-    this.ink.globalAlpha = 0.45;
-    this.ink.lineWidth = 0.8;
-    for (const i of this.guest?.neighbours ?? this.kin) {
-      const [bx, by] = this.screen(this.xy[2 * i], this.xy[2 * i + 1]);
-      this.ink.beginPath();
-      this.ink.moveTo(ax, ay);
-      this.ink.quadraticCurveTo((ax + bx) / 2 + (by - ay) * 0.14, (ay + by) / 2 - (bx - ax) * 0.14, bx, by);
-      this.ink.stroke();
-    }
-    this.ink.globalAlpha = 1;
-  }
-
-  /** Names that do not touch each other. @param {string} dark @param {string} paper @param {string} serif */
-  write(dark, paper, serif) {
-    const { ink } = this;
-    const taken = /** @type {[number, number, number, number][]} */ ([]);
-    ink.textAlign = "center";
-    ink.textBaseline = "middle";
-    ink.lineJoin = "round";
-    let written = 0;
-    for (const label of this.labels) {
-      if (written === LABELS) break;
-      const [px, py] = this.screen(label.x, label.y);
-      const large = this.width > 560 ? 15 : 12.5;
-      ink.font = `${label.italic ? "italic " : ""}${large}px ${serif}`;
-      const half = ink.measureText(label.text).width / 2 + 5;
-      const box = /** @type {[number, number, number, number]} */ ([px - half, py - large * 0.8, px + half, py + large * 0.8]);
-      if (box[0] < 2 || box[2] > this.width - 2 || box[1] < 2 || box[3] > this.height - 2) continue;
-      if (taken.some((b) => box[0] < b[2] && b[0] < box[2] && box[1] < b[3] && b[1] < box[3])) continue;
-      taken.push(box);
-      written++;
-      ink.strokeStyle = paper;
-      ink.globalAlpha = 0.82;
-      ink.lineWidth = 4.5;
-      ink.strokeText(label.text, px, py);
-      ink.globalAlpha = 1;
-      ink.fillStyle = dark;
-      ink.fillText(label.text, px, py);
-    }
-  }
-
-  /** @param {Guest} guest @param {number} radius @param {string} paper @param {string} edge */
-  medallion(guest, radius, paper, edge) {
-    const { ink } = this;
-    const [px, py] = this.screen(guest.x, guest.y);
-    let picture = this.pictures.get(guest.picture);
-    if (!picture) {
-      picture = new Image();
-      picture.onload = () => this.redraw();
-      picture.src = guest.picture;
-      this.pictures.set(guest.picture, picture);
-    }
-    ink.save();
-    ink.beginPath();
-    ink.arc(px, py, radius, 0, 2 * Math.PI);
-    ink.fillStyle = paper;
-    ink.fill();
-    if (picture.complete && picture.naturalWidth) {
-      ink.clip();
-      const side = Math.min(picture.naturalWidth, picture.naturalHeight);
-      const [sx, sy] = [(picture.naturalWidth - side) / 2, (picture.naturalHeight - side) / 2];
-      ink.drawImage(picture, sx, sy, side, side, px - radius, py - radius, 2 * radius, 2 * radius);
-    }
-    ink.restore();
-    for (const [r, colour, width] of /** @type {[number, string, number][]} */ ([[radius + 1, paper, 3], [radius + 3, edge, 1.6]])) {
-      ink.beginPath();
-      ink.arc(px, py, r, 0, 2 * Math.PI);
-      ink.strokeStyle = colour;
-      ink.lineWidth = width;
-      ink.stroke();
-    }
+    const size = Math.min(Math.max(6 * crowd, 3), 9) * Math.min(zoom ** 0.4, 2) * this.ratio * Math.min(Math.max(this.unit / 330, 0.6), 1.2);
+    this.painter.draw({ scale, shift: [-x * scale[0] - this.inset / this.width, -y * scale[1]], size, bloom: this.bloom, mix: this.mix });
+    this.overlay.draw(size / this.ratio);
   }
 
   // ---- hands -------------------------------------------------------------------------------------------------------
@@ -378,12 +282,12 @@ export class LikenessMap {
   }
 
   /** @param {number} factor @param {number} [px] @param {number} [py] */
-  zoom(factor, px = this.width / 2, py = this.height / 2) {
+  zoom(factor, px = this.middle, py = this.height / 2) {
     const zoom = Math.min(Math.max(this.view.zoom * factor, 0.7), 60);
     const before = this.unit * this.view.zoom;
     const after = this.unit * zoom;
     this.moves.delete("fly");
-    this.view.x += (px - this.width / 2) * (1 / before - 1 / after);
+    this.view.x += (px - this.middle) * (1 / before - 1 / after);
     this.view.y -= (py - this.height / 2) * (1 / before - 1 / after);
     this.view.zoom = zoom;
     this.redraw();
@@ -405,7 +309,7 @@ export class LikenessMap {
 
   /** To the nearest point in a direction. @param {[number, number]} way */
   step([dx, dy]) {
-    const [fx, fy] = this.picked >= 0 ? this.screen(this.xy[2 * this.picked], this.xy[2 * this.picked + 1]) : [this.width / 2, this.height / 2];
+    const [fx, fy] = this.picked >= 0 ? this.screen(this.xy[2 * this.picked], this.xy[2 * this.picked + 1]) : [this.middle, this.height / 2];
     let best = Infinity;
     let found = this.picked < 0 ? this.at(fx, fy, 1e4) : -1;
     for (let i = 0; this.picked >= 0 && i < this.xy.length / 2; i++) {

@@ -1,0 +1,158 @@
+"""The pages and what guards them: headers, foreign hosts and origins, paths, ports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import threading
+import urllib.request
+
+import httpx
+import pytest
+from tiny_site import Ask, Site, asker
+
+from merian.core.errors import BadSetting
+from merian.web import app as web_app
+from merian.web import pages
+from merian.web.app import create_app, serve
+
+
+def test_the_page_and_all_its_files_are_there(ask: Ask) -> None:
+    page = ask("GET", "/")
+    assert page.status_code == 200
+    named = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
+    assert len(named) >= 4
+    for path in named:
+        assert ask("GET", path).status_code == 200
+    for name, file in pages.read_static().items():
+        for module in re.findall(r'from "\./([^"]+)"', file.data.decode() if name.endswith(".js") else ""):
+            assert ask("GET", f"/static/{module}").headers["content-type"].startswith("text/javascript")
+
+
+def test_a_file_is_sent_once(ask: Ask) -> None:
+    tag = ask("GET", "/static/page.css").headers["etag"]
+    assert ask("GET", "/static/page.css", headers={"if-none-match": tag}).status_code == 304
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    for name, file in pages.read_static().items():
+        text = file.data.decode().replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|//[a-z]+\.[a-z]", text), name
+        assert not re.search(r"\son[a-z]+=\"|style=\"|<script>|<style", text), name
+
+
+@pytest.mark.parametrize("path", ["/", "/static/main.js", "/api/about", "/report", "/nowhere", "/api/taxon/none"])
+def test_every_answer_is_guarded(ask: Ask, path: str) -> None:
+    headers = ask("GET", path).headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "script-src 'unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static//etc/passwd", "/x"]
+)
+def test_no_path_leads_to_the_disk(ask: Ask, path: str) -> None:
+    reply = ask("GET", path)
+    assert reply.status_code == 404
+    assert set(reply.json()) == {"error", "what_to_do"}
+
+
+def test_a_wrong_method_is_said(ask: Ask) -> None:
+    reply = ask("DELETE", "/api/identify")
+    assert (reply.status_code, reply.json()["error"]) == (405, "method not allowed")
+
+
+def test_the_report_runs_no_script(ask: Ask) -> None:
+    reply = ask("GET", "/report")
+    assert "A report." in reply.text
+    assert "script-src" not in reply.headers["content-security-policy"]
+
+
+def test_foreign_hosts_and_origins_are_refused(site: Site) -> None:
+    ask = asker(create_app(site.store, site.identifier, hosts=frozenset({"127.0.0.1", "[::1]"})))
+    assert ask("GET", "/api/about").status_code == 200
+    assert ask("GET", "/api/about", headers={"host": "[::1]:8765"}).status_code == 200
+    for host in ("evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""):
+        assert ask("GET", "/api/about", headers={"host": host}).status_code == 403
+    photo = {"content": site.photo()[1]}
+    kind = {"content-type": "image/jpeg"}
+    assert ask("POST", "/api/identify", headers={**kind, "origin": "http://127.0.0.1:8765"}, **photo).status_code == 200
+    for origin in ("https://evil.example", "null", "http://127.0.0.1:9999"):
+        assert ask("POST", "/api/identify", headers={**kind, "origin": origin}, **photo).status_code == 403
+
+
+def test_looking_goes_on_while_the_encoder_is_busy(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from merian.web import answers
+
+    begun, free = threading.Event(), threading.Event()
+
+    def slow(*args: object, **options: object) -> list[object]:
+        begun.set()
+        assert free.wait(20)
+        return []
+
+    monkeypatch.setattr(answers, "identify", slow)
+    app = create_app(site.store, site.identifier)
+
+    async def story() -> tuple[int, list[int]]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            kind = {"content-type": "image/jpeg"}
+            waiting = [asyncio.create_task(client.post("/api/identify", content=b"x", headers=kind)) for _ in range(40)]
+            while not begun.is_set():
+                await asyncio.sleep(0.005)
+            meanwhile = await client.get(f"/api/image/{site.photo()[0]}?size=32")
+            free.set()
+            return meanwhile.status_code, [r.status_code for r in await asyncio.gather(*waiting)]
+
+    status, rest = asyncio.run(story())
+    assert status == 200
+    assert (rest.count(200), rest.count(503)) == (32, 8)
+
+
+def test_serving_takes_the_next_free_port(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    import uvicorn
+
+    servers: list[uvicorn.Server] = []
+    plain = uvicorn.Server.__init__
+
+    def remember(self: uvicorn.Server, config: uvicorn.Config) -> None:
+        plain(self, config)
+        servers.append(self)
+
+    monkeypatch.setattr(uvicorn.Server, "__init__", remember)
+    monkeypatch.setattr(uvicorn.Server, "capture_signals", contextlib.nullcontext)
+    addresses: list[str] = []
+    told = threading.Event()
+
+    def ready(address: str) -> None:
+        addresses.append(address)
+        told.set()
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        options = {"port": port, "ready": ready, "identifier": site.identifier}
+        thread = threading.Thread(target=serve, args=(site.store,), kwargs=options, daemon=True)
+        thread.start()
+        assert told.wait(20)
+        assert addresses[0] != f"http://127.0.0.1:{port}/"
+        with urllib.request.urlopen(addresses[0], timeout=20) as reply:
+            assert b"Merian" in reply.read()
+        servers[0].should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_no_port_at_all_is_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_app, "TRIES", 0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(BadSetting, match="port"):
+            serve(site.store, port=taken.getsockname()[1], identifier=site.identifier)
