@@ -57,6 +57,12 @@ def test_columns_without_a_place_are_left_out_of_records_and_refused_in_tables()
     table = pl.DataFrame({"occurrenceID": ["1"], "decimalLatitude": ["12.5"], "catalogNumber": ["x"], "sex": [""]})
     records = Records.from_darwin_core(table)
     assert records.frame.select("id", "latitude", "sex").row(0) == ("1", 12.5, None)
+    shouted = Records.from_darwin_core(table.rename(str.upper))
+    assert shouted.frame.equals(records.frame)
+    with pytest.raises(BadData, match="Darwin Core term"):
+        Records.from_darwin_core(pl.DataFrame({"name": ["a"]}))
+    assert len(Records(pl.DataFrame())) == 0
+    assert len(conform(pl.DataFrame({"id": ["a", "b"]}).select(), RECORDS)) == 0
     with pytest.raises(BadData, match="catalogNumber"):
         conform(table, RECORDS)
     with pytest.raises(Missing, match="occurrence"):

@@ -66,7 +66,7 @@ def tour(
     _model(out, settings, overwrite)
     _identify(out, catalog)
     _measure(out, settings, overwrite)
-    report = _report(out, catalog, settings)
+    report = _report(out)
     say(f"\n[bold green]Done.[/bold green] The report, one page: [bold]{report}[/bold]")
     say(f"   Name a photo of your own:  merian identify PHOTO --model {out / 'model'}")
     if serve:
@@ -168,11 +168,10 @@ def _measure(out: Path, settings: TourSettings, overwrite: bool) -> None:
         overwrite,
         f"merian tour {out}",
     )
+    numbers = {number.name: number for number in report.numbers}
     for name, words in HEADLINES.items():
-        try:
-            say(f"   {words:<58} {report[name].text}")
-        except LookupError:
-            continue
+        if name in numbers:
+            say(f"   {words:<58} {numbers[name].text}")
     heading(
         7,
         "Explore",
@@ -193,7 +192,7 @@ HEADLINES = {
 """Number of the evaluation's Report -> what it is called in the tour's summary."""
 
 
-def _report(out: Path, catalog: Catalog, settings: TourSettings) -> Path:
+def _report(out: Path) -> Path:
     from merian.core.store import write_text
     from merian.evaluate.page import report_page
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from merian.core import store
-from merian.core.errors import BadData, Missing
+from merian.core.errors import BadData, Missing, nearest
 
 __all__ = ["Number", "Report"]
 
@@ -57,9 +57,9 @@ class Report:
         for number in self.numbers:
             if number.name == name:
                 return number
-        raise Missing(
-            f"the number {name!r}", f"the report {self.title!r}", f"it has {', '.join(n.name for n in self.numbers)}"
-        )
+        close = nearest(name, (n.name for n in self.numbers))
+        hint = f"nearest: {', '.join(close)}" if close else f"it has {len(self.numbers)} others"
+        raise Missing(f"the number {name!r}", f"the report {self.title!r}", hint)
 
     def groups(self) -> Iterable[tuple[str, list[Number]]]:
         """The numbers by group, in the order they were written."""

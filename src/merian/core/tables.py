@@ -100,7 +100,8 @@ def conform(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
         raise BadData("table", f"columns that are not declared; known are {', '.join(sorted(known))}", strange)
     present = set(frame.columns)
     return frame.select(
-        pl.col(c.name).cast(c.type) if c.name in present else pl.lit(None, c.type).alias(c.name) for c in columns
+        pl.col(c.name).cast(c.type) if c.name in present else pl.repeat(None, pl.len(), dtype=c.type).alias(c.name)
+        for c in columns
     )
 
 
@@ -178,8 +179,17 @@ class Records:
 
     @classmethod
     def from_darwin_core(cls, table: pl.DataFrame) -> Records:
-        """Records from a table with Darwin Core column names; columns without a place here are left out."""
-        present = [c for c in RECORDS if c.term and c.term in table.columns]
+        """Records from a table with Darwin Core column names, in any case; columns without a place here are left out.
+
+        Raises BadData when not one column is a Darwin Core term.
+        """
+        by_fold = {c.term.casefold(): c.term for c in RECORDS if c.term}
+        table = table.rename({c: by_fold[c.casefold()] for c in reversed(table.columns) if c.casefold() in by_fold})
+        present = [c for c in RECORDS if c.term in table.columns]
+        if not present:
+            raise BadData(
+                "records", f"no column is a Darwin Core term such as {', '.join(by_fold.values())}", table.columns
+            )
         return cls(
             table.select(
                 pl.col(c.term).cast(c.type, strict=False).replace("", None).alias(c.name)
