@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -103,6 +104,14 @@ def test_a_linked_photo_is_a_photo(tmp_path: Path) -> None:
     (source / "Pica aensis" / "link.png").symlink_to(real)
     made = curate(source, tmp_path / "out", CurateSettings())
     assert made.frame["reason"].null_count() == 13
+
+
+def test_a_file_name_that_is_no_text_is_a_row_with_a_reason(tmp_path: Path) -> None:
+    source = good_folder(tmp_path / "photos")
+    (source / "Pica aensis" / os.fsdecode(b"\xff.png")).write_bytes(encoded(noise(9), "PNG"))
+    made = curate(source, tmp_path / "out", CurateSettings())
+    bad = made.frame.filter(pl.col("reason").is_not_null())
+    assert bad.select("path", "reason").rows() == [("Pica aensis/\\xff.png", "file not found")]
 
 
 def test_given_ids_that_clash_stay_apart(tmp_path: Path) -> None:

@@ -44,8 +44,10 @@ def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
 
 def test_numbers_are_found_by_name_and_group() -> None:
     assert REPORT["chance"].value == 0.004
-    with pytest.raises(Missing, match="it has top-1, chance, speed, ratio"):
+    with pytest.raises(Missing, match="'top-5' not found at the report 'A report'; nearest: top-1"):
         REPORT["top-5"]
+    with pytest.raises(Missing, match="it has 4 others"):
+        REPORT["xyz"]
     assert [(group, len(numbers)) for group, numbers in REPORT.groups()] == [("species", 2), ("cost", 1), ("", 1)]
 
 

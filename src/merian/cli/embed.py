@@ -66,14 +66,14 @@ def _embed_photos(images: list[Path], model: Path, out: Path, backend: str, over
     import numpy as np
     import polars as pl
 
-    from merian.cli.photos import expand
+    from merian.cli.photos import expand, shown
     from merian.core import progress, store
     from merian.core.vectors import Embeddings
     from merian.encode import decode_many, open_encoder
 
     photos = expand(images)
     encoder = open_encoder(model, backend)
-    listing = store.digest_bytes("\n".join(str(p) for p in photos.paths).encode())
+    listing = store.digest_bytes("\n".join(shown(p) for p in photos.paths).encode())
     work = store.begin(out, "embeddings", 1, {}, {"photos": listing, "encoder": encoder.fingerprint}, overwrite)
     reasons = dict(photos.refused)
     ids, vectors = [], [np.zeros((0, encoder.dim), np.float32)]
@@ -85,8 +85,8 @@ def _embed_photos(images: list[Path], model: Path, out: Path, backend: str, over
             part = photos.paths[start : start + 32]
             decoded = decode_many(part, encoder.preprocess)
             vectors.append(encoder.embed_images(decoded.pixels))
-            ids += [str(part[row]) for row in decoded.rows]
-            reasons |= {str(part[row]): reason for row, reason in decoded.reasons.items()}
+            ids += [shown(part[row]) for row in decoded.rows]
+            reasons |= {shown(part[row]): reason for row, reason in decoded.reasons.items()}
             advance(len(part))
     Embeddings(pl.Series("id", ids, pl.String), np.concatenate(vectors), encoder.fingerprint).save(
         out / "embeddings.parquet"

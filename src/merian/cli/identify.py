@@ -69,7 +69,7 @@ def identify(
     batch
         Photos at a time.
     """
-    from merian.cli.photos import expand
+    from merian.cli.photos import expand, shown
     from merian.core.errors import BadSetting
     from merian.identify import Identifier, in_batches
 
@@ -81,7 +81,7 @@ def identify(
     identifier = Identifier.open(model, taxa, backend)
     answers = in_batches(identifier, chosen.paths, k, rank, threshold, batch)
     refused: list[Answer] = [(name, [], {}, reason) for name, reason in chosen.refused]
-    every = _all(((str(path), best, safe, reason) for path, best, safe, reason in answers), refused)
+    every = _all(((shown(path), best, safe, reason) for path, best, safe, reason in answers), refused)
     bad = _written(every, {"csv": _csv, "jsonl": _jsonl, "table": _table}[format], output, identifier)
     if bad:
         say(f"{bad} of {len(chosen.paths) + len(refused)} photos have no answer; the column 'reason' says why")

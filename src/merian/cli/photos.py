@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from merian.core.errors import BadData, BadSetting
 
-__all__ = ["Photos", "expand"]
+__all__ = ["Photos", "expand", "shown"]
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".jp2", ".avif"))
 
@@ -21,6 +22,11 @@ class Photos:
 
     paths: list[Path] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def shown(path: Path) -> str:
+    """The path as text: a file name need not be, and what is not becomes `\\xff`, so that its row can be written."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def expand(given: Sequence[Path], stdin: Iterable[str] | None = None) -> Photos:
@@ -37,7 +43,7 @@ def expand(given: Sequence[Path], stdin: Iterable[str] | None = None) -> Photos:
         for path in named:
             key = path.absolute()
             if key in seen:
-                photos.refused.append((str(path), "named twice"))
+                photos.refused.append((shown(path), "named twice"))
             else:
                 seen.add(key)
                 photos.paths.append(path)

@@ -183,19 +183,17 @@ class Records:
 
         Raises BadData when not one column is a Darwin Core term.
         """
-        by_fold = {c.term.casefold(): c.term for c in RECORDS if c.term}
-        table = table.rename({c: by_fold[c.casefold()] for c in reversed(table.columns) if c.casefold() in by_fold})
-        present = [c for c in RECORDS if c.term in table.columns]
+        given = {c.casefold(): c for c in reversed(table.columns)}
+        present = [(c, pl.col(given[c.term.casefold()])) for c in RECORDS if c.term and c.term.casefold() in given]
         if not present:
-            raise BadData(
-                "records", f"no column is a Darwin Core term such as {', '.join(by_fold.values())}", table.columns
-            )
+            terms = ", ".join(c.term for c in RECORDS if c.term)
+            raise BadData("records", f"no column is a Darwin Core term such as {terms}", table.columns)
         return cls(
             table.select(
-                pl.col(c.term).cast(c.type, strict=False).replace("", None).alias(c.name)
+                value.cast(c.type, strict=False).replace("", None).alias(c.name)
                 if c.type == pl.String
-                else pl.col(c.term).cast(c.type, strict=False).alias(c.name)
-                for c in present
+                else value.cast(c.type, strict=False).alias(c.name)
+                for c, value in present
             )
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -159,8 +160,9 @@ def folder_of_photos(path: Path) -> Source | None:
     if not chosen:
         found = f"{len(files)} other files" if files else "nothing"
         raise BadData(path, f"no images in this folder, but {found}; looked for {' '.join(sorted(IMAGES))}")
-    paths = [p.relative_to(path).as_posix() for p in chosen]
-    labels = [p.parent.name.replace("_", " ").strip() if p.parent != path else "" for p in chosen]
+    # a file name need not be text; what is not becomes \xff, and a row that is refused: no table could name the file
+    paths = [_text(p.relative_to(path)) for p in chosen]
+    labels = [_text(p.parent.name).replace("_", " ").strip() if p.parent != path else "" for p in chosen]
     table = pl.DataFrame(
         {"path": paths, "verbatim_name": labels}, schema={"path": pl.String, "verbatim_name": pl.String}
     )
@@ -222,6 +224,10 @@ def _identified(table: pl.DataFrame) -> pl.DataFrame:
     while not table["id"].is_unique().all():  # again where a table has its own "x#2"
         table = table.with_columns(id=pl.when(nth > 1).then(pl.col("id") + "#" + nth.cast(pl.String)).otherwise("id"))
     return table
+
+
+def _text(path: Path | str) -> str:
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _size(path: Path) -> int:

@@ -20,7 +20,7 @@ class TrainSettings:
     """How the two towers are built and trained. The defaults suit a few thousand images and two CPU cores."""
 
     seed: int = knob(0, "Names all chance: initial weights, order, augmentation, text types", ge=0)
-    epochs: int = knob(12, "Passes over the training images", ge=1, le=10_000, source=HERE)
+    epochs: int = knob(12, "Passes over the training images", ge=1, le=10_000)
     batch: int = knob(
         128, "Images per step; also the number of captions each is told from", unit="images", ge=2, source=HERE
     )
@@ -44,8 +44,8 @@ class TrainSettings:
     patch_dropout: float = knob(
         0.5, "Share of patches hidden while training", ge=0, lt=1, source="Li et al. 2022 (FLIP)"
     )
-    width: int = knob(192, "Width of the image tower", ge=8, source=HERE)
-    layers: int = knob(4, "Blocks of the vit; of each of the four stages of the resnet", ge=1, le=64, source=HERE)
+    width: int = knob(192, "Width of the image tower", ge=8)
+    layers: int = knob(4, "Blocks of the vit; of each of the four stages of the resnet", ge=1, le=64)
     head: int = knob(48, "Width of one attention head", ge=4)
     text_width: int = knob(128, "Width of the text tower", ge=8)
     text_layers: int = knob(2, "Blocks of the text tower", ge=1, le=64)
