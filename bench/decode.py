@@ -42,7 +42,9 @@ def main() -> None:
     ours, theirs = (statistics.median(times[name]) for name in ("merian", "pillow"))
     error = np.mean((decode(data, look).astype(float) - pillow(data).astype(float)) ** 2)
     decibel = 10 * np.log10(255**2 / error) if error else np.inf
-    print(f"12 megapixels to {SIZE} px: merian {ours:.1f} ms, Pillow in full {theirs:.1f} ms, ratio {theirs / ours:.1f}")
+    print(
+        f"12 megapixels to {SIZE} px: merian {ours:.1f} ms, Pillow in full {theirs:.1f} ms, ratio {theirs / ours:.1f}"
+    )
     print(f"PSNR to the full decode: {decibel:.1f} dB")
 
 

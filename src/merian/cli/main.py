@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError
 from merian import __version__
 from merian.core.errors import BadSetting, MerianError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "run"]
 
 FAILED, MISUSED = 1, 2
 
@@ -27,6 +27,7 @@ app = App(
     help_flags=["--help", "-h"],
     help_epilogue="`merian VERB --help` explains each. Every run can be stopped and given again: it goes on where it stopped.",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 VERBS = {
     "tour": "The whole path at once, on the drawn tree of life, ending with a report and a web page.",

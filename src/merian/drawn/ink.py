@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import skia
 
-__all__ = ["Ink", "Path", "curve", "oval", "poly", "ribbon"]
+__all__ = ["Ink", "Path", "curve", "moved", "oval", "poly", "ribbon"]
 
 Path: TypeAlias = skia.Path
 Point: TypeAlias = tuple[float, float]

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+__all__ = ["Habitat", "Organism", "PlanName", "Sex", "Shot", "Stage", "Style", "Subject", "Trait"]
+
 PlanName = Literal["beetle", "butterfly", "bird", "fish", "hoofed", "leaf", "flower", "mushroom"]
 Stage = Literal["adult", "juvenile", "larva", "pupa"]
 Sex = Literal["female", "male", "undetermined"]

@@ -17,7 +17,17 @@ from merian.drawn.naming import Namer
 from merian.drawn.organism import PlanName, Sex, Stage, Style
 from merian.drawn.world import DrawnTree
 
-__all__ = ["SPECIMENS", "STYLES", "Event", "Individual", "collectors", "draw_events", "key", "season_date"]
+__all__ = [
+    "SPECIMENS",
+    "STYLES",
+    "Event",
+    "Individual",
+    "collectors",
+    "draw_events",
+    "draw_individual",
+    "key",
+    "season_date",
+]
 
 STYLES: Mapping[PlanName, Mapping[Style, float]] = {
     "beetle": {"close-up": 0.55, "museum drawer": 0.45},

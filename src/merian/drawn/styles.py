@@ -13,7 +13,7 @@ from merian.drawn.ink import Ink
 from merian.drawn.organism import Organism, Shot, Style
 from merian.drawn.pigment import INK, PAPER, Pigment
 
-__all__ = ["SINK", "STYLES", "Figure", "Scene", "burn_in", "soft_shadow"]
+__all__ = ["SINK", "STYLES", "Figure", "Scene", "blades", "burn_in", "soft_shadow"]
 
 SINK: dict[Style, float] = {
     "camera trap day": 0.13,

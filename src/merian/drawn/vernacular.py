@@ -11,7 +11,7 @@ import numpy as np
 from merian.drawn.naming import words
 from merian.drawn.organism import PlanName
 
-__all__ = ["HIGHER", "Noun", "Sighted", "draw_nouns", "name_species"]
+__all__ = ["HIGHER", "Noun", "Sighted", "colour_words", "draw_nouns", "name_species"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,18 @@ from merian.core.errors import BadData, MerianError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["CLIP_MEAN", "CLIP_STD", "Decoded", "Pixels", "Preprocess", "Unreadable", "decode", "decode_many", "probe"]
+__all__ = [
+    "CLIP_MEAN",
+    "CLIP_STD",
+    "Decoded",
+    "Pixels",
+    "Preprocess",
+    "Probe",
+    "Unreadable",
+    "decode",
+    "decode_many",
+    "probe",
+]
 
 Pixels = NDArray[np.uint8]
 """Images `[n, s, s, 3]` or one image `[s, s, 3]`, RGB, 0 to 255."""

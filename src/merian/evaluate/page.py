@@ -21,7 +21,7 @@ from merian.core.tree import RANKS, rank_number
 from merian.drawn.folder import SHEET
 from merian.evaluate.figures import METHODS
 
-__all__ = ["Story", "report_page"]
+__all__ = ["Story", "data_address", "report_page"]
 
 IMAGE_TYPES = {".svg": "svg+xml", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 SPLITS = {

@@ -20,7 +20,7 @@ from merian.evaluate.intervals import Estimate, Resamples
 from merian.evaluate.settings import EvaluateSettings
 from merian.identify import Head
 
-__all__ = ["Sample", "histograms", "number", "restricted", "share"]
+__all__ = ["Sample", "groups_of", "histograms", "number", "restricted", "share"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FEW", "layout", "principal", "same_neighbours", "shared_rank"]
+__all__ = ["FEW", "layout", "nearest", "principal", "same_neighbours", "shared_rank"]
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

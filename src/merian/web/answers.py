@@ -13,7 +13,7 @@ from merian.encode import decode_many
 from merian.web.facts import Json, photo_brief, taxon
 from merian.web.parts import Identifies, Parts
 
-__all__ = ["SAFE", "identify", "nearest", "place"]
+__all__ = ["SAFE", "Near", "identify", "nearest", "place"]
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

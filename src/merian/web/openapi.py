@@ -50,15 +50,6 @@ def _schemas() -> Json:
         "best": _list(_taxon(probability=NUMBER, lineage=_list(likely))),
         "place": _maybe(_object(x=NUMBER, y=NUMBER, neighbours=_list(near))),
     }
-    colouring: Json = {"key": STRING, "label": STRING, "kind": {"enum": ["rank", "text", "number"]}}
-    listed: Json = {
-        "names": _list(STRING),
-        "taxa": _list(STRING),
-        "common": _list(_maybe(STRING)),
-        "codes": _list(WHOLE),
-        "order": _list(WHOLE),
-    }
-    number: Json = {"group": STRING, "name": STRING, "value": NUMBER, "low": _maybe(NUMBER), "high": _maybe(NUMBER)}
     return {
         "Error": _object(error=STRING, what_to_do=STRING),
         "Taxon": _taxon(),
@@ -76,6 +67,21 @@ def _schemas() -> Json:
         "Answers": _object(("photo",), rows=_list(_ref("Row")), photo=_ref("Photo")),
         "Neighbours": _object(photo=_ref("Photo"), neighbours=_list(near)),
         "Samples": _object(samples=_list(_object(id=STRING, taxon=_maybe(_ref("Taxon")), held_out=FLAG))),
+    } | _pages()
+
+
+def _pages() -> Json:
+    """What whole pages are made of: the layout, a taxon, the report, what there is."""
+    colouring: Json = {"key": STRING, "label": STRING, "kind": {"enum": ["rank", "text", "number"]}}
+    listed: Json = {
+        "names": _list(STRING),
+        "taxa": _list(STRING),
+        "common": _list(_maybe(STRING)),
+        "codes": _list(WHOLE),
+        "order": _list(WHOLE),
+    }
+    number: Json = {"group": STRING, "name": STRING, "value": NUMBER, "low": _maybe(NUMBER), "high": _maybe(NUMBER)}
+    return {
         "Layout": _object(
             ids=_list(STRING),
             x=_list(NUMBER),

@@ -15,7 +15,7 @@ from merian.web.guard import REPORT_POLICY
 from merian.web.parts import Parts
 from merian.web.uploads import Refused
 
-__all__ = ["Pages"]
+__all__ = ["Pages", "Static", "read_static"]
 
 
 @dataclass(frozen=True, slots=True)
