@@ -175,6 +175,16 @@ def test_an_unfinished_run_of_another_kind_is_refused(tmp_path: Path) -> None:
     assert not store.begin(tmp_path / "out", "model", 1, {}, {}, overwrite=True).resumed
 
 
+def test_an_unfinished_run_is_not_thrown_away_for_another(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(out)
+    store.write_text(out / "checkpoint", "hours of work")
+    with pytest.raises(Mismatch, match=r"unfinished.*a: 1 -> 2"):
+        run(out, {"a": 2})
+    assert names(out) == [".begun.json", "checkpoint"]
+    assert run(out).resumed
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_of_someone_else_is_never_touched(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "thesis.txt").write_text("all of it")

@@ -36,7 +36,7 @@ def heading(number: int, title: str, explanation: str) -> None:
 def of_catalog(catalog: Catalog) -> str:
     """One paragraph that says what a catalog holds and what it refused."""
     kept, tree = catalog.kept(), catalog.tree
-    splits = ", ".join(f"{n:,} {split or 'unlabelled'}" for split, n in kept["split"].value_counts(sort=True).rows())
+    splits = ", ".join(f"{n:,} {split or 'in no split'}" for split, n in kept["split"].value_counts(sort=True).rows())
     lines = [
         f"   {len(kept):,} of {len(catalog):,} images kept ({splits}); {len(tree.at('species')):,} species in the taxonomy"
     ]

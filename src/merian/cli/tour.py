@@ -31,7 +31,7 @@ class TourSettings:
     species: int = knob(160, "Species in the drawn tree of life", ge=16, le=5_000)
     images: int = knob(6_000, "Images to draw", ge=200, le=1_000_000)
     size: int = knob(96, "Side of the drawn images", unit="px", ge=32, le=512)
-    epochs: int = knob(16, "Passes over the training images", ge=1, le=1_000)
+    epochs: int = knob(24, "Passes over the training images", ge=1, le=1_000)
     resamples: int = knob(1_000, "Bootstrap replicates behind each interval", ge=20, le=100_000)
     seed: int = knob(0, "Another seed, another tree of life", ge=0)
 
@@ -177,7 +177,7 @@ def _measure(out: Path, settings: TourSettings, overwrite: bool) -> None:
         "Explore",
         "The vectors laid out as a map: which organisms lie together, and which traits can be read from them.",
     )
-    choice = ExploreSettings(traits=out / "source" / "trait.csv", seed=settings.seed)
+    choice = ExploreSettings(trait="ground_lightness", traits=out / "source" / "trait.csv", seed=settings.seed)
     explore_store(out / "catalog", out / "embeddings", out / "exploration", choice, overwrite, f"merian tour {out}")
     say(f"   figures: [bold]{out / 'exploration' / 'figures'}[/bold]")
 

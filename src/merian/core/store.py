@@ -175,33 +175,24 @@ def begin(
     Raises Mismatch when the folder holds another run (unless `overwrite`), BadData when it holds files that no run of Merian wrote.
     """
     key = key_of(kind, version, settings, inputs)
+    finished = (folder / MANIFEST).is_file()
     resumed = False
-    if (folder / MANIFEST).is_file():
-        old = read(folder)
-        if old.key == key and all((folder / name).is_file() for name in old.files):
+    if finished or (folder / BEGUN).is_file():
+        old = plain(read(folder)) if finished else json.loads((folder / BEGUN).read_text(encoding="utf-8"))
+        same = old["key"] == key
+        if same and finished and all((folder / name).is_file() for name in old["files"]):
             return Work(folder, kind, version, key, settings, inputs, done=True)
-        if old.key != key and not overwrite:
+        if not same and not overwrite:
             changed = _difference(old, kind, settings, inputs)
             raise Mismatch(
-                f"the run in {folder} and this one ({changed})",
-                f"{old.kind} {old.key[:8]}",
+                f"the {'' if finished else 'unfinished '}run in {folder} and this one ({changed})",
+                f"{old['kind']} {old['key'][:8]}",
                 f"{kind} {key[:8]}",
                 "give another folder, or --overwrite to replace it",
             )
-        _clear(folder)
-    elif (folder / BEGUN).is_file():
-        begun = json.loads((folder / BEGUN).read_text())
-        if begun["key"] == key:
-            resumed = True
-        elif overwrite or begun["kind"] == kind:
+        resumed = same and not finished
+        if not resumed:
             _clear(folder)
-        else:
-            raise Mismatch(
-                f"an unfinished run in {folder} and this one",
-                begun["kind"],
-                kind,
-                "give another folder, or --overwrite",
-            )
     elif folder.is_dir() and any(folder.iterdir()):
         raise BadData(folder, "the output folder holds files that Merian did not write; give an empty or new folder")
     elif folder.exists() and not folder.is_dir():
@@ -236,12 +227,13 @@ def read(folder: Path, kind: str | None = None, version: int | None = None) -> M
     return manifest
 
 
-def _difference(old: Manifest, kind: str, settings: object, inputs: Mapping[str, str]) -> str:
-    if old.kind != kind:
+def _difference(old: Mapping[str, Any], kind: str, settings: object, inputs: Mapping[str, str]) -> str:
+    """What sets a run apart from the one that stands there, in words."""
+    if old["kind"] != kind:
         return "another kind of store"
-    new = plain(settings)
-    changed = [f"{k}: {old.settings.get(k)} -> {new.get(k)}" for k in new if old.settings.get(k) != new.get(k)]
-    changed += [f"input {k} changed" for k in inputs if old.inputs.get(k) != inputs[k]]
+    before, now = old["settings"], plain(settings)
+    changed = [f"{k}: {before.get(k)} -> {now.get(k)}" for k in now if before.get(k) != now.get(k)]
+    changed += [f"input {k} changed" for k in inputs if old["inputs"].get(k) != inputs[k]]
     return "; ".join(changed[:4]) or "other settings"
 
 

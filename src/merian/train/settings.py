@@ -20,7 +20,7 @@ class TrainSettings:
     """How the two towers are built and trained. The defaults suit a few thousand images and two CPU cores."""
 
     seed: int = knob(0, "Names all chance: initial weights, order, augmentation, text types", ge=0)
-    epochs: int = knob(12, "Passes over the training images", ge=1, le=10_000)
+    epochs: int = knob(20, "Passes over the training images", ge=1, le=10_000)
     batch: int = knob(
         128, "Images per step; also the number of captions each is told from", unit="images", ge=2, source=HERE
     )
@@ -40,9 +40,9 @@ class TrainSettings:
     logit_scale: float = knob(14.3, "Factor of the cosine at the start", gt=0, le=100, source=CLIP + ": 1 / 0.07")
     tower: Literal["vit", "resnet"] = knob("vit", "Image tower: open_clip's VisionTransformer or ModifiedResNet")
     image_size: int = knob(64, "Side of the image that the tower sees", unit="pixels", ge=16, le=1024)
-    patch: int = knob(8, "Side of a patch of the vit", unit="pixels", ge=2, le=64)
+    patch: int = knob(16, "Side of a patch of the vit", unit="pixels", ge=2, le=64, source=HERE)
     patch_dropout: float = knob(
-        0.5, "Share of patches hidden while training", ge=0, lt=1, source="Li et al. 2022 (FLIP)"
+        0.0, "Share of patches hidden while training", ge=0, lt=1, source="Li et al. 2022 (FLIP)"
     )
     width: int = knob(192, "Width of the image tower", ge=8)
     layers: int = knob(4, "Blocks of the vit; of each of the four stages of the resnet", ge=1, le=64)
