@@ -170,6 +170,7 @@ def test_a_finished_store_that_lost_a_file_is_made_again(tmp_path: Path) -> None
 
 def test_an_unfinished_run_of_another_kind_is_refused(tmp_path: Path) -> None:
     run(tmp_path / "out")
+    store.write_text(tmp_path / "out" / "part", "x")
     with pytest.raises(Mismatch, match="unfinished"):
         store.begin(tmp_path / "out", "model", 1, {}, {})
     assert not store.begin(tmp_path / "out", "model", 1, {}, {}, overwrite=True).resumed
@@ -182,7 +183,16 @@ def test_an_unfinished_run_is_not_thrown_away_for_another(tmp_path: Path) -> Non
     with pytest.raises(Mismatch, match=r"unfinished.*a: 1 -> 2"):
         run(out, {"a": 2})
     assert names(out) == [".begun.json", "checkpoint"]
-    assert run(out).resumed
+    again = run(out)
+    assert again.resumed
+    again.abandon()
+    assert names(out) == []
+    assert not run(out, {"a": 2}).resumed
+
+
+def test_a_run_that_wrote_nothing_yet_gives_way_to_another(tmp_path: Path) -> None:
+    run(tmp_path / "out")
+    assert not run(tmp_path / "out", {"a": 2}).resumed
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

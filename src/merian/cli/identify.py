@@ -163,29 +163,26 @@ def _jsonl(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -
 
 def _table(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -> int:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console, bad = Console(file=stream), 0
     for path, best, safe, reason in answers:
         if reason is not None:
             bad += 1
-            console.print(Text(f"{path}\n  not read: {reason}\n", style="red"))
+            console.print(Text(f"{path}\n  not read: {reason}\n", style="red"), soft_wrap=True)
             continue
         sure = f"{safe['rank']} {safe['name']} ({safe['probability']:.0%})" if safe["name"] else "nothing"
-        console.print(Text(path, style="bold"), Text(f"sure of {sure}; none of these: {safe['unknown']:.0%}"))
-        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
+        console.print(Text(path, style="bold"), soft_wrap=True)
+        console.print(Text(f"  sure of {sure}; none of these: {safe['unknown']:.0%}"), soft_wrap=True)
+        width = max((len(str(row["name"])) for row in best), default=0)
         for row in best:
-            above = " > ".join(str(row[r]) for r in RANKS[:6] if row[r] and row[r] != row["name"])
             share = float(str(row["probability"]))
-            bar = "█" * round(share * 16) or "▏"
-            table.add_row(
-                f"{share:6.1%}",
-                Text(bar, style="green"),
-                Text(str(row["name"]), style="italic"),
-                str(row["common_name"] or ""),
-                Text(above, style="dim"),
-            )
-        console.print(table)
+            line = Text(f"  {share:6.1%}  ")
+            line.append(f"{'█' * round(share * 10) or '▏':<10}  ", style="green")
+            line.append(f"{row['name']:<{width}}  ", style="italic")
+            line.append(str(row["common_name"] or ""))
+            family = row["family"] if row["family"] != row["name"] else row["order"]
+            line.append(f"  {family}" if family else "", style="dim")
+            console.print(line, soft_wrap=True)
         console.print()
     return bad

@@ -132,6 +132,10 @@ class Work:
     done: bool
     resumed: bool = field(default=False)
 
+    def abandon(self) -> None:
+        """Delete what was written: this run cannot succeed as it was asked for, and must not stand in the way of another."""
+        _clear(self.path)
+
     def finish(self, scratch: tuple[str, ...] = ()) -> Manifest:
         """Delete the `scratch` files, hash all others and write the manifest: from now on the store is finished."""
         for name in scratch:
@@ -182,7 +186,8 @@ def begin(
         same = old["key"] == key
         if same and finished and all((folder / name).is_file() for name in old["files"]):
             return Work(folder, kind, version, key, settings, inputs, done=True)
-        if not same and not overwrite:
+        begun_only = not finished and all(p.name == BEGUN for p in folder.iterdir())
+        if not same and not overwrite and not begun_only:
             changed = _difference(old, kind, settings, inputs)
             raise Mismatch(
                 f"the {'' if finished else 'unfinished '}run in {folder} and this one ({changed})",

@@ -77,11 +77,13 @@ def curate(
     runner = runner or LocalRunner()
     looked = _look(source, work.path, settings, runner)
     if looked.is_empty():
+        work.abandon()
         raise BadData(source_path, f"has no rows{f' of the data set {settings.only!r}' if settings.only else ''}")
     tree, refused_taxa = _tree(source, taxa, looked)
     frame = _judge(looked, tree, settings)
     if frame["reason"].null_count() == 0:
         reasons = frame["reason"].value_counts(sort=True).rows()
+        work.abandon()
         raise BadData(source_path, "no image could be kept", [f"{n} {reason}" for reason, n in reasons])
     frame = _pack(frame, tree, source, work.path, settings)
     tree.save(out / "tree.parquet")
