@@ -109,7 +109,7 @@ def test_misuse_is_2_and_said_in_a_line(run: Run, line: str, text: str) -> None:
             "curate nowhere out",
             "merian: the source not found at nowhere; give a folder of photos, a table with a path column, or a Darwin Core folder\n",
         ),
-        ("curate empty out", "merian: empty: no images in this folder, but nothing; looked for"),
+        ("curate empty out", "merian: empty: no images in this folder, it is empty; looked for"),
         (
             "identify x.jpg",
             "merian: a model not found at merian-tour/model; a model folder holds open_clip_config.json; make one with `merian train`\n",

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from merian.cli.say import REFUSED, say
 
+if TYPE_CHECKING:
+    from merian.cli.photos import Photos
+
 __all__ = ["embed", "embed_store"]
 
 
 def embed(
-    images: Annotated[list[Path], Parameter(allow_leading_hyphen=True)],
+    images: Annotated[list[Path], Parameter(allow_leading_hyphen=True, json_list=False)],
     /,
     *,
-    model: Path,
+    model: Annotated[Path, Parameter(name=["--model", "-m"])],
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     backend: str = "auto",
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -36,13 +39,14 @@ def embed(
     overwrite
         Replace embeddings of another run.
     """
+    from merian.cli.photos import expand, options_of
     from merian.core.store import MANIFEST
 
     if len(images) == 1 and (images[0] / MANIFEST).is_file():
         count = embed_store(images[0], model, out, backend, overwrite)
         say(f"[bold]{out}[/bold]  {count:,} vectors")
         return 0
-    return _embed_photos(images, model, out, backend, overwrite)
+    return _embed_photos(expand(images, options=options_of(embed)), model, out, backend, overwrite)
 
 
 def embed_store(catalog_path: Path, model: Path, out: Path, backend: str = "auto", overwrite: bool = False) -> int:
@@ -62,16 +66,15 @@ def embed_store(catalog_path: Path, model: Path, out: Path, backend: str = "auto
     return len(catalog.kept())
 
 
-def _embed_photos(images: list[Path], model: Path, out: Path, backend: str, overwrite: bool) -> int:
+def _embed_photos(photos: Photos, model: Path, out: Path, backend: str, overwrite: bool) -> int:
     import numpy as np
     import polars as pl
 
-    from merian.cli.photos import expand, shown
+    from merian.cli.photos import shown
     from merian.core import progress, store
     from merian.core.vectors import Embeddings
     from merian.encode import decode_many, open_encoder
 
-    photos = expand(images)
     encoder = open_encoder(model, backend)
     listing = store.digest_bytes("\n".join(shown(p) for p in photos.paths).encode())
     work = store.begin(out, "embeddings", 1, {}, {"photos": listing, "encoder": encoder.fingerprint}, overwrite)

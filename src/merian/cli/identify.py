@@ -29,7 +29,7 @@ OURS = ["rank", "safe_rank", "safe_name", "safe_score", "unknown", "reason"]
 
 
 def identify(
-    photos: Annotated[list[Path], Parameter(allow_leading_hyphen=True)],
+    photos: Annotated[list[Path], Parameter(allow_leading_hyphen=True, json_list=False)],
     /,
     *,
     model: Annotated[Path, Parameter(name=["--model", "-m"])] = MODEL,
@@ -69,15 +69,17 @@ def identify(
     batch
         Photos at a time.
     """
-    from merian.cli.photos import expand, shown
-    from merian.core.errors import BadSetting
+    from merian.cli.photos import expand, options_of, shown
+    from merian.core.errors import BadData, BadSetting
     from merian.identify import Identifier, in_batches
 
     if k < 1 or batch < 1:
         raise BadSetting("k" if k < 1 else "batch", k if k < 1 else batch, "must be at least 1")
     if not 0.5 < threshold <= 1:
         raise BadSetting("threshold", threshold, "must be above 0.5 and at most 1")
-    chosen = expand(photos)
+    if output is not None and (output.is_dir() or (output.parent.exists() and not output.parent.is_dir())):
+        raise BadData(output, "the output must be a file in a folder; give another path")
+    chosen = expand(photos, options=options_of(identify))
     identifier = Identifier.open(model, taxa, backend)
     answers = in_batches(identifier, chosen.paths, k, rank, threshold, batch)
     refused: list[Answer] = [(name, [], {}, reason) for name, reason in chosen.refused]

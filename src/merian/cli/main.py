@@ -67,14 +67,12 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _say(
                 f"the disk is full ({error.filename or 'while writing'}). Make room, then give the same command again",
                 FAILED,
             )
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EADDRINUSE):
-            return _say(f"{error.filename or ''}: {error.strerror}".lstrip(": "), FAILED)
-        raise
+        return _say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), FAILED)
 
 
 def _say(message: object, code: int) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import glob
+import inspect
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from merian.core.errors import BadData, BadSetting
+from merian.core.errors import BadData, BadSetting, nearest
 
-__all__ = ["Photos", "expand", "shown"]
+__all__ = ["Photos", "expand", "options_of", "shown"]
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".jp2", ".avif"))
 
@@ -29,15 +30,21 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
-def expand(given: Sequence[Path], stdin: Iterable[str] | None = None) -> Photos:
+def options_of(verb: Callable[..., object]) -> list[str]:
+    """The flags that are spelled like the parameters of a verb, for whoever mistypes one."""
+    parameters = inspect.signature(verb).parameters.values()
+    return [f"--{p.name.replace('_', '-')}" for p in parameters if p.kind is p.KEYWORD_ONLY]
+
+
+def expand(given: Sequence[Path], stdin: Iterable[str] | None = None, options: Sequence[str] = ()) -> Photos:
     """The photos that arguments name: a file, a folder (all images below), a glob, @list.txt (a path per line), or - (a list on `stdin`).
 
     A path that does not exist stays in the list, to become a row with a reason; one named twice, and a folder, glob or list without photos, is refused.
-    Raises BadData when nothing at all is named, BadSetting for what looks like an option.
+    Raises BadData when nothing at all is named, BadSetting for what looks like an option (naming the nearest of `options`).
     """
     photos, seen = Photos(), set()
     for item in given:
-        named = _named(str(item), sys.stdin if stdin is None else stdin)
+        named = _named(str(item), sys.stdin if stdin is None else stdin, options)
         if not named:
             photos.refused.append((str(item), "no photos there"))
         for path in named:
@@ -55,9 +62,11 @@ def expand(given: Sequence[Path], stdin: Iterable[str] | None = None) -> Photos:
     return photos
 
 
-def _named(item: str, stdin: Iterable[str]) -> list[Path]:
+def _named(item: str, stdin: Iterable[str], options: Sequence[str]) -> list[Path]:
     if item.startswith("-") and item != "-" and not Path(item).exists():
-        raise BadSetting("option", item, "is not an option of this verb; --help lists them")
+        close = nearest(item.partition("=")[0], options, 1)
+        hint = f"did you mean {close[0]!r}?" if close else "--help lists them"
+        raise BadSetting("option", item, f"is not an option of this verb; {hint}")
     if item == "-":
         return [Path(line.strip()) for line in stdin if line.strip()]
     if item.startswith("@") and not Path(item).exists():

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from merian.cli.say import say
+from merian.core.errors import BadSetting
 
 __all__ = ["serve", "serve_store"]
 
@@ -36,6 +37,8 @@ def serve(
     browser
         Open the page in the browser.
     """
+    if not 0 <= port <= 65_535:
+        raise BadSetting("port", port, "must be >= 0 and <= 65535")
     serve_store(store, host, port, browser)
     return 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -30,6 +31,7 @@ __all__ = [
     "begin",
     "digest",
     "digest_bytes",
+    "full_disk_told",
     "key_of",
     "plain",
     "read",
@@ -39,6 +41,8 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 BEGUN = ".begun.json"
+PROBE = 1 << 20
+"""Bytes that a disk must still take not to count as full."""
 
 
 @contextlib.contextmanager
@@ -50,7 +54,7 @@ def atomic(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, mode, **options) as stream:
+        with os.fdopen(handle, mode, **options) as stream, full_disk_told(path):
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -59,6 +63,34 @@ def atomic(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def full_disk_told(path: Path) -> Iterator[None]:
+    """A block that writes `path` by another library: when it fails for want of room, OSError says so and names `path`.
+
+    Libraries tell of a full disk in words of their own (polars a ComputeError, numpy an OSError without a number, OpenVINO a
+    RuntimeError), so the disk itself is asked. Any other failure passes as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if number is None:
+            number = _refusal(path.parent)
+        if number in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
+
+
+def _refusal(folder: Path) -> int | None:
+    """The number of the error with which the disk under `folder` refuses a little more, None when it takes it."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(PROBE))
+    except OSError as error:
+        return error.errno
+    return None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 
 from merian.core import progress, store
 from merian.core.chance import stream
-from merian.core.errors import BadData, Missing
+from merian.core.errors import BadData, BadSetting, Missing
 from merian.core.settings import knob
 from merian.core.tables import CATALOG, FORMAT, Catalog, conform
 from merian.core.tree import RANKS, Tree
@@ -65,8 +65,10 @@ def curate(
     """The Catalog of the source at `source_path`, written to the store `out`.
 
     `taxa` names the taxonomy to match labels against; without one the source's own is taken, else the lineages its labels give. A run that was killed goes
-    on where it stopped. Raises BadData when no image is kept.
+    on where it stopped. Raises BadData when no image is kept, BadSetting when the splits leave nothing.
     """
+    if settings.test + settings.val >= 1:
+        raise BadSetting("test", settings.test, f"with val = {settings.val} nothing is left to train on")
     source = open_source(source_path)
     if taxa is not None and not taxa.is_file():
         raise Missing("the taxonomy", taxa, "give a tree.parquet, a Darwin Core taxon table or a table of lineages")
@@ -139,6 +141,8 @@ def _look_at(root: Path, path: str | None, settings: CurateSettings) -> Look:
     if Path(os.path.normpath(path)).parts[:1] == ("..",):
         return None, None, None, None, "path leaves the source's folder"
     try:
+        if (root / path).exists() and not ((root / path).is_file() or (root / path).is_dir()):
+            return None, None, None, None, "not a file"
         data = (root / path).read_bytes()
     except FileNotFoundError:
         return None, None, None, None, "file not found"

@@ -158,8 +158,8 @@ def folder_of_photos(path: Path) -> Source | None:
     files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
     chosen = [p for p in files if p.suffix.lower() in IMAGES]
     if not chosen:
-        found = f"{len(files)} other files" if files else "nothing"
-        raise BadData(path, f"no images in this folder, but {found}; looked for {' '.join(sorted(IMAGES))}")
+        found = f"but {len(files)} other files" if files else "it is empty"
+        raise BadData(path, f"no images in this folder, {found}; looked for {' '.join(sorted(IMAGES))}")
     # a file name need not be text; what is not becomes \xff, and a row that is refused: no table could name the file
     paths = [_text(p.relative_to(path)) for p in chosen]
     labels = [_text(p.parent.name).replace("_", " ").strip() if p.parent != path else "" for p in chosen]

@@ -11,16 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from merian.core.errors import BadData, Missing
 from merian.core.store import digest
-from merian.encode.pixels import Preprocess
+from merian.encode.pixels import Pixels, Preprocess
+from merian.encode.seam import Vectors, check_pixels, in_batches
 from merian.encode.tokens import Tokens
 
-__all__ = ["CONFIG", "FORMAT", "KIND", "TOKENIZER", "WEIGHTS", "ModelFolder", "read_folder"]
+__all__ = ["CONFIG", "FORMAT", "KIND", "TOKENIZER", "WEIGHTS", "FolderEncoder", "ModelFolder", "Run", "read_folder"]
+
+Run = Callable[[NDArray[np.generic]], Vectors]
+"""A graph: one batch of pixels, or of token numbers, to vectors."""
 
 KIND = "model"
 FORMAT = 1
@@ -60,6 +68,47 @@ class ModelFolder:
         return path
 
 
+@dataclass(frozen=True, slots=True)
+class FolderEncoder:
+    """The Encoder of a model folder: its card and tokenizer, and a backend's two graphs."""
+
+    folder: ModelFolder
+    tokens: Tokens
+    backend: str
+    runner: Callable[[Literal["image", "text"]], Run]
+    """Gives a graph ready to run; asked anew for each call, so that several threads may embed at once."""
+    precision: str = "fp32"
+    batch: int = 32
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.folder.dim
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How photos must be decoded."""
+        return self.folder.preprocess
+
+    @property
+    def logit_scale(self) -> float:
+        """What multiplies a cosine before a softmax."""
+        return self.folder.logit_scale
+
+    @property
+    def fingerprint(self) -> str:
+        """Names weights, preprocessing and precision."""
+        return self.folder.fingerprint(self.precision)
+
+    def embed_images(self, pixels: Pixels) -> Vectors:
+        """Unit vectors `[n, d]` of images `[n, s, s, 3]`."""
+        return in_batches(self.runner("image"), check_pixels(pixels, self.preprocess), self.batch, self.dim)
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors `[n, d]` of texts."""
+        return in_batches(self.runner("text"), self.tokens.encode(texts), self.batch, self.dim)
+
+
 def read_folder(where: str | Path) -> ModelFolder:
     """What the model folder `where` says of its model; raises Missing or BadData.
 
@@ -95,7 +144,6 @@ def _weights(path: Path) -> Path:
 
 
 def _logit_scale(path: Path) -> float:
-    import numpy as np
     from safetensors import safe_open
 
     with safe_open(_weights(path), framework="np") as tensors:

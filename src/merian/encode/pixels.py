@@ -8,6 +8,7 @@ is applied.
 from __future__ import annotations
 
 import io
+import stat
 import struct
 import threading
 import warnings
@@ -169,7 +170,7 @@ class Probe(NamedTuple):
 def decode(source: bytes | str | Path, preprocess: Preprocess) -> Pixels:
     """The pixels `[s, s, 3]` of one image file, given as bytes or as a path.
 
-    Raises Unreadable with one of the reasons "not found", "a folder", "no permission", "empty file", "not an image",
+    Raises Unreadable with one of the reasons "not found", "a folder", "not a file", "no permission", "empty file", "not an image",
     "truncated image", "damaged image", "too many pixels".
     """
     with _silence:
@@ -239,6 +240,9 @@ def _opened(source: bytes | str | Path) -> tuple[Image.Image, object]:
 
 def _read(path: Path) -> bytes:
     try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise Unreadable(path, "not a file")  # a pipe or a device may never end
         return path.read_bytes()
     except FileNotFoundError as error:
         raise Unreadable(path, "not found") from error

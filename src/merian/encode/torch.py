@@ -5,18 +5,15 @@ And as the yardstick of the other backends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from merian.core.errors import BadData, MissingExtra
-from merian.encode.folder import WEIGHTS, ModelFolder, read_folder
-from merian.encode.pixels import Pixels, Preprocess
-from merian.encode.seam import Encoder, Vectors, check_pixels, in_batches
-from merian.encode.tokens import Tokens
+from merian.encode.folder import WEIGHTS, FolderEncoder, Run, read_folder
+from merian.encode.pixels import Preprocess
+from merian.encode.seam import Encoder, Vectors
 
 try:
     import torch
@@ -24,7 +21,7 @@ try:
 except ImportError as error:
     raise MissingExtra("torch and open_clip", "train") from error
 
-__all__ = ["ImageGraph", "TextGraph", "Torch", "open_model"]
+__all__ = ["ImageGraph", "TextGraph", "open_model"]
 
 
 class ImageGraph(nn.Module):
@@ -60,54 +57,6 @@ class TextGraph(nn.Module):
         return cast(torch.Tensor, self.model.encode_text(tokens, normalize=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Torch:
-    """open_clip's own model with its card."""
-
-    folder: ModelFolder
-    tokens: Tokens
-    images: ImageGraph
-    texts: TextGraph
-    device: str = "cpu"
-    batch: int = 32
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return self.folder.dim
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """How photos must be decoded."""
-        return self.folder.preprocess
-
-    @property
-    def logit_scale(self) -> float:
-        """What multiplies a cosine before a softmax."""
-        return self.folder.logit_scale
-
-    @property
-    def fingerprint(self) -> str:
-        """Names weights, preprocessing and precision."""
-        return self.folder.fingerprint("fp32")
-
-    def embed_images(self, pixels: Pixels) -> Vectors:
-        """Unit vectors `[n, d]` of images `[n, s, s, 3]`."""
-        return in_batches(self._runner(self.images), check_pixels(pixels, self.preprocess), self.batch, self.dim)
-
-    def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors `[n, d]` of texts."""
-        return in_batches(self._runner(self.texts), self.tokens.encode(texts), self.batch, self.dim)
-
-    def _runner(self, graph: nn.Module) -> Any:
-        def run(rows: NDArray[np.generic]) -> Vectors:
-            with torch.inference_mode():
-                given = torch.from_numpy(np.array(rows)).to(self.device)
-                return cast(Vectors, graph(given).cpu().numpy())
-
-        return run
-
-
 def open_model(where: str, device: str = "cpu", batch: int = 32) -> Encoder:
     """The encoder of the model folder `where` on a torch device.
 
@@ -124,5 +73,14 @@ def open_model(where: str, device: str = "cpu", batch: int = 32) -> Encoder:
     except (RuntimeError, ValueError, TypeError) as error:
         raise BadData(folder.path, f"open_clip does not load it: {error}") from error
     model.eval()
-    images = ImageGraph(model, folder.preprocess).to(device)
-    return Torch(folder, folder.tokens(), images, TextGraph(model), device, batch)
+    graphs = {"image": ImageGraph(model, folder.preprocess).to(device), "text": TextGraph(model)}
+
+    def runner(kind: Literal["image", "text"]) -> Run:
+        def run(rows: NDArray[np.generic]) -> Vectors:
+            with torch.inference_mode():
+                given = torch.from_numpy(np.array(rows)).to(device)
+                return cast(Vectors, graphs[kind](given).cpu().numpy())
+
+        return run
+
+    return FolderEncoder(folder, folder.tokens(), "torch", runner, batch=batch)

@@ -63,7 +63,8 @@ def _openvino(program: torch.export.ExportedProgram, path: Path) -> None:
         operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
     converted.inputs[0].get_tensor().set_names({"rows"})
     converted.outputs[0].get_tensor().set_names({"vectors"})
-    openvino.save_model(converted, str(path), compress_to_fp16=False)
+    with store.full_disk_told(path):
+        openvino.save_model(converted, str(path), compress_to_fp16=False)
 
 
 def _onnx(program: torch.export.ExportedProgram, example: torch.Tensor, path: Path) -> None:
@@ -77,4 +78,5 @@ def _onnx(program: torch.export.ExportedProgram, example: torch.Tensor, path: Pa
     )
     if made is None:
         raise RuntimeError("torch.onnx.export returned nothing")
-    made.save(str(path), external_data=False)
+    with store.full_disk_told(path):
+        made.save(str(path), external_data=False)
