@@ -187,3 +187,10 @@ def test_embeddings_refuse_what_is_not_theirs() -> None:
         embeddings.agree_with("g")
     with pytest.raises(Exception, match="1 of 2 ids"):
         embeddings.take(pl.Series("id", ["a", "z"]))
+
+
+def test_embeddings_of_another_tree_are_refused() -> None:
+    embeddings = Embeddings(pl.Series("id", ["a"]), np.ones((1, 1), np.float32), "toy", "tree1")
+    embeddings.belong_to("tree1")
+    with pytest.raises(Mismatch, match=r"tree1.*tree2"):
+        embeddings.belong_to("tree2")

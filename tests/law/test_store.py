@@ -70,6 +70,25 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, failure:
 
 
 @pytest.mark.usefixtures("full_disk")
+@pytest.mark.parametrize("error", [RuntimeError("mapped memory is gone"), OSError("3 requested and 1 written")])
+def test_a_full_disk_is_told_whatever_a_library_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def attempt() -> None:
+        with store.full_disk_told(tmp_path / "a.bin"):
+            raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        attempt()
+    assert names(tmp_path) == []
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: FullDisk(dir / "probe", "wb"))
+    with pytest.raises(OSError, match="No space left") as told:
+        attempt()
+    assert told.value.errno == errno.ENOSPC
+    assert told.value.filename == str(tmp_path / "a.bin")
+
+
+@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     target.write_text("old")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import errno
 import importlib
+import importlib.util
+import inspect
 import io
 import json
 import os
@@ -66,6 +68,11 @@ def test_every_verb_has_help_and_every_flag_its_words(run: Run) -> None:
         assert verb in out
         code, page, _ = run(verb, "--help")
         assert code == 0
+        for paragraph in (inspect.getdoc(getattr(importlib.import_module(f"merian.cli.{verb}"), verb)) or "").split(
+            "\n\n"
+        )[:2]:
+            if not paragraph.startswith("Parameters"):
+                assert " ".join(paragraph.replace("`", "").split()) in " ".join(page.split())
         arguments = list(main.app[verb].assemble_argument_collection(parse_docstring=True))
         assert arguments
         for argument in arguments:
@@ -83,6 +90,12 @@ def test_every_verb_has_help_and_every_flag_its_words(run: Run) -> None:
             "identify x.jpg --bogus 3",
             "merian: setting 'option' = '--bogus': is not an option of this verb; --help lists them\n",
         ),
+        (
+            "identify x.jpg --modle toy",
+            "merian: setting 'option' = '--modle': is not an option of this verb; did you mean '--model'?\n",
+        ),
+        ("embed x.jpg --model toy --out o --backnd=toy", "Unknown option: --backnd."),
+        ("serve --port 65536", "merian: setting 'port' = 65536: must be >= 0 and <= 65535\n"),
         ("identify x.jpg --k two", 'unable to convert "two" into int'),
         ("identify x.jpg --k 0", "merian: setting 'k' = 0: must be at least 1\n"),
         ("identify x.jpg --batch 0", "merian: setting 'batch' = 0: must be at least 1\n"),
@@ -141,7 +154,13 @@ def test_failure_is_1_and_said_in_a_line(run: Run, line: str, text: str) -> None
             OSError(errno.ENOSPC, "No space left on device"),
             "the disk is full (while writing). Make room, then give the same command again",
         ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x/y"),
+            "the disk is full (x/y). Make room, then give the same command again",
+        ),
         (PermissionError(errno.EACCES, "Permission denied", "x/y"), "x/y: Permission denied"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (ChildProcessError("a worker was ended"), "a worker was ended"),
         (KeyboardInterrupt(), "stopped. Nothing finished is lost: give the same command again to go on"),
     ],
 )
@@ -254,15 +273,15 @@ def test_identify_writes_a_row_for_every_answer_and_every_refusal(run: Run, toy:
     bad_folder(Path("photos"))
     code, out, err = run("identify", "photos", "gone.jpg", "gone.jpg", "--k", 2, "--batch", 3, *toy)
     assert code == 3
-    assert err == "6 of 15 photos have no answer; the column 'reason' says why\n"
+    assert err == "7 of 15 photos have no answer; the column 'reason' says why\n"
     assert out.splitlines()[0] == HEADER
     rows = list(csv.DictReader(io.StringIO(out)))
-    unreadable = {"truncated.jpg", "zero.jpg", "huge.png", "text.jpg"}
+    unreadable = {"truncated.jpg", "zero.jpg", "one.png", "huge.png", "text.jpg"}
     reasons = [(Path(r["file_name"]).name, r["reason"]) for r in rows if r["reason"]]
     expected = [(name, REASONS[name]) for name in sorted(unreadable)]
     assert reasons == [*expected, ("gone.jpg", "not found"), ("gone.jpg", "named twice")]
     good = [r for r in rows if not r["reason"]]
-    assert len(good) == 2 * 9
+    assert len(good) == 2 * 8
     for first, second in zip(good[::2], good[1::2], strict=True):
         assert first["file_name"] == second["file_name"]
         assert float(first["score"]) >= float(second["score"])
@@ -393,3 +412,33 @@ def test_embed_photos_and_catalogs(run: Run) -> None:
     code, _, err = run("embed", "gone.jpg", "--model", "toy", "--out", "none")
     assert code == 3
     assert len(Embeddings.load(Path("none"))) == 0
+
+
+def test_brackets_in_names_are_neither_markup_nor_globs_nor_json(run: Run, toy: tuple[str, ...]) -> None:
+    good_folder(Path("photos"))
+    code, _, err = run("curate", "photos", "[/b]o*t")
+    assert (code, err.splitlines()[0]) == (0, "[/b]o*t")
+    Path("[br]ack.png").write_bytes(encoded(noise(0), "PNG"))
+    code, out, _ = run("identify", "[br]*.png", "[br]ack.png", "--k", 1, *toy)
+    assert code == 3  # as a glob it matches nothing
+    assert [row["reason"] for row in csv.DictReader(io.StringIO(out))] == ["", "no photos there"]
+
+
+def test_an_output_that_is_a_folder_is_said_before_any_work(run: Run, toy: tuple[str, ...]) -> None:
+    Path("a.png").write_bytes(encoded(noise(0), "PNG"))
+    Path("folder").mkdir()
+    for output in ("folder", "a.png/out.csv"):
+        assert run("identify", "a.png", "--output", output, *toy) == (
+            1,
+            "",
+            f"merian: {output}: the output must be a file in a folder; give another path\n",
+        )
+    assert sorted(p.name for p in Path().iterdir()) == ["a.png", "folder", "taxa.csv"]
+
+
+def test_the_tour_refuses_before_it_draws_when_it_could_not_train(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else true(name))
+    text = "merian: this needs torch and open_clip; install it with: pip install 'merian[train]'\n"
+    assert run("tour", "out", "--no-serve") == (1, "", text)
+    assert not Path("out").exists()

@@ -357,3 +357,24 @@ def test_a_source_is_hashed_by_what_it_holds(tmp_path: Path) -> None:
     assert open_source(source).hash == first
     (source / "Pica aensis" / "new.png").write_bytes(b"x")
     assert open_source(source).hash != first
+
+
+def test_a_folder_called_like_a_glob_is_a_folder(tmp_path: Path) -> None:
+    made = curate(good_folder(tmp_path / "photos"), tmp_path / "[b]o*t?", CurateSettings())
+    assert len(Catalog.open(made.path).kept()) == len(made.kept()) > 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_no_photo(tmp_path: Path) -> None:
+    good_folder(tmp_path / "photos")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    good = next((tmp_path / "photos").rglob("*.png")).relative_to(tmp_path)
+    (tmp_path / "t.csv").write_text(f"path,species\npipe.jpg,Pica pica\n{good},Pica pica\n")
+    made = curate(tmp_path / "t.csv", tmp_path / "out", CurateSettings())
+    assert made.frame["reason"].to_list() == ["not a file", None]
+
+
+def test_splits_that_leave_nothing_to_train_on_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="nothing is left to train on"):
+        curate(good_folder(tmp_path / "photos"), tmp_path / "out", with_(test=0.7, val=0.3))
+    assert not (tmp_path / "out").exists()

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import signal
+import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,7 +21,7 @@ from merian.core.errors import BadSetting
 from merian.drawn import plans
 from merian.drawn.faults import BROKEN, blank_frame, near_duplicate, planted
 from merian.drawn.shots import image_counts, organism_of, plan_images, shot_of
-from merian.drawn.source import image_bytes, image_path, write_source
+from merian.drawn.source import draw_images, image_bytes, image_path, write_source
 from merian.drawn.world import LINEAGE, DrawSettings, draw_tree
 
 TINY = DrawSettings(
@@ -253,3 +258,22 @@ def test_near_duplicates_and_blank_frames_depend_on_their_stream_alone() -> None
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert blank_frame(32, stream(0, "blank")).std(axis=(0, 1)).max() < 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal masks")
+def test_workers_never_hear_ctrl_c_and_a_killed_one_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = plan_images(draw_tree(TINY))
+    masks, true = [], ProcessPoolExecutor.submit
+
+    def submit(self: ProcessPoolExecutor, *arguments: Any) -> Any:
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        return true(self, os._exit, 1)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    with pytest.raises(ChildProcessError, match="ended from outside"):
+        draw_images(tmp_path, table, TINY)
+    assert masks
+    assert all(signal.SIGINT in mask for mask in masks)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    monkeypatch.undo()
+    assert draw_images(tmp_path, table, TINY) == len(table)

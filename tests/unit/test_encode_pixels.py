@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import warnings
 import zlib
@@ -128,10 +129,15 @@ def test_first_frame_of_an_animation(kind: str) -> None:
     assert tuple(decode(data, SMALL)[4, 4]) == (255, 0, 0)
 
 
-def test_one_pixel_and_extreme_shapes() -> None:
-    assert (decode(encoded(Image.new("RGB", (1, 1), (9, 8, 7))), SMALL) == (9, 8, 7)).all()
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (20_000, 1)])
+def test_a_few_pixels_are_no_photo(size: tuple[int, int]) -> None:
+    with pytest.raises(Unreadable, match="too small"):
+        decode(encoded(Image.new("RGB", size, (9, 8, 7))), SMALL)
+
+
+def test_extreme_shapes() -> None:
     for mode in ("squash", "shortest"):
-        long = encoded(Image.new("RGB", (20_000, 1), (1, 2, 3)))
+        long = encoded(Image.new("RGB", (20_000, 4), (1, 2, 3)))
         assert (decode(long, Preprocess(size=16, mode=mode)) == (1, 2, 3)).all()  # type: ignore[arg-type]
 
 
@@ -170,6 +176,8 @@ def test_paths_have_their_reasons(tmp_path: Path) -> None:
     assert np.array_equal(decode(tmp_path / "good.png", SMALL), decode(PNG, SMALL))
     with pytest.raises(Unreadable, match="not found"):
         decode(tmp_path / "absent.jpg", SMALL)
+    with pytest.raises(Unreadable, match="not a file"):
+        decode(Path(os.devnull), SMALL)
     with pytest.raises(Unreadable, match="a folder"):
         decode(str(tmp_path), SMALL)
     with pytest.raises(Unreadable, match="not found"):

@@ -147,7 +147,7 @@ def test_bad_photos_are_rows_with_a_reason_among_the_good(site: Site, ask: Ask) 
         "text.txt": "not an image",
         "cut.jpg": "truncated image",
         "bomb.png": "too many pixels",
-        "pixel.png": None,
+        "pixel.png": "too small",
         "cmyk.jpg": None,
     }
     assert all("path" not in r for r in rows if r["reason"])

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from merian.cli.flags import with_settings
-from merian.cli.say import REFUSED, of_catalog, say
+from merian.cli.say import REFUSED, of_catalog, path_of, say
 from merian.curate import CurateSettings
 from merian.curate import curate as run
 
@@ -43,8 +43,8 @@ def curate(
         Replace a catalog that other settings made.
     """
     catalog = run(source, out, settings, taxa, overwrite)
-    say(f"[bold]{out}[/bold]\n" + of_catalog(catalog))
+    say(f"{path_of(out)}\n" + of_catalog(catalog))
     refused_taxa = out / "refused_taxa.csv"
     if refused_taxa.is_file():
-        say(f"   some rows of the taxonomy were refused: {refused_taxa}")
+        say(f"   some rows of the taxonomy were refused: {path_of(refused_taxa)}")
     return REFUSED if len(catalog.refused()) or refused_taxa.is_file() else 0

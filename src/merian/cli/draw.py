@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from merian.cli.flags import with_settings
-from merian.cli.say import say
+from merian.cli.say import path_of, say
 from merian.drawn.folder import draw_source
 from merian.drawn.world import DrawSettings
 
@@ -37,6 +37,6 @@ def draw(
     """
     truth = draw_source(out, settings, overwrite)
     say(
-        f"[bold]{out}[/bold]\n   {len(truth):,} images of {settings.species} species; plate: {out / 'contact_sheet.png'}"
+        f"{path_of(out)}\n   {len(truth):,} images of {settings.species} species; plate: {path_of(out / 'contact_sheet.png')}"
     )
     return 0

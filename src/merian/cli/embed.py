@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from merian.cli.say import REFUSED, say
+from merian.cli.say import REFUSED, path_of, say
 
 if TYPE_CHECKING:
     from merian.cli.photos import Photos
@@ -44,7 +44,7 @@ def embed(
 
     if len(images) == 1 and (images[0] / MANIFEST).is_file():
         count = embed_store(images[0], model, out, backend, overwrite)
-        say(f"[bold]{out}[/bold]  {count:,} vectors")
+        say(f"{path_of(out)}  {count:,} vectors")
         return 0
     return _embed_photos(expand(images, options=options_of(embed)), model, out, backend, overwrite)
 
@@ -81,7 +81,7 @@ def _embed_photos(photos: Photos, model: Path, out: Path, backend: str, overwrit
     reasons = dict(photos.refused)
     ids, vectors = [], [np.zeros((0, encoder.dim), np.float32)]
     if work.done:
-        say(f"[bold]{out}[/bold]  is already done")
+        say(f"{path_of(out)}  is already done")
         return REFUSED if (out / "refused.csv").is_file() else 0
     with progress.track("Embedding images", len(photos.paths), "photos") as advance:
         for start in range(0, len(photos.paths), 32):
@@ -100,7 +100,7 @@ def _embed_photos(photos: Photos, model: Path, out: Path, backend: str, overwrit
             frame.write_csv(stream)
     work.finish()
     say(
-        f"[bold]{out}[/bold]  {len(ids):,} vectors"
-        + (f", {len(reasons):,} refused: {out / 'refused.csv'}" if reasons else "")
+        f"{path_of(out)}  {len(ids):,} vectors"
+        + (f", {len(reasons):,} refused: {path_of(out / 'refused.csv')}" if reasons else "")
     )
     return REFUSED if reasons else 0

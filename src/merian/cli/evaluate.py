@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from merian.cli.embed import embed_store
 from merian.cli.flags import with_settings
-from merian.cli.say import say
+from merian.cli.say import path_of, say
 from merian.core.report import Report
 from merian.evaluate.settings import EvaluateSettings
 
@@ -62,7 +62,7 @@ def evaluate(
         for number in numbers:
             note = f"  [dim]{number.note}[/dim]" if number.note else ""
             say(f"  {number.name:<34} {number.text}{note}")
-    say(f"\n[bold]{out / 'report.json'}[/bold]")
+    say(f"\n{path_of(out / 'report.json')}")
     return 0
 
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
-from merian.cli.say import say
+from merian.cli.say import path_of, say
 from merian.explore import ExploreSettings
 
 __all__ = ["explore", "explore_store"]
@@ -41,7 +41,7 @@ def explore(
         Replace an exploration of another run.
     """
     explore_store(catalog, embeddings, out, settings, overwrite, command_line())
-    say(f"[bold]{out}[/bold]  figures: " + ", ".join(sorted(p.name for p in (out / "figures").glob("*.svg"))))
+    say(f"{path_of(out)}  figures: " + ", ".join(sorted(p.name for p in (out / "figures").glob("*.svg"))))
     return 0
 
 

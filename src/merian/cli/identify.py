@@ -37,7 +37,7 @@ def identify(
     rank: Rank = "species",
     k: Annotated[int, Parameter(name="--k")] = 5,
     threshold: float = 0.8,
-    format: Annotated[Literal["csv", "jsonl", "table"], Parameter(name=["--format", "-f"])] = "csv",
+    format: Annotated[Literal["csv", "jsonl", "table"] | None, Parameter(name=["--format", "-f"])] = None,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     backend: str = "auto",
     batch: int = 32,
@@ -61,7 +61,7 @@ def identify(
     threshold
         The safe answer is the deepest taxon that is at least this probable.
     format
-        csv (a row per answer), jsonl (an object per photo) or table (to read).
+        csv (a row per answer), jsonl (an object per photo) or table (to read); csv unless the output's name ends in .jsonl.
     output
         A file instead of standard output; it appears when all photos are done.
     backend
@@ -84,7 +84,8 @@ def identify(
     answers = in_batches(identifier, chosen.paths, k, rank, threshold, batch)
     refused: list[Answer] = [(name, [], {}, reason) for name, reason in chosen.refused]
     every = _all(((shown(path), best, safe, reason) for path, best, safe, reason in answers), refused)
-    bad = _written(every, {"csv": _csv, "jsonl": _jsonl, "table": _table}[format], output, identifier)
+    kind = format or ("jsonl" if output is not None and output.suffix == ".jsonl" else "csv")
+    bad = _written(every, {"csv": _csv, "jsonl": _jsonl, "table": _table}[kind], output, identifier)
     if bad:
         say(f"{bad} of {len(chosen.paths) + len(refused)} photos have no answer; the column 'reason' says why")
     return REFUSED if bad else 0

@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one command line."""
+    if arguments and arguments[0] in VERBS:
+        app[arguments[0]].help = None  # the verb's own page opens with all of its docstring
     try:
         code = app(arguments, exit_on_error=False, print_error=True)
         return code if isinstance(code, int) else 0

@@ -6,11 +6,13 @@ import functools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from merian.core.tables import Catalog
 
-__all__ = ["REFUSED", "heading", "of_catalog", "say"]
+__all__ = ["REFUSED", "heading", "of_catalog", "path_of", "say"]
 
 REFUSED = 3
 """Exit code: done, with refused rows."""
@@ -26,6 +28,13 @@ def _console() -> Console:
 def say(text: str) -> None:
     """Print a line; rich markup is understood."""
     _console().print(text, soft_wrap=True)
+
+
+def path_of(path: Path) -> str:
+    """A path in bold, as markup: brackets in its name are no markup."""
+    from rich.markup import escape
+
+    return f"[bold]{escape(str(path))}[/bold]"
 
 
 def heading(number: int, title: str, explanation: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from merian.cli.flags import with_settings
-from merian.cli.say import heading, of_catalog, say
+from merian.cli.say import heading, of_catalog, path_of, say
+from merian.core.errors import MissingExtra
 from merian.core.settings import knob
 
 if TYPE_CHECKING:
@@ -62,13 +64,15 @@ def tour(
     overwrite
         Replace what other settings made in this folder.
     """
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("open_clip") is None:
+        raise MissingExtra("torch and open_clip", "train")  # now, not after minutes of drawing
     catalog = _make(out, settings, overwrite)
     _model(out, settings, overwrite)
     _identify(out, catalog)
     _measure(out, settings, overwrite)
     report = _report(out)
-    say(f"\n[bold green]Done.[/bold green] The report, one page: [bold]{report}[/bold]")
-    say(f"   Name a photo of your own:  merian identify PHOTO --model {out / 'model'}")
+    say(f"\n[bold green]Done.[/bold green] The report, one page: {path_of(report)}")
+    say(f"   Name a photo of your own:  merian identify PHOTO --model {path_of(out / 'model')}")
     if serve:
         from merian.cli.serve import serve_store
 
@@ -89,7 +93,7 @@ def _make(out: Path, settings: TourSettings, overwrite: bool) -> Catalog:
     )
     drawing = DrawSettings(species=settings.species, images=settings.images, size=settings.size, seed=settings.seed)
     truth = draw_source(out / "source", drawing, overwrite)
-    say(f"   {len(truth):,} images of {settings.species} species; the plate: [bold]{out / 'source' / SHEET}[/bold]")
+    say(f"   {len(truth):,} images of {settings.species} species; the plate: {path_of(out / 'source' / SHEET)}")
     heading(
         2,
         "Curate",
@@ -116,14 +120,16 @@ def _model(out: Path, settings: TourSettings, overwrite: bool) -> None:
     train_and_calibrate(
         out / "catalog", out / "model", TrainSettings(epochs=settings.epochs, seed=settings.seed), overwrite
     )
-    say(f"   the model: [bold]{out / 'model'}[/bold] (open_clip's layout, OpenVINO, ONNX)")
+    say(f"   the model: {path_of(out / 'model')} (open_clip's layout, OpenVINO, ONNX)")
     heading(4, "Embed", "Each image becomes a vector, by OpenVINO; torch is not needed from here on.")
     count = embed_store(out / "catalog", out / "model", out / "embeddings", overwrite=overwrite)
-    say(f"   {count:,} vectors: [bold]{out / 'embeddings' / 'embeddings.parquet'}[/bold]")
+    say(f"   {count:,} vectors: {path_of(out / 'embeddings' / 'embeddings.parquet')}")
 
 
 def _identify(out: Path, catalog: Catalog) -> None:
     """Name some test photos from their files, as a user would, into identified.csv; say how the first ones went."""
+    import polars as pl
+
     from merian.cli.identify import identify
 
     heading(
@@ -131,7 +137,7 @@ def _identify(out: Path, catalog: Catalog) -> None:
         "Identify",
         "Photos in, names out: the deepest answer that is safe, the likely ones, and the chance that it is none of them.",
     )
-    rows = catalog.kept("test").head(SHOWN)
+    rows = catalog.kept("test").filter(pl.col("taxon").is_in(catalog.tree.at("species").tolist())).head(SHOWN)
     photos = [out / "source" / path for path in rows["path"]]
     table = out / "identified.csv"
     identify(photos, model=out / "model", k=3, output=table)
@@ -143,7 +149,7 @@ def _identify(out: Path, catalog: Catalog) -> None:
         mark = "[green]right[/green]" if row["species"] == right else f"[red]it is {right}[/red]"
         sure = f"sure of {row['safe_rank']} {row['safe_name']}" if row["safe_name"] else "sure of nothing"
         say(f"   {Path(name).name}  [italic]{row['species']}[/italic] {float(row['score']):.0%} ({sure})  {mark}")
-    say(f"   {len(photos)} photos: [bold]{table}[/bold]")
+    say(f"   {len(photos)} photos: {path_of(table)}")
 
 
 def _measure(out: Path, settings: TourSettings, overwrite: bool) -> None:
@@ -179,7 +185,7 @@ def _measure(out: Path, settings: TourSettings, overwrite: bool) -> None:
     )
     choice = ExploreSettings(trait="ground_lightness", traits=out / "source" / "trait.csv", seed=settings.seed)
     explore_store(out / "catalog", out / "embeddings", out / "exploration", choice, overwrite, f"merian tour {out}")
-    say(f"   figures: [bold]{out / 'exploration' / 'figures'}[/bold]")
+    say(f"   figures: {path_of(out / 'exploration' / 'figures')}")
 
 
 HEADLINES = {

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from merian.cli.flags import with_settings
-from merian.cli.say import say
+from merian.cli.say import path_of, say
 from merian.train import TrainSettings
 
 __all__ = ["train", "train_and_calibrate"]
@@ -38,7 +38,7 @@ def train(
         Replace a model that other settings made.
     """
     train_and_calibrate(catalog, out, settings, overwrite)
-    say(f"[bold]{out}[/bold]  name photos with: merian identify PHOTO --model {out}")
+    say(f"{path_of(out)}  name photos with: merian identify PHOTO --model {path_of(out)}")
     return 0
 
 

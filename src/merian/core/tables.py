@@ -125,7 +125,7 @@ class Catalog:
     def open(cls, folder: Path) -> Catalog:
         """The Catalog that `merian curate` wrote to `folder`."""
         manifest = store.read(folder, "catalog", FORMAT)
-        frame = conform(pl.read_parquet(folder / "catalog.parquet"), CATALOG)
+        frame = conform(pl.read_parquet(folder / "catalog.parquet", glob=False), CATALOG)
         return cls(folder, frame, Tree.load(folder / "tree.parquet"), manifest.hash)
 
     def __len__(self) -> int:
@@ -138,7 +138,12 @@ class Catalog:
 
     def refused(self) -> pl.DataFrame:
         """How many rows were refused for each reason: columns reason, len."""
-        return self.frame.filter(pl.col("reason").is_not_null()).group_by("reason").len().sort("len", descending=True)
+        return (
+            self.frame.filter(pl.col("reason").is_not_null())
+            .group_by("reason")
+            .len()
+            .sort("len", "reason", descending=[True, False])
+        )
 
     def shard(self, number: int) -> Path:
         """The file of a shard."""

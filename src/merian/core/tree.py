@@ -182,7 +182,7 @@ class Tree:
             meta = json.loads(pl.read_parquet_metadata(path)["merian"])
             if meta["kind"] != "tree":
                 raise BadData(path, f"holds {meta['kind']}, not a Tree")
-            frame = pl.read_parquet(path)
+            frame = pl.read_parquet(path, glob=False)
         except (KeyError, pl.exceptions.PolarsError) as error:
             raise BadData(path, f"not a Tree saved by Merian: {error}") from error
         common = pl.DataFrame(schema=COMMON)
@@ -327,12 +327,14 @@ def read_table(path: Path) -> pl.DataFrame:
     """A table from CSV, TSV (also .txt) or Parquet, all columns of text files as text."""
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path)
+            return pl.read_parquet(path, glob=False)
         with path.open("rb") as stream:
             head = stream.readline()
         separator = "\t" if head.count(b"\t") > head.count(b",") else ","
         quote = None if separator == "\t" else '"'
-        return pl.read_csv(path, separator=separator, infer_schema=False, quote_char=quote, encoding="utf8-lossy")
+        return pl.read_csv(
+            path, separator=separator, infer_schema=False, quote_char=quote, encoding="utf8-lossy", glob=False
+        )
     except pl.exceptions.PolarsError as error:
         raise BadData(path, f"not a readable table: {str(error).splitlines()[0]}") from error
 

@@ -65,6 +65,12 @@ class Embeddings:
         if self.fingerprint != fingerprint:
             raise Mismatch("embeddings of two encoders", self.fingerprint, fingerprint, "embed again with one model")
 
+    def belong_to(self, tree_version: str) -> None:
+        """Raise Mismatch when these were made for a catalog with another Tree."""
+        if self.tree_version and self.tree_version != tree_version:
+            trees = f"tree {self.tree_version}", f"tree {tree_version}"
+            raise Mismatch("embeddings and catalog", *trees, "embed this catalog")
+
     def take(self, ids: pl.Series) -> Embeddings:
         """The rows of the given ids, in their order; raises Missing when one is not there."""
         place = pl.DataFrame({"id": self.ids}).with_row_index("row")
@@ -88,7 +94,7 @@ class Embeddings:
             raise Missing("embeddings", file, "make them with: merian embed")
         try:
             meta = json.loads(pl.read_parquet_metadata(file)["merian"])
-            frame = pl.read_parquet(file)
+            frame = pl.read_parquet(file, glob=False)
             return cls(frame["id"], frame["vector"].to_numpy().astype(np.float32), meta["fingerprint"], meta["tree"])
         except (KeyError, pl.exceptions.PolarsError) as error:
             raise BadData(file, f"not embeddings saved by Merian: {error}") from error

@@ -84,7 +84,7 @@ def curate(
     tree, refused_taxa = _tree(source, taxa, looked)
     frame = _judge(looked, tree, settings)
     if frame["reason"].null_count() == 0:
-        reasons = frame["reason"].value_counts(sort=True).rows()
+        reasons = frame["reason"].value_counts().sort(["count", "reason"], descending=[True, False]).rows()
         work.abandon()
         raise BadData(source_path, "no image could be kept", [f"{n} {reason}" for reason, n in reasons])
     frame = _pack(frame, tree, source, work.path, settings)
@@ -131,7 +131,7 @@ def _look(source: Source, folder: Path, settings: CurateSettings, runner: Runner
 
         for _ in runner.map(stage, range(source.shards)):
             pass
-    return pl.concat([pl.read_parquet(f) for f in files], how="vertical")
+    return pl.concat([pl.read_parquet(f, glob=False) for f in files], how="vertical")
 
 
 def _look_at(root: Path, path: str | None, settings: CurateSettings) -> Look:
@@ -225,7 +225,7 @@ def _pack(frame: pl.DataFrame, tree: Tree, source: Source, folder: Path, setting
             rows = kept.slice(start, settings.shard_images)
             path = folder / "shards" / f"shard-{number:05d}.tar"
             if path.with_suffix(".parquet").is_file():
-                indexes.append(pl.read_parquet(path.with_suffix(".parquet")))
+                indexes.append(pl.read_parquet(path.with_suffix(".parquet"), glob=False))
             else:
                 indexes.append(write_shard(path, number, _samples(rows, tree, source.root)))
             advance(len(rows))

@@ -26,7 +26,7 @@ def draw_source(out: Path, settings: DrawSettings, overwrite: bool = False) -> p
     """The truth table of the drawn source at `out`, drawn unless it is there already; a killed run goes on."""
     work = store.begin(out, "source", FORMAT, settings, {}, overwrite)
     if work.done:
-        return pl.read_parquet(out / "truth.parquet")
+        return pl.read_parquet(out / "truth.parquet", glob=False)
     world = draw_tree(settings)
     table = plan_images(world)
     with progress.track("Drawing organisms", len(table), "images") as advance:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +74,10 @@ def draw_images(
     progress: Callable[[int, int], None] | None = None,
     workers: int = 2,
 ) -> int:
-    """How many images were drawn: those of `table` (of `shots.plan_images`) that `out` lacked."""
+    """How many images were drawn: those of `table` (of `shots.plan_images`) that `out` lacked.
+
+    Raises ChildProcessError when a worker was killed; what it drew stays.
+    """
     for folder in sorted({image_path(i).rsplit("/", 1)[0] for i in table["occurrenceID"]}):
         (out / folder).mkdir(parents=True, exist_ok=True)
     for unfinished in (out / "images").glob("??/.*.part"):
@@ -95,12 +101,31 @@ def draw_images(
         initargs=(signal.SIGINT, signal.SIG_IGN),
     )
     try:
-        for drawn in as_completed([pool.submit(_draw_chunk, chunk, out, settings) for chunk in chunks]):
+        with _born_deaf():
+            waiting = [pool.submit(_draw_chunk, chunk, out, settings) for chunk in chunks]
+        for drawn in as_completed(waiting):
             done += drawn.result()
             report(done, total)
+    except BrokenProcessPool as error:
+        raise ChildProcessError(
+            "a process that draws was ended from outside, often for want of memory; give the same command again to go on"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return len(missing)
+
+
+@contextlib.contextmanager
+def _born_deaf() -> Iterator[None]:
+    """Processes started inside the block never hear Ctrl-C, not even before their initializer runs; ours waits for its end."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _draw_chunk(chunk: pl.DataFrame, out: Path, settings: DrawSettings) -> int:

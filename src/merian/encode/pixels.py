@@ -50,6 +50,8 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 2021, released code).
 """
 
+MIN_SIDE = 4
+"""Shortest side in which anything can be seen; a name given to fewer pixels would be invented. From taste."""
 MAX_PIXELS = 64_000_000
 """Largest image decoded in full: 64 megapixels take 256 MB in Pillow. From taste."""
 MAX_PIXELS_JPEG = 500_000_000
@@ -171,7 +173,7 @@ def decode(source: bytes | str | Path, preprocess: Preprocess) -> Pixels:
     """The pixels `[s, s, 3]` of one image file, given as bytes or as a path.
 
     Raises Unreadable with one of the reasons "not found", "a folder", "not a file", "no permission", "empty file", "not an image",
-    "truncated image", "damaged image", "too many pixels".
+    "truncated image", "damaged image", "too small", "too many pixels".
     """
     with _silence:
         return _decode(source, preprocess)
@@ -235,6 +237,8 @@ def _opened(source: bytes | str | Path) -> tuple[Image.Image, object]:
         raise Unreadable(where, "too many pixels")
     if width * height == 0:
         raise Unreadable(where, "damaged image")
+    if min(width, height) < MIN_SIDE:
+        raise Unreadable(where, "too small")
     return image, where
 
 

@@ -29,7 +29,7 @@ def read_truth(path: Path) -> pl.DataFrame:
     """The truth table that a drawn source comes with; raises Missing when it is not there."""
     if not path.is_file():
         raise Missing("the truth table", path, "only drawn sources have one: leave --truth out for other sources")
-    return pl.read_parquet(path)
+    return pl.read_parquet(path, glob=False)
 
 
 def true_taxa(tree: Tree, truth: pl.DataFrame, ids: pl.Series) -> npt.NDArray[np.int32]:

@@ -81,6 +81,7 @@ def evaluate(
     """
     embeddings.agree_with(identifier.encoder.fingerprint)
     embeddings.agree_with(identifier.head.fingerprint)
+    embeddings.belong_to(catalog.tree.version)
     if identifier.head.tree.version != catalog.tree.version:
         raise Mismatch("head and catalog", f"tree {identifier.head.tree.version}", f"tree {catalog.tree.version}")
     work = store.begin(out, KIND, FORMAT, settings, _inputs(catalog, embeddings, identifier.head, truth), overwrite)

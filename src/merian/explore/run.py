@@ -43,6 +43,7 @@ def explore(
     Of the catalog only images with a taxon are used; those of species kept out of training too. A finished run is not repeated;
     `overwrite` replaces another one.
     """
+    embeddings.belong_to(catalog.tree.version)
     inputs = {"catalog": catalog.hash, "embeddings": _hash(embeddings)}
     if settings.traits is not None:
         if not settings.traits.is_file():
@@ -229,7 +230,7 @@ def _figures(
     svg = plots.by_value(places, shown, f"The same images; colour is {name}", name, unit)
     store.write_text(folder / "layout_trait.svg", svg)
     table = folder.parent / "traits.parquet"
-    tested = pl.read_parquet(table).filter(pl.col("trait") == trait)
+    tested = pl.read_parquet(table, glob=False).filter(pl.col("trait") == trait)
     if len(tested):
         orders = tree.lineages(tested["taxon"].to_numpy())[rank].fill_null("none").to_list()
         values = tested["value"].to_numpy(), tested["predicted"].to_numpy()

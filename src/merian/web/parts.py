@@ -181,9 +181,13 @@ def _layout(folder: Path, catalog: Catalog | None, absent: dict[str, str]) -> La
         absent["layout"] = "This store has no map of its photos. Make one with merian explore."
         return None
     try:
-        table = pl.read_parquet(file)
+        table = pl.read_parquet(file, glob=False)
         traits = file.with_name("traits.parquet")
-        known = pl.read_parquet(traits) if traits.is_file() and catalog is not None else pl.DataFrame(schema=TRAITS)
+        known = (
+            pl.read_parquet(traits, glob=False)
+            if traits.is_file() and catalog is not None
+            else pl.DataFrame(schema=TRAITS)
+        )
         known = known.select(pl.col(c).cast(t) for c, t in TRAITS.items())
         table = table.with_columns(pl.col("id").cast(pl.String), pl.col("x", "y").cast(pl.Float32))
     except pl.exceptions.PolarsError as error:
