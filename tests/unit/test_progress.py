@@ -44,6 +44,21 @@ def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a note" in screen.getvalue()
 
 
+def test_a_counter_inside_another_is_a_line_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.track("Outer", 2) as advance:
+        count()
+        advance(2)
+    assert screen.getvalue().index("Outer") < screen.getvalue().index("Counting")
+    assert "2/2" in screen.getvalue()
+
+
 def test_an_error_inside_is_not_swallowed() -> None:
     heard: list[object] = []
 

@@ -6,13 +6,17 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 __all__ = ["Advance", "Listener", "listen", "track"]
 
 Listener = Callable[[str, int, int, str], None]
 """Called with (title, done, total, note) at each advance."""
 
+_bar: ContextVar[Progress | None] = ContextVar("merian_progress_bar", default=None)
 _listener: ContextVar[Listener | None] = ContextVar("merian_progress_listener", default=None)
 
 
@@ -49,6 +53,24 @@ def track(title: str, total: int, unit: str = "", done: int = 0) -> Iterator[Adv
     if not sys.stderr.isatty():
         yield lambda n=1, note="": None
         return
+    outer = _bar.get()
+    if outer is not None:
+        # a counter inside another is a line below it, gone when it is done
+        task = outer.add_task(title, total=total, completed=done, note="", unit=unit)
+        try:
+            yield _advance(outer, task)
+        finally:
+            outer.remove_task(task)
+        return
+    with _new_bar() as bar:
+        token = _bar.set(bar)
+        try:
+            yield _advance(bar, bar.add_task(title, total=total, completed=done, note="", unit=unit))
+        finally:
+            _bar.reset(token)
+
+
+def _new_bar() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -56,17 +78,18 @@ def track(title: str, total: int, unit: str = "", done: int = 0) -> Iterator[Adv
         TextColumn("  {task.description:<28}"),
         BarColumn(bar_width=32),
         MofNCompleteColumn(),
-        TextColumn(unit),
+        TextColumn("{task.fields[unit]}"),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         TextColumn("[dim]{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as bar:
-        task = bar.add_task(title, total=total, completed=done, note="")
+    return Progress(*columns, console=Console(stderr=True), refresh_per_second=5)
 
-        def advance(n: int = 1, note: str = "") -> None:
-            if note:
-                bar.update(task, advance=n, note=note)
-            else:
-                bar.update(task, advance=n)
 
-        yield advance
+def _advance(bar: Progress, task: TaskID) -> Advance:
+    def advance(n: int = 1, note: str = "") -> None:
+        if note:
+            bar.update(task, advance=n, note=note)
+        else:
+            bar.update(task, advance=n)
+
+    return advance
