@@ -19,7 +19,7 @@ from merian.core.vectors import Embeddings
 pytestmark = pytest.mark.story
 TINY = """
 [train]
-epochs = 4
+epochs = 40
 batch = 64
 image_size = 32
 patch = 8

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from merian.cli.say import REFUSED, say
+from merian.core.errors import BadData, BadSetting
 from merian.core.tree import RANKS, Rank
 
 if TYPE_CHECKING:
@@ -70,15 +71,9 @@ def identify(
         Photos at a time.
     """
     from merian.cli.photos import expand, options_of, shown
-    from merian.core.errors import BadData, BadSetting
     from merian.identify import Identifier, in_batches
 
-    if k < 1 or batch < 1:
-        raise BadSetting("k" if k < 1 else "batch", k if k < 1 else batch, "must be at least 1")
-    if not 0.5 < threshold <= 1:
-        raise BadSetting("threshold", threshold, "must be above 0.5 and at most 1")
-    if output is not None and (output.is_dir() or (output.parent.exists() and not output.parent.is_dir())):
-        raise BadData(output, "the output must be a file in a folder; give another path")
+    _check(k, batch, threshold, output)
     chosen = expand(photos, options=options_of(identify))
     identifier = Identifier.open(model, taxa, backend)
     answers = in_batches(identifier, chosen.paths, k, rank, threshold, batch)
@@ -89,6 +84,15 @@ def identify(
     if bad:
         say(f"{bad} of {len(chosen.paths) + len(refused)} photos have no answer; the column 'reason' says why")
     return REFUSED if bad else 0
+
+
+def _check(k: int, batch: int, threshold: float, output: Path | None) -> None:
+    if k < 1 or batch < 1:
+        raise BadSetting("k" if k < 1 else "batch", k if k < 1 else batch, "must be at least 1")
+    if not 0.5 < threshold <= 1:
+        raise BadSetting("threshold", threshold, "must be above 0.5 and at most 1")
+    if output is not None and (output.is_dir() or (output.parent.exists() and not output.parent.is_dir())):
+        raise BadData(output, "the output must be a file in a folder; give another path")
 
 
 def _all(answers: Iterator[Answer], refused: list[Answer]) -> Iterator[Answer]:
