@@ -158,7 +158,7 @@ def test_the_map_is_walked_by_keyboard(browser: Any, address: str) -> None:
     visit.leave(address)
 
 
-@pytest.mark.parametrize("width", [390, 820, 1440])
+@pytest.mark.parametrize("width", [360, 390, 820, 1440])
 def test_no_page_is_wider_than_the_window(site: Site, browser: Any, address: str, width: int) -> None:
     visit = Visit(browser, address, viewport={"width": width, "height": 800})
     visit.drop("a-rather-long-name-of-a-photo-that-somebody-took-in-the-garden.jpg", site.photo()[1])
