@@ -1,6 +1,7 @@
 """Roll species probabilities up to a rank: one segment sum against a Python dict over the names.
 
-The peer is the way pybioclip does it: for every image, for every species, `sums[name of the clade] += probability`.
+The peer is our own rendering of how pybioclip does it: for every image, for every species, `sums[name of the clade] += probability`. pybioclip leaves
+out species below a probability of 1e-9; here none is, which is its slowest case.
 
     .venv/bin/python bench/rollup.py [species] [images]
 """

@@ -16,6 +16,19 @@ def count() -> None:
         advance(1, "a note")
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """A terminal in place of standard error; called in the test itself, for pytest puts its own back after a fixture."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    return terminal
+
+
 def test_a_pipe_sees_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     count()
     assert capsys.readouterr() == ("", "")
@@ -31,13 +44,7 @@ def test_a_listener_hears_every_advance(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
+    screen = watched(monkeypatch)
     count()
     assert "Counting" in screen.getvalue()
     assert "3/3" in screen.getvalue()
@@ -45,13 +52,7 @@ def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_counter_inside_another_is_a_line_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
+    screen = watched(monkeypatch)
     with progress.track("Outer", 2) as advance:
         count()
         advance(2)

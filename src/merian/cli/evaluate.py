@@ -5,15 +5,18 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from merian.cli.embed import embed_store
 from merian.cli.flags import with_settings
-from merian.cli.say import path_of, say
+from merian.cli.say import bold, path_of, say
 from merian.core.report import Report
 from merian.evaluate.settings import EvaluateSettings
+
+if TYPE_CHECKING:
+    from merian.identify import Identifier
 
 __all__ = ["command_line", "evaluate", "evaluate_store"]
 
@@ -56,9 +59,12 @@ def evaluate(
     vectors = embeddings or out.with_name(out.name + "-embeddings")
     if embeddings is None:
         embed_store(catalog, model, vectors, backend, overwrite)
-    report = evaluate_store(catalog, model, vectors, out, settings, truth, overwrite, command_line())
+    from merian.identify import Identifier
+
+    identifier = Identifier.open(model, backend=backend)
+    report = evaluate_store(catalog, identifier, vectors, out, settings, truth, overwrite, command_line())
     for group, numbers in report.groups():
-        say(f"\n[bold]{group}[/bold]")
+        say(f"\n{bold(group)}")
         for number in numbers:
             note = f"  [dim]{number.note}[/dim]" if number.note else ""
             say(f"  {number.name:<34} {number.text}{note}")
@@ -68,7 +74,7 @@ def evaluate(
 
 def evaluate_store(
     catalog: Path,
-    model: Path,
+    identifier: Identifier,
     embeddings: Path,
     out: Path,
     settings: EvaluateSettings,
@@ -80,9 +86,7 @@ def evaluate_store(
     from merian.core.tables import Catalog
     from merian.core.vectors import Embeddings
     from merian.evaluate.run import evaluate as run
-    from merian.identify import Identifier
 
-    identifier = Identifier.open(model)
     return run(
         Catalog.open(catalog),
         Embeddings.load(embeddings),

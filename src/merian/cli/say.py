@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from merian.core.tables import Catalog
 
-__all__ = ["REFUSED", "heading", "of_catalog", "path_of", "say"]
+__all__ = ["REFUSED", "bold", "heading", "of_catalog", "path_of", "say"]
 
 REFUSED = 3
 """Exit code: done, with refused rows."""
@@ -30,11 +30,16 @@ def say(text: str) -> None:
     _console().print(text, soft_wrap=True)
 
 
-def path_of(path: Path) -> str:
-    """A path in bold, as markup: brackets in its name are no markup."""
+def bold(text: str) -> str:
+    """Text from outside in bold, as markup: brackets in it are no markup."""
     from rich.markup import escape
 
-    return f"[bold]{escape(str(path))}[/bold]"
+    return f"[bold]{escape(text)}[/bold]"
+
+
+def path_of(path: Path) -> str:
+    """A path in bold, as markup."""
+    return bold(str(path))
 
 
 def heading(number: int, title: str, explanation: str) -> None:

@@ -157,6 +157,7 @@ def _measure(out: Path, settings: TourSettings, overwrite: bool) -> None:
     from merian.cli.explore import explore_store
     from merian.evaluate.settings import EvaluateSettings
     from merian.explore import ExploreSettings
+    from merian.identify import Identifier
 
     heading(
         6,
@@ -166,7 +167,7 @@ def _measure(out: Path, settings: TourSettings, overwrite: bool) -> None:
     )
     report = evaluate_store(
         out / "catalog",
-        out / "model",
+        Identifier.open(out / "model"),
         out / "embeddings",
         out / "evaluation",
         EvaluateSettings(resamples=settings.resamples, seed=settings.seed),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 __all__ = ["Habitat", "Organism", "PlanName", "Sex", "Shot", "Stage", "Style", "Subject", "Trait"]
@@ -81,4 +81,3 @@ class Shot:
     stamp: str = ""
     """Text that a camera trap burns into its frame (date, temperature)."""
     seed: int = 0
-    faults: tuple[str, ...] = field(default=())

@@ -1,7 +1,4 @@
-"""The encoder on torch, through open_clip: for a GPU, for models that were not exported.
-
-And as the yardstick of the other backends.
-"""
+"""The encoder on torch, through open_clip: for a GPU, for models that were not exported, and as the yardstick of the other backends."""
 
 from __future__ import annotations
 
@@ -25,10 +22,7 @@ __all__ = ["ImageGraph", "TextGraph", "open_model"]
 
 
 class ImageGraph(nn.Module):
-    """Pixels `uint8 [n, s, s, 3]` -> unit vectors `[n, d]`: scaling, tower and length 1 in one graph.
-
-    The form that is exported.
-    """
+    """Pixels `uint8 [n, s, s, 3]` -> unit vectors `[n, d]`: scaling, tower and length 1 in one graph, the form that is exported."""
 
     mean: torch.Tensor
     std: torch.Tensor
