@@ -1,22 +1,33 @@
 """Conformance suites: what every built-in keeps, and a stranger's plug-in must keep too.
 
-from merian.testing import check_encoder
+from merian.testing import check_encoder, check_source
 def test_mine() -> None:
     check_encoder(my_package.open_model("..."))
+    check_source(my_package.open_source(Path("...")))
 """
 
 from __future__ import annotations
 
+from multiprocessing.reduction import ForkingPickler
+
 import numpy as np
+import polars as pl
 
 from merian.core.chance import stream
 from merian.core.errors import BadData, Mismatch
+from merian.core.tables import CATALOG
+from merian.core.tree import RANKS, Tree
+from merian.curate.sources import REFUSED, NoBytes, Source
 from merian.encode import Encoder, Pixels, Vectors
 
-__all__ = ["agreement", "check_encoder", "sample_pixels", "sample_texts"]
+__all__ = ["agreement", "check_encoder", "check_source", "sample_pixels", "sample_texts"]
 
 ROUNDING = 2e-5
 """How far two float32 results of the same sums in another order may lie apart, per component of a unit vector."""
+SENT = 32 << 20
+"""Bytes that a source may take when it is sent to a worker."""
+READ = 50
+"""Images that are read to see that a source gives bytes."""
 
 
 def check_encoder(encoder: Encoder) -> None:
@@ -50,6 +61,73 @@ def check_encoder(encoder: Encoder) -> None:
     _must(_apart(images), "different images get the same vector")
     _must(_apart(words), "different texts get the same vector")
     _check_refusals(encoder, pixels)
+
+
+def check_source(source: Source) -> pl.DataFrame:
+    """All rows of `source`, when it keeps the contract of `merian.curate.sources.Source`; raise AssertionError with what it breaks.
+
+    Checked: declared columns and types, the same in every shard and the second time; ids that are there and unique; places on Earth; boxes inside their
+    image; a stable hash; refused rows with reasons; that `read` gives bytes or raises NoBytes, whatever it is asked; that it reaches other processes.
+    """
+    _source_must(isinstance(source, Source), "it lacks a member of the Source protocol")
+    _source_must(bool(source.name.strip()) and bool(source.hash.strip()), "its name or hash is empty")
+    _source_must(source.shards >= 1, f"it has {source.shards} shards; one may be empty, none is none")
+    shards = [source.rows(k) for k in range(source.shards)]
+    types = {c.name: c.type for c in CATALOG} | dict.fromkeys(RANKS, pl.String)
+    for frame in shards:
+        _source_must(frame.schema == shards[0].schema, "its shards differ in their columns")
+    for name, kind in shards[0].schema.items():
+        _source_must(name in types, f"the column {name!r} is not one of the catalog's, nor a rank")
+        _source_must(kind == types[name], f"the column {name!r} is {kind}, not {types[name]}")
+    for name in ("id", "path", *RANKS):
+        _source_must(name in shards[0].columns, f"the column {name!r} is absent")
+    for k, frame in enumerate(shards):
+        _source_must(frame.equals(source.rows(k)), f"shard {k} is another the second time")
+    rows = pl.concat(shards)
+    _source_must(rows["id"].null_count() == 0 and rows["id"].is_unique().all(), "an id is absent or there twice")
+    texts = [c for c, kind in rows.schema.items() if kind == pl.String]
+    empty = [c for c in texts if (rows[c] == "").any()]
+    _source_must(not empty, f'nothing is written "" and not null in {empty}')
+    for name, most in (("latitude", 90.0), ("longitude", 180.0)):
+        if name in rows.columns:
+            _source_must(rows[name].drop_nulls().is_between(-most, most).all(), f"a {name} is beyond {most:g} degrees")
+    if "box" in rows.columns:
+        edges = [[float(x) for x in box.split(",")] for box in rows["box"].drop_nulls()]
+        inside = all(len(b) == 4 and min(b) >= 0 and b[0] + b[2] <= 1.00001 and b[1] + b[3] <= 1.00001 for b in edges)
+        _source_must(inside, "a box is not x,y,width,height in shares of its image")
+    _source_must(dict(source.refused.schema) == REFUSED, f"refused has the columns {source.refused.columns}")
+    _source_must(source.refused["reason"].null_count() == 0, "a row is refused without a reason")
+    tree = source.tree()
+    _source_must(
+        tree is None or (isinstance(tree[0], Tree) and isinstance(tree[1], pl.DataFrame)), "tree gives no Tree"
+    )
+    _check_reading(source, rows)
+    sent = bytes(ForkingPickler.dumps(source))
+    _source_must(len(sent) <= SENT, f"it takes {len(sent):,} bytes to send to a worker; at most {SENT:,}")
+    twin = ForkingPickler.loads(sent)
+    _source_must(twin.hash == source.hash, "in another process its hash is another")
+    _source_must(
+        rows.equals(pl.concat([twin.rows(k) for k in range(twin.shards)])), "in another process its rows differ"
+    )
+    return rows
+
+
+def _check_reading(source: Source, rows: pl.DataFrame) -> None:
+    places = rows["path"].drop_nulls().head(READ).to_list()
+    strange = ["no such place", "../outside", "a/../../outside", "no\0place", "x#1+2", "x#0:0/y", "x#0/y", "."]
+    for place in [*places, *strange]:
+        try:
+            data = source.read(place)
+        except NoBytes as refusal:
+            _source_must(bool(refusal.reason.strip()), f"read({place!r}) raises NoBytes without a reason")
+            continue
+        _source_must(isinstance(data, bytes), f"read({place!r}) gives {type(data).__name__}, not bytes")
+        _source_must(place not in strange, f"read({place!r}) gives bytes")
+
+
+def _source_must(holds: bool, message: str) -> None:
+    if not holds:
+        raise AssertionError(f"not a source by contract: {message}")
 
 
 def agreement(first: Encoder, second: Encoder) -> float:

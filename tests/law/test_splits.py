@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lineages import FAST, grown
 
-from merian.core.errors import BadSetting
+from merian.core.errors import BadData, BadSetting, Missing
 from merian.core.tree import Tree
-from merian.curate.splits import Shares, assign, connected
+from merian.curate.splits import GIANT, KEYS, Shares, achieved, assign, connected, grouping, key_values, rare_species
 
 SHARES = Shares(val=0.2, test=0.3, unseen=0.0, unseen_images=2, test_fold="")
 KEY = st.one_of(st.none(), st.sampled_from("abcdef"))
@@ -171,3 +173,185 @@ def test_about_the_right_share_of_species_is_unseen() -> None:
     share = (assign(rows, many, Shares(0.0, 0.2, 0.25, 2, ""), 0) == "unseen").mean()
     assert 0.18 < float(share) < 0.32  # type: ignore[arg-type]
     assert not (assign(rows, many, Shares(0.0, 0.2, 0.25, 3, ""), 0) == "unseen").any()
+
+
+NAMES = [key.column for key in KEYS]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pl.DataFrame:
+    """Random rows with all keys, a source and a taxon; values are few, so that groups grow together in odd ways."""
+    first = int(tree().at("species")[0])
+    value = st.one_of(st.none(), st.sampled_from(["", "1", "2", "3", "urn:x:1", "https://x.org/1"]))
+    cells = st.tuples(
+        st.integers(-1, first + SPECIES - 1), st.sampled_from(["a", "b", None]), *[value] * (len(NAMES) - 1)
+    )
+    rows = draw(st.lists(cells, max_size=25))
+    frame = pl.DataFrame(rows, schema=["taxon", "source", *NAMES[:-1]], orient="row") if rows else None
+    if frame is None:
+        frame = pl.DataFrame(schema={"taxon": pl.Int32, "source": pl.String, **dict.fromkeys(NAMES[:-1], pl.String)})
+    spread = pl.Series("cluster", draw(st.lists(value, min_size=len(frame), max_size=len(frame))), pl.String)
+    return frame.cast({"taxon": pl.Int32, **dict.fromkeys(NAMES[:-1], pl.String)}).with_columns(
+        spread, id=pl.format("i{}", pl.int_range(pl.len()))
+    )
+
+
+@FAST
+@given(tables(), st.sets(st.sampled_from(NAMES)), st.integers(0, 9), st.sampled_from([0.0, 0.6]), st.booleans())
+def test_no_key_value_is_shared_by_two_splits(
+    rows: pl.DataFrame, keys: set[str], seed: int, unseen: float, rare: bool
+) -> None:
+    bound = grouping(rows, sorted(keys))
+    assert set(bound.keys) <= keys
+    assert keys - set(bound.keys) <= {"camera"} or all(
+        rows[k].null_count() == len(rows) for k in keys - set(bound.keys) - {"camera"}
+    )
+    shares = Shares(0.2, 0.3, unseen, 2, "", (int(tree().at("species")[0]),) if rare else ())
+    split = assign(rows.with_columns(bound.group), tree(), shares, seed)
+    table = rows.with_columns(split=split)
+    for key in bound.keys:
+        shared = table.with_columns(value=key_values(rows, key)).filter(
+            pl.col("value").is_not_null() & pl.col("split").is_not_null()
+        )
+        assert (shared.group_by("value").agg(pl.col("split").n_unique())["split"] == 1).all(), key
+
+
+@FAST
+@given(tables(), st.randoms(use_true_random=False))
+def test_groups_and_splits_do_not_depend_on_the_order_of_rows(rows: pl.DataFrame, chance: object) -> None:
+    order = list(range(len(rows)))
+    chance.shuffle(order)  # type: ignore[attr-defined]
+    found = []
+    for table in (rows, rows[order]):
+        table = table.with_columns(grouping(table).group)
+        table = table.with_columns(split=assign(table, tree(), SHARES, 0))
+        found.append(table.select("id", "group", "split").sort("id"))
+    assert found[0].equals(found[1])
+
+
+def test_plain_values_join_within_a_source_and_addresses_everywhere() -> None:
+    rows = pl.DataFrame(
+        {
+            "id": list("abcdef"),
+            "source": ["x", "y", "x", "y", "x", "y"],
+            "event_id": ["1", "1", None, None, "https://e/1", "https://e/1"],
+            "hash": [None, None, "h", "h", None, None],
+        }
+    )
+    assert grouping(rows).group.to_list() == ["a", "b", "c", "c", "e", "e"]
+    assert connected(rows.drop("source"), ("event_id",)).tolist() == [0, 0, 2, 3, 4, 4]
+
+
+def test_a_long_chain_is_one_group() -> None:
+    n = 30_000
+    at = np.random.default_rng(0).permutation(n)
+    rows = pl.DataFrame({"event_id": (at // 2).astype(str), "individual": ((at + 1) // 2).astype(str)})
+    assert not connected(rows, ("event_id", "individual")).any()
+
+
+def cameras(images: list[int], species: int = SPECIES) -> pl.DataFrame:
+    """One row per image of cameras that have seen all species in turn."""
+    first = int(tree().at("species")[0])
+    made = [(f"c{c}", first + k % species) for c, n in enumerate(images) for k in range(n)]
+    frame = pl.DataFrame(made, schema={"camera": pl.String, "taxon": pl.Int32}, orient="row")
+    return frame.with_columns(id=pl.format("i{}", pl.int_range(pl.len())))
+
+
+@FAST
+@given(st.lists(st.integers(4, 60), min_size=3, max_size=30), st.integers(0, 99))
+def test_cameras_are_dealt_near_the_shares(images: list[int], seed: int) -> None:
+    """However uneven the cameras are, the test split is not empty, the largest camera is trained on, and the share is off by less than a camera."""
+    rows = cameras(images)
+    split = assign(rows.with_columns(grouping(rows).group), tree(), SHARES, seed)
+    table = rows.with_columns(split=split)
+    assert (table.group_by("camera").agg(pl.col("split").n_unique())["split"] == 1).all()
+    assert "test" in split
+    test = (split == "test").sum() / len(rows)
+    dealt = max(images) / len(rows)
+    assert abs(test - 0.3) <= max(dealt, 1 - 0.3 - dealt if len(images) < 4 else dealt)
+    if len(images) >= 5:
+        assert "val" in split
+    sizes = table.filter(pl.col("split") == "train").group_by("camera").len()["len"].to_list()
+    assert max(sizes) == max(images)
+
+
+def test_half_of_the_images_in_one_camera_leave_the_shares_alone() -> None:
+    rows = cameras([500] + [25] * 20)
+    shares = Shares(0.1, 0.2, 0.0, 2, "")
+    bound = rows.with_columns(grouping(rows).group)
+    table = bound.with_columns(split=assign(bound, tree(), shares, 0))
+    got, remarks = achieved(table, shares)
+    parts = dict(got.select("split", "share").rows())
+    assert parts["test"] == pytest.approx(0.2, abs=0.03)
+    assert parts["val"] == pytest.approx(0.1, abs=0.03)
+    assert remarks == ()
+
+
+def test_one_camera_is_not_kept_together_and_a_remark_says_so() -> None:
+    rows = cameras([40])
+    bound = grouping(rows)
+    assert "camera" not in bound.keys
+    assert bound.remarks[0].startswith("1 camera cannot")
+    assert (assign(rows.with_columns(bound.group), tree(), SHARES, 0) == "test").any()
+    assert "camera" in grouping(cameras([4, 4, 4])).keys
+    assert "camera" not in grouping(cameras([4, 4, 4]), ("hash",)).keys
+    with pytest.raises(BadSetting, match="did you mean 'camera'"):
+        grouping(rows, ("camrea",))
+
+
+def test_a_giant_of_one_species_is_trained_on() -> None:
+    first = int(tree().at("species")[0])
+    groups = ["giant"] * (GIANT * 2) + [f"g{k}" for k in range(9)]
+    rows = pl.DataFrame({"id": [f"i{k}" for k in range(len(groups))], "taxon": first, "group": groups})
+    for seed in range(20):
+        found = dealt(rows, seed=seed)
+        assert found["giant"] == "train"
+        assert list(found.values()).count("test") == 3
+
+
+def test_an_empty_split_is_told() -> None:
+    rows = cameras([40]).with_columns(group=pl.lit("one"))
+    _, remarks = achieved(rows.with_columns(split=assign(rows, tree(), SHARES, 0)), SHARES)
+    assert any("test split is empty" in r for r in remarks)
+    assert any("one group holds 100%" in r for r in remarks)
+
+
+@FAST
+@given(photos(), st.integers(0, 99), st.sets(st.integers(0, SPECIES - 1)), st.sampled_from([0.0, 0.6]))
+def test_a_rare_species_is_in_no_other_split(rows: pl.DataFrame, seed: int, chosen: set[int], unseen: float) -> None:
+    first = int(tree().at("species")[0])
+    rare = tuple(first + k for k in sorted(chosen))
+    split = assign(rows, tree(), Shares(0.2, 0.3, unseen, 2, "", rare), seed)
+    listed = rows["taxon"].is_in(list(rare))
+    assert set(split.filter(listed).to_list()) <= {"rare", None}
+    assert "rare" not in split.filter(~listed).to_list()
+    pure = rows.with_columns(listed=listed).group_by("group").agg(all=pl.col("listed").all())
+    whole = rows["group"].is_in(pure.filter("all")["group"].implode())
+    assert (split.filter(whole) == "rare").all()
+
+
+def test_lists_of_rare_species_in_every_form(tmp_path: Path) -> None:
+    species = tree().at("species").tolist()
+    names = [tree().names[t] for t in species[:2]]
+    forms = {
+        "a.csv": "scientificName,status\n" + "\n".join(f"{n},CR" for n in names),
+        "b.tsv": "genus\tspecies\n" + "\n".join(f"G\t{n}" for n in names),
+        "c.txt": "# rare\n" + "\n".join(names) + "\n\n",
+        "d.txt": "Scientific_Name\n" + "\n".join(names),
+        "e": "\n".join([*names, "Nemo absens"]),
+    }
+    for name, text in forms.items():
+        (tmp_path / name).write_text(text)
+    pl.DataFrame({"species": names}).write_parquet(tmp_path / "f.parquet")
+    for name in (*forms, "f.parquet"):
+        found = rare_species(tmp_path / name, tree())
+        assert found["taxon"].to_list()[:2] == species[:2], name
+    assert rare_species(tmp_path / "e", tree()).row(2) == ("Nemo absens", -1)
+    (tmp_path / "g.txt").write_text("Nemo absens\n")
+    with pytest.raises(BadData, match="Nemo absens"):
+        rare_species(tmp_path / "g.txt", tree())
+    with pytest.raises(Missing):
+        rare_species(tmp_path / "none.csv", tree())
+    (tmp_path / "h.csv").write_text("colour,size\nred,2\n")
+    with pytest.raises(BadData, match="scientificName"):
+        rare_species(tmp_path / "h.csv", tree())

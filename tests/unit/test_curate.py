@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -19,13 +19,15 @@ from merian.core.errors import BadData, BadSetting, Mismatch, Missing
 from merian.core.settings import load
 from merian.core.store import read
 from merian.core.tables import Catalog
-from merian.curate import CurateSettings, curate
-from merian.curate.runner import LocalRunner
+from merian.curate.run import curate
+from merian.curate.settings import Aids, CurateSettings
+from merian.curate.runner import LocalRunner, Stage
 from merian.curate.sources import open_source
 
 
 def with_(**given: object) -> CurateSettings:
-    return load(CurateSettings, None, given)
+    """Settings under which the made-up photos of these tests, which are smooth and alike, are neither blurred nor copies of one another."""
+    return load(CurateSettings, None, {"min_sharpness": 0.0, "near_difference": 0.0} | given)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -40,7 +42,7 @@ def contents(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def bad(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     root = tmp_path_factory.mktemp("bad")
-    return curate(bad_folder(root / "photos"), root / "out", CurateSettings())
+    return curate(bad_folder(root / "photos"), root / "out", with_())
 
 
 def test_every_bad_photo_is_a_row_with_its_reason(bad: Catalog) -> None:
@@ -72,7 +74,7 @@ def test_a_hundred_megapixels_are_no_trouble_as_jpeg(tmp_path: Path) -> None:
     (tmp_path / "photos" / "huge.jpg").write_bytes(encoded(huge, "JPEG", quality=20))
     listing = tmp_path / "photos" / "t.csv"
     listing.write_text(f"path,species\nhuge.jpg,{BIRD}\n")
-    made = curate(listing, tmp_path / "out", CurateSettings())
+    made = curate(listing, tmp_path / "out", with_())
     assert made.kept().select("width", "height").rows() == [(10_000, 10_000)]
     with pytest.raises(BadData, match="1 too large"):
         curate(listing, tmp_path / "out2", with_(max_side=9_999))
@@ -84,7 +86,7 @@ def test_paths_that_are_wrong_are_rows_with_a_reason(tmp_path: Path) -> None:
     paths = [f"Pica aensis/{n}" if n and n[0] not in "./" else n for n in names] + ["Pica aensis"]
     (tmp_path / "secret.png").write_bytes(encoded(noise(9), "PNG"))
     pl.DataFrame({"path": paths, "Species": "Pica aensis"}).write_csv(source / "t.csv")
-    made = curate(source / "t.csv", tmp_path / "out", CurateSettings())
+    made = curate(source / "t.csv", tmp_path / "out", with_())
     assert made.frame["reason"].to_list() == [
         None,
         "path listed twice",
@@ -102,14 +104,14 @@ def test_a_linked_photo_is_a_photo(tmp_path: Path) -> None:
     real = tmp_path / "elsewhere.png"
     real.write_bytes(encoded(noise(9), "PNG"))
     (source / "Pica aensis" / "link.png").symlink_to(real)
-    made = curate(source, tmp_path / "out", CurateSettings())
+    made = curate(source, tmp_path / "out", with_())
     assert made.frame["reason"].null_count() == 13
 
 
 def test_a_file_name_that_is_no_text_is_a_row_with_a_reason(tmp_path: Path) -> None:
     source = good_folder(tmp_path / "photos")
     (source / "Pica aensis" / os.fsdecode(b"\xff.png")).write_bytes(encoded(noise(9), "PNG"))
-    made = curate(source, tmp_path / "out", CurateSettings())
+    made = curate(source, tmp_path / "out", with_())
     bad = made.frame.filter(pl.col("reason").is_not_null())
     assert bad.select("path", "reason").rows() == [("Pica aensis/\\xff.png", "file not found")]
 
@@ -118,7 +120,7 @@ def test_given_ids_that_clash_stay_apart(tmp_path: Path) -> None:
     source = good_folder(tmp_path / "photos", 1, 4)
     paths = [f"Pica aensis/{k}.png" for k in range(4)]
     pl.DataFrame({"path": paths, "id": ["x", "x", "x#2", "x"], "species": BIRD}).write_csv(source / "t.csv")
-    made = curate(source / "t.csv", tmp_path / "out", CurateSettings())
+    made = curate(source / "t.csv", tmp_path / "out", with_())
     assert made.frame["id"].n_unique() == len(made) == 4
 
 
@@ -128,29 +130,29 @@ def test_a_folder_without_photos_is_said(tmp_path: Path, files: list[str]) -> No
     for name in files:
         (tmp_path / "photos" / name).write_text("x")
     with pytest.raises(BadData, match="no images in this folder"):
-        curate(tmp_path / "photos", tmp_path / "out", CurateSettings())
+        curate(tmp_path / "photos", tmp_path / "out", with_())
     assert not (tmp_path / "out").exists()
 
 
 def test_sources_that_are_none_are_said(tmp_path: Path) -> None:
     with pytest.raises(Missing, match="the source not found"):
-        curate(tmp_path / "nowhere", tmp_path / "out", CurateSettings())
+        curate(tmp_path / "nowhere", tmp_path / "out", with_())
     (tmp_path / "a.csv").write_text("name,place\nx,y\n")
     with pytest.raises(BadData, match="no column says where the images are"):
-        curate(tmp_path / "a.csv", tmp_path / "out", CurateSettings())
+        curate(tmp_path / "a.csv", tmp_path / "out", with_())
     (tmp_path / "a.doc").write_text("x")
     with pytest.raises(BadData, match="is none of"):
-        curate(tmp_path / "a.doc", tmp_path / "out", CurateSettings())
+        curate(tmp_path / "a.doc", tmp_path / "out", with_())
     (tmp_path / "b.csv").write_text("path,species\n")
     with pytest.raises(BadData, match="has no rows"):
-        curate(tmp_path / "b.csv", tmp_path / "out", CurateSettings())
+        curate(tmp_path / "b.csv", tmp_path / "out", with_())
 
 
 def test_labels_become_taxa_however_they_are_written(tmp_path: Path) -> None:
     for k, folder in enumerate(["Pica_pica", "Corvus corax", "some label", "."]):
         (tmp_path / "photos" / folder).mkdir(parents=True, exist_ok=True)
         noise(k).save(tmp_path / "photos" / folder / f"{k}.png")
-    made = curate(tmp_path / "photos", tmp_path / "out", CurateSettings())
+    made = curate(tmp_path / "photos", tmp_path / "out", with_())
     names = [made.tree.lineage(t).species if t >= 0 else None for t in made.frame["taxon"]]
     found = dict(zip(made.frame["path"], names, strict=True))
     assert found == {
@@ -179,34 +181,34 @@ TAXA = """taxonID,parentNameUsageID,scientificName,taxonRank
 def test_a_bad_taxonomy_is_refused_by_the_row(tmp_path: Path) -> None:
     source = good_folder(tmp_path / "photos")
     (tmp_path / "taxon.csv").write_text(TAXA)
-    made = curate(source, tmp_path / "out", CurateSettings(), tmp_path / "taxon.csv")
+    made = curate(source, tmp_path / "out", with_(), Aids(taxa=tmp_path / "taxon.csv"))
     refused = pl.read_csv(tmp_path / "out" / "refused_taxa.csv", infer_schema=False)
-    assert dict(refused.select("scientificName", "reason").rows()) == {
-        "Pica bensis": "duplicate id",
-        "Pica censis": "orphan: its parent, or an ancestor's parent, is not in the table",
-        "Aus": "cycle: it is its own ancestor",
-        "Bidae": "cycle: it is its own ancestor",
+    assert {name: reason.split(":")[0] for name, reason in refused.select("name", "reason").rows()} == {
+        "Pica bensis": "two accepted names for one key",
+        "Pica censis": "orphan",
+        "Aus": "cycle",
+        "Bidae": "cycle",
     }
+    assert refused["row"].to_list() == ["5", "6", "7", "8"]
     assert dict(made.refused().rows()) == {"taxon not in the taxonomy": 8}
     assert len(made.tree.named("Pica")) == 2
     assert made.tree.ids[made.tree.find("Pica aensis")] == "3"
     with pytest.raises(Missing, match="the taxonomy"):
-        curate(source, tmp_path / "out2", CurateSettings(), tmp_path / "gone.csv")
+        curate(source, tmp_path / "out2", with_(), Aids(taxa=tmp_path / "gone.csv"))
     assert not (tmp_path / "out2").exists()
 
 
 class Killed(LocalRunner):
     """A runner that is stopped before its last shard."""
 
-    def map(self, stage: Callable[[int], None], shards: Sequence[int]) -> Iterator[int]:
+    def map(self, stage: Stage, shards: Sequence[int]) -> Iterator[tuple[int, int]]:
         for shard in shards[:-1]:
-            stage(shard)
-            yield shard
+            yield shard, stage(shard)
         raise KeyboardInterrupt
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("merian.curate.sources.ROWS_PER_SHARD", 5)
+    monkeypatch.setattr("merian.curate.sources.files.ROWS_PER_SHARD", 5)
     source = good_folder(tmp_path / "photos")
     settings = with_(shard_images=4)
     whole = curate(source, tmp_path / "whole", settings)
@@ -231,7 +233,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
 
         patched.setattr(tarfile, "open", Stopped.open)
         with pytest.raises(KeyboardInterrupt):
-            curate(source, tmp_path / "out", settings)
+            curate(source, tmp_path / "out", settings, runner=LocalRunner(1))
     assert [p.stat().st_mtime_ns for p in looked] == times
     assert sorted(p.name for p in (tmp_path / "out" / "shards").iterdir()) == ["shard-00000.parquet", "shard-00000.tar"]
 
@@ -243,25 +245,25 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
 
 def test_the_same_again_is_done_and_other_settings_are_refused(tmp_path: Path) -> None:
     source = good_folder(tmp_path / "photos")
-    first = curate(source, tmp_path / "out", CurateSettings())
+    first = curate(source, tmp_path / "out", with_())
     times = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*")}
-    assert curate(source, tmp_path / "out", CurateSettings()).hash == first.hash
+    assert curate(source, tmp_path / "out", with_()).hash == first.hash
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*")} == times
     with pytest.raises(Mismatch, match=r"seed: 0 -> 1.*--overwrite"):
         curate(source, tmp_path / "out", with_(seed=1))
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*")} == times
     other = curate(source, tmp_path / "out", with_(seed=1), overwrite=True)
     assert other.hash != first.hash
-    assert curate(source, tmp_path / "new", CurateSettings()).hash == first.hash
+    assert curate(source, tmp_path / "new", with_()).hash == first.hash
 
 
 def test_photos_put_in_place_afterwards_are_seen(tmp_path: Path) -> None:
     source = good_folder(tmp_path / "photos")
     (source / "t.csv").write_text(f"path,species\nlate.png,{BIRD}\n")
     with pytest.raises(BadData, match="1 file not found"):
-        curate(source / "t.csv", tmp_path / "out", CurateSettings())
+        curate(source / "t.csv", tmp_path / "out", with_())
     noise(9).save(source / "late.png")
-    assert len(curate(source / "t.csv", tmp_path / "out", CurateSettings()).kept()) == 1
+    assert len(curate(source / "t.csv", tmp_path / "out", with_()).kept()) == 1
 
 
 def test_shards_are_webdataset_tars_of_pairs(tmp_path: Path) -> None:
@@ -323,7 +325,7 @@ def test_a_darwin_core_folder_brings_its_taxa_and_names(tmp_path: Path) -> None:
     (source / "occurrence.csv").write_text("\n".join([header, *rows]) + "\n")
     (source / "taxon.csv").write_text(TAXA)
     (source / "vernacular.csv").write_text("taxonID,vernacularName,language\n3,A-magpie,en\n3,A-Elster,de\n77,x,en\n")
-    made = curate(source, tmp_path / "out", CurateSettings())
+    made = curate(source, tmp_path / "out", with_())
     assert made.frame["id"].to_list() == ["occ0", "occ1", "occ2"]
     assert made.frame["latitude"].to_list() == [52.5] * 3
     taxon = made.tree.find("Pica aensis")
@@ -335,7 +337,7 @@ def test_a_darwin_core_folder_brings_its_taxa_and_names(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_a_run_that_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = good_folder(tmp_path / "photos")
-    whole = curate(source, tmp_path / "whole", CurateSettings())
+    whole = curate(source, tmp_path / "whole", with_())
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -343,12 +345,12 @@ def test_a_full_disk_leaves_a_run_that_can_go_on(tmp_path: Path, monkeypatch: py
     with monkeypatch.context() as patched:
         patched.setattr("merian.curate.shards.tarfile.TarFile.addfile", full)
         with pytest.raises(OSError, match="No space"):
-            curate(source, tmp_path / "out", CurateSettings())
+            curate(source, tmp_path / "out", with_())
     assert not list((tmp_path / "out").rglob("*.part"))
     assert not list((tmp_path / "out").rglob("*.tar"))
     with pytest.raises(Missing):
         read(tmp_path / "out")
-    assert curate(source, tmp_path / "out", CurateSettings()).hash == whole.hash
+    assert curate(source, tmp_path / "out", with_()).hash == whole.hash
 
 
 def test_a_source_is_hashed_by_what_it_holds(tmp_path: Path) -> None:
@@ -360,7 +362,7 @@ def test_a_source_is_hashed_by_what_it_holds(tmp_path: Path) -> None:
 
 
 def test_a_folder_called_like_a_glob_is_a_folder(tmp_path: Path) -> None:
-    made = curate(good_folder(tmp_path / "photos"), tmp_path / "[b]o*t?", CurateSettings())
+    made = curate(good_folder(tmp_path / "photos"), tmp_path / "[b]o*t?", with_())
     assert len(Catalog.open(made.path).kept()) == len(made.kept()) > 0
 
 
@@ -370,7 +372,7 @@ def test_a_pipe_is_no_photo(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     good = next((tmp_path / "photos").rglob("*.png")).relative_to(tmp_path)
     (tmp_path / "t.csv").write_text(f"path,species\npipe.jpg,Pica pica\n{good},Pica pica\n")
-    made = curate(tmp_path / "t.csv", tmp_path / "out", CurateSettings())
+    made = curate(tmp_path / "t.csv", tmp_path / "out", with_())
     assert made.frame["reason"].to_list() == ["not a file", None]
 
 

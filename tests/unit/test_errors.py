@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from merian.core import errors
@@ -57,3 +59,20 @@ def test_the_nearest_words_come_first_whatever_their_case() -> None:
     assert nearest("PICA", ["Pico", "pica", "Corvus"]) == ["pica", "Pico"]
     assert nearest("zzz", ["Pica"]) == []
     assert nearest("", []) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadSetting("tset", 2, "unknown", ["test"]),
+        BadData("a.csv", "is bad", [1, 2]),
+        Missing("the source", "a/b", "give one"),
+        Mismatch("these two", "a", "b"),
+        MissingExtra("torch", "train"),
+    ],
+)
+def test_an_error_travels_whole_between_processes(error: MerianError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)

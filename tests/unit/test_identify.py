@@ -14,7 +14,8 @@ from merian.core.captions import captions
 from merian.core.errors import BadData, Mismatch, Missing
 from merian.core.tree import Tree
 from merian.core.vectors import Embeddings, normalise
-from merian.curate import CurateSettings, curate
+from merian.curate.run import curate
+from merian.curate.settings import CurateSettings
 from merian.encode import open_encoder
 from merian.identify import Head, Identifier, answer_rows, embed_catalog, in_batches
 from merian.identify.head import PROMPTS, leaves

@@ -10,7 +10,8 @@ import pytest
 from merian.core.captions import caption, taxon_of
 from merian.core.tables import Catalog, Records
 from merian.core.tree import Lineage, Tree
-from merian.curate import CurateSettings, curate
+from merian.curate.run import curate
+from merian.curate.settings import CurateSettings
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 TABLES = DATA / "tables"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from merian.core.errors import BadSetting, Missing
 from merian.core.settings import as_toml, knob, knobs, load, read_toml, table, type_name
-from merian.curate import CurateSettings
+from merian.curate.settings import CurateSettings
 from merian.train import TrainSettings
 
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from merian.core.errors import BadData, Missing
 from merian.core.tables import CATALOG, RECORDS, Catalog, Records, conform, markdown
-from merian.curate import CurateSettings, curate
+from merian.curate.run import curate
+from merian.curate.settings import CurateSettings
 
 VALUES = {
     pl.String: st.one_of(

@@ -15,7 +15,8 @@ import polars as pl
 from merian.core.report import Number, Report
 from merian.core.tables import Catalog
 from merian.core.vectors import Embeddings, normalise
-from merian.curate import CurateSettings, curate
+from merian.curate.run import curate
+from merian.curate.settings import CurateSettings
 from merian.drawn.source import write_source
 from merian.drawn.world import DrawSettings
 from merian.encode import open_encoder

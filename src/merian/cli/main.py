@@ -32,7 +32,11 @@ app = App(
 VERBS = {
     "tour": "The whole path at once, on the drawn tree of life, ending with a report and a web page.",
     "draw": "Draw a tree of life whose truth is known: photos of made-up organisms with Darwin Core tables.",
+    "names": "Resolve messy names against a taxonomy, offline, and say how each was decided.",
+    "download": "Fetch the images that a table or archive links to, politely; what comes is a source for curate.",
     "curate": "Make a catalog of a folder or table of photos: check, refuse with reasons, split, shard.",
+    "card": "Write the data card of a catalog: a page, Croissant metadata, and who is to be credited.",
+    "leakage": "Count the images that two data sets, or the splits of a catalog, share.",
     "train": "Train an image tower and a text tower on a catalog; export for OpenVINO and ONNX.",
     "embed": "Turn a catalog's images or photos into vectors, as Parquet.",
     "identify": "Name the organism in photos: the safe answer, the likely ones, and the chance of none.",

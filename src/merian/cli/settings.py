@@ -11,11 +11,14 @@ from merian.core import settings as core
 
 __all__ = ["HOMES", "page", "settings"]
 
-Verb = Literal["tour", "draw", "curate", "train", "evaluate", "explore"]
+Verb = Literal["tour", "draw", "names", "download", "curate", "leakage", "train", "evaluate", "explore"]
 HOMES: dict[Verb, str] = {
     "tour": "merian.cli.tour:TourSettings",
     "draw": "merian.drawn.world:DrawSettings",
-    "curate": "merian.curate:CurateSettings",
+    "names": "merian.names.settings:NamesSettings",
+    "download": "merian.curate.download.settings:DownloadSettings",
+    "curate": "merian.curate.settings:CurateSettings",
+    "leakage": "merian.curate.leakage:LeakageSettings",
     "train": "merian.train:TrainSettings",
     "evaluate": "merian.evaluate.settings:EvaluateSettings",
     "explore": "merian.explore:ExploreSettings",
@@ -29,7 +32,7 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
     Parameters
     ----------
     verbs
-        tour, draw, curate, train, evaluate, explore.
+        tour, draw, names, download, curate, leakage, train, evaluate, explore.
     markdown
         Print the page of the documentation instead.
     """

@@ -81,7 +81,8 @@ def tour(
 
 
 def _make(out: Path, settings: TourSettings, overwrite: bool) -> Catalog:
-    from merian.curate import CurateSettings, curate
+    from merian.curate.run import curate
+    from merian.curate.settings import CurateSettings
     from merian.drawn.folder import SHEET, draw_source
     from merian.drawn.world import DrawSettings
 

@@ -38,7 +38,16 @@ def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
 
 
 class MerianError(Exception):
-    """Anything that Merian refuses to do, said so that a person can act on it."""
+    """Anything that Merian refuses to do, said so that a person can act on it. It travels whole from worker processes."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[MerianError], args: tuple[object, ...]) -> MerianError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class BadSetting(MerianError):

@@ -29,6 +29,7 @@ __all__ = [
     "Work",
     "atomic",
     "begin",
+    "cache_folder",
     "digest",
     "digest_bytes",
     "full_disk_told",
@@ -107,6 +108,13 @@ def write_json(path: Path, value: object) -> None:
 def digest_bytes(data: bytes) -> str:
     """The SHA-256 of `data` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def cache_folder(kind: str) -> Path:
+    """Where things that can be made again are kept between runs: `$MERIAN_CACHE`, else `merian` in the user's cache folder; then `kind`."""
+    given = os.environ.get("MERIAN_CACHE")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (Path(given) if given else home / "merian") / kind
 
 
 def digest(path: Path) -> str:

@@ -5,6 +5,7 @@ A Catalog has one row per image, the refused ones too, with the reason. Records 
 
 from __future__ import annotations
 
+import json
 import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from merian.core import store
 from merian.core.errors import BadData, Missing
 from merian.core.tree import Tree, read_table
 
-__all__ = ["CATALOG", "RECORDS", "SPLITS", "Catalog", "Column", "Records", "conform", "markdown"]
+__all__ = ["CATALOG", "RECORDS", "SPLITS", "Catalog", "Column", "Provenance", "Records", "conform", "markdown"]
 
 FORMAT = 1
-SPLITS = ("train", "val", "test", "unseen")
-"""Images of species that are trained on, in three parts, and of species kept out of training altogether."""
+PROVENANCE = "provenance.json"
+SPLITS = ("train", "val", "test", "unseen", "rare")
+"""Images of species that are trained on, in three parts, and of species kept out of training: chosen by chance, or listed as rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ _WHERE_WHEN = (
     Column("sex", pl.String, "Sex as given", "sex"),
     Column("life_stage", pl.String, "Life stage as given", "lifeStage"),
     Column("health", pl.String, "Health or disease as given", "vitality"),
+    Column("behaviour", pl.String, "Behaviour as given", "behavior"),
+    Column("reproduction", pl.String, "Reproductive condition as given", "reproductiveCondition"),
     Column("individual", pl.String, "The individual organism, where it is known", "organismID"),
 )
 
@@ -56,16 +60,27 @@ CATALOG = (
     Column("common_name", pl.String, "The common name as the source wrote it", "vernacularName"),
     Column("licence", pl.String, "Licence of the image", "license"),
     Column("rights_holder", pl.String, "Who holds the rights", "rightsHolder"),
+    Column("publisher", pl.String, "Who published the record", "institutionCode"),
+    Column("url", pl.String, "Where the image is on the web", "accessURI"),
+    Column("references", pl.String, "The page of the record", "references"),
+    Column("basis", pl.String, "HumanObservation, MachineObservation, PreservedSpecimen ...", "basisOfRecord"),
+    Column("country", pl.String, "Country, ISO 3166 code where the source gives one", "countryCode"),
+    Column("specimen", pl.String, "The specimen in its collection", "catalogNumber"),
+    Column("camera", pl.String, "The camera, deployment or station that took it", "locationID"),
     *_WHERE_WHEN,
     Column("group", pl.String, "What must stay in one split: specimen, individual, event or given group"),
     Column("fold", pl.String, "A fold that the source gives, for cross-validation"),
+    Column("box", pl.String, "The part of the image that is the sample: x, y, width, height as shares of it"),
     Column("width", pl.Int32, "Width of the image", unit="px"),
     Column("height", pl.Int32, "Height of the image", unit="px"),
-    Column("split", pl.String, "train, val or test; unseen for species kept out of training"),
+    Column("cluster", pl.String, "The first image of its cluster of near duplicates"),
+    Column("name_decision", pl.String, "How the name was resolved to the taxon"),
+    Column("split", pl.String, "train, val or test; unseen or rare for species kept out of training"),
     Column("hash", pl.String, "SHA-256 of the image's bytes"),
     Column("shard", pl.Int32, "Number of the shard that holds the bytes"),
     Column("offset", pl.Int64, "Where in the shard they begin", unit="byte"),
     Column("size", pl.Int64, "How many they are", unit="byte"),
+    Column("altered", pl.String, "What was done to the image's bytes; null: they are as they came"),
     Column("reason", pl.String, "Why the row was refused; null when it was kept"),
 )
 
@@ -112,6 +127,19 @@ def markdown(columns: Sequence[Column]) -> str:
     return "\n".join(rows) + "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a catalog comes from: the source's name, the version of the backbone that its names were resolved against, and remarks for a person."""
+
+    source: str = ""
+    backbone: str = ""
+    remarks: tuple[str, ...] = ()
+
+    def save(self, folder: Path) -> None:
+        """Write it into the catalog's folder."""
+        store.write_json(folder / PROVENANCE, self)
+
+
 @dataclass(frozen=True, eq=False)
 class Catalog:
     """One row per image (columns in CATALOG), the Tree of their taxa, and the shards (WebDataset tars) that hold the bytes."""
@@ -130,6 +158,12 @@ class Catalog:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the run said of the catalog as a whole."""
+        file = self.path / PROVENANCE
+        return Provenance(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else Provenance()
 
     def kept(self, split: str | None = None) -> pl.DataFrame:
         """The rows that were not refused, of one split if given, in the catalog's order."""

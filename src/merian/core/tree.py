@@ -19,6 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from merian.core import store
+from merian.core.delimited import read_delimited
 from merian.core.errors import BadData, Missing, UnknownTaxon
 
 __all__ = ["RANKS", "Lineage", "Rank", "Tree", "normal_lineages", "rank_number", "read_table"]
@@ -324,17 +325,14 @@ class Tree:
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """A table from CSV, TSV (also .txt) or Parquet, all columns of text files as text."""
+    """A table from CSV, TSV (also .txt, and gzipped) or Parquet, all columns of text files as text. Raises BadData with the lines that are no rows."""
+    if path.suffix != ".parquet":
+        read = read_delimited(path)
+        if len(read.refused):
+            raise BadData(path, "not a readable table", [f"line {line}: {why}" for line, _, why in read.refused.rows()])
+        return read.frame
     try:
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path, glob=False)
-        with path.open("rb") as stream:
-            head = stream.readline()
-        separator = "\t" if head.count(b"\t") > head.count(b",") else ","
-        quote = None if separator == "\t" else '"'
-        return pl.read_csv(
-            path, separator=separator, infer_schema=False, quote_char=quote, encoding="utf8-lossy", glob=False
-        )
+        return pl.read_parquet(path, glob=False)
     except pl.exceptions.PolarsError as error:
         raise BadData(path, f"not a readable table: {str(error).splitlines()[0]}") from error
 

@@ -1,38 +1,57 @@
-"""Runners: the same stage over the same shards, here or on a cluster."""
+"""Runners: the same stage over the same shards, by processes of this machine or on a Ray cluster."""
 
 from __future__ import annotations
 
-import os
+import importlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from importlib.metadata import entry_points
+from typing import Protocol, cast
 
-__all__ = ["LocalRunner", "Runner"]
+from merian.core.errors import BadSetting
+from merian.core.workers import over_processes
+
+__all__ = ["RUNNERS", "LocalRunner", "Runner", "Stage", "open_local", "open_runner"]
+
+Stage = Callable[[int], int]
+"""Does one shard and gives back how many rows that were. It pickles, writes its own result atomically, and can be run again."""
+
+RUNNERS = {
+    "local": "merian.curate.runner:open_local",
+    "ray": "merian.curate.cluster:open_ray",
+}
+"""Name -> `module:function(address, workers) -> Runner`; another package adds its own with an entry point of the group `merian.runners`."""
 
 
 class Runner(Protocol):
-    """Runs a stage on each shard and gives the shard's number back as it finishes. A stage writes its own result, atomically."""
+    """Runs a stage on each shard and gives (shard, rows) as it finishes, in any order."""
 
-    def map(self, stage: Callable[[int], None], shards: Sequence[int]) -> Iterator[int]: ...
+    def map(self, stage: Stage, shards: Sequence[int]) -> Iterator[tuple[int, int]]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRunner:
-    """Threads of this process: decoding and hashing release the interpreter."""
+    """Processes of this machine."""
 
     workers: int = 0
-    """0: one for each core."""
+    """0: one for each core; 1: none but this one."""
 
-    def map(self, stage: Callable[[int], None], shards: Sequence[int]) -> Iterator[int]:
-        """Run `stage` on each shard; a stage's exception stops the run and is raised here."""
+    def map(self, stage: Stage, shards: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Run `stage` on each shard; what it raises stops the run and is raised here."""
+        yield from over_processes(stage, shards, self.workers)
 
-        def run(shard: int) -> int:
-            stage(shard)
-            return shard
 
-        pool = ThreadPoolExecutor(self.workers or os.cpu_count() or 1)
-        try:
-            yield from pool.map(run, shards)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+def open_local(address: str, workers: int) -> Runner:
+    """Processes of this machine; it has no address."""
+    if address:
+        raise BadSetting("address", address, "only the runner 'ray' has an address")
+    return LocalRunner(workers)
+
+
+def open_runner(name: str = "local", address: str = "", workers: int = 0) -> Runner:
+    """The runner called `name`. Raises BadSetting for an unknown one."""
+    places = RUNNERS | {entry.name: entry.value for entry in entry_points(group="merian.runners")}
+    if name not in places:
+        raise BadSetting("runner", name, f"may be {', '.join(places)}", places)
+    module, _, function = places[name].partition(":")
+    return cast("Callable[[str, int], Runner]", getattr(importlib.import_module(module), function))(address, workers)

@@ -1,4 +1,4 @@
-"""The faults of real collections, planted on purpose and written down: duplicates, wrong names, broken and blank files."""
+"""The faults of real collections, planted on purpose and written down: duplicates, wrong names, broken and blank files, blur, and pictures of no organism."""
 
 from __future__ import annotations
 
@@ -8,15 +8,34 @@ from numpy.typing import NDArray
 
 from merian.core.chance import stream
 from merian.core.errors import BadSetting
-from merian.drawn.sightings import collectors, key
-from merian.drawn.world import DrawnTree
+from merian.drawn.organism import Style
+from merian.drawn.sightings import SPECIMENS, collectors, key
+from merian.drawn.world import DrawnTree, DrawSettings
 
-__all__ = ["BROKEN", "blank_frame", "break_file", "near_duplicate", "plant", "planted"]
+__all__ = ["BROKEN", "PAGE_STYLES", "UNMARRED", "blank_frame", "break_file", "near_duplicate", "plant", "planted"]
 
 Pixels = NDArray[np.uint8]
 
 BROKEN = ("truncated", "zero bytes", "not an image")
 """The ways a file can be broken, planted in turn."""
+
+PAGE_STYLES: dict[str, Style] = {
+    "drawing": "drawing",
+    "label": "label",
+    "text page": "text page",
+    "museum drawer": "drawer of many",
+}
+"""Faults that put another picture in the place of the organism's, and the style in which that is drawn. A "museum drawer" is a whole drawer of
+many specimens; the style of that name is a photo of a single one, and no fault."""
+
+UNMARRED: dict[str, pl.Expr] = {"fault": pl.lit("")} | dict.fromkeys(
+    ("defocus_px", "smear_px", "smear_deg"), pl.lit(0.0)
+)
+"""Columns of an image without any fault of the picture."""
+
+DEFOCUS_PX, SMEAR_PX = (3.2, 5.7), (14.0, 28.0)
+"""Standard deviation of the blur of lenses out of focus, and length of shaken ones' smear, in pixels of a 96-px frame. Sound photos have
+at most about 1.5 and 0; at the lower ends a person still sees that something is there and no longer what."""
 
 NOT_AN_IMAGE = b"<!doctype html>\n<title>404 Not Found</title>\n<p>The picture that you asked for has moved.</p>\n"
 """What careless downloads save under the name of a picture."""
@@ -29,23 +48,16 @@ def plant(table: pl.DataFrame, world: DrawnTree) -> pl.DataFrame:
     """`table` with the columns `fault`, `fault_of`, `given_tip` and `given_rank` added, and the rows of the planted duplicates.
 
     `fault_of` is the `occurrenceID` of a duplicate's original, or the true name behind a wrong label. `given_tip` and `given_rank`
-    are the label: a species, cut off at genus or family for coarse ones. An image has one fault at most.
+    are the label: a species, cut off at genus or family for coarse ones. `defocus_px` is the standard deviation of the blur of a "blurred" image,
+    or `smear_px` and `smear_deg` how far and where the camera moved. An image has one fault at most.
     """
     s = world.settings
     rng = stream(s.seed, "faults")
     organisms = np.flatnonzero((table["subject"] == "organism").to_numpy())
-    counts = {
-        "wrong label": round(s.images * s.wrong_labels),
-        "broken": round(s.images * s.broken),
-        "blank": round(s.images * s.blank),
-        "coarse": round(s.images * s.coarse_labels),
-        "exact duplicate": round(s.images * s.duplicates),
-        "near duplicate": round(s.images * s.near_duplicates),
-    }
-    if sum(counts.values()) > len(organisms):
-        raise BadSetting(
-            "duplicates, wrong_labels, ...", sum(counts.values()), f"at most {len(organisms)} faults in all"
-        )
+    counts, replaced = _wanted(s)
+    total = sum(counts.values()) + sum(replaced.values())
+    if total > len(organisms):
+        raise BadSetting("duplicates, wrong_labels, ...", total, f"at most {len(organisms)} faults in all")
     order = table["occurrenceID"].arg_sort().to_numpy()
     # By occurrenceID, not by row: then the choice does not hang on the order in which species were planned.
     order = order[np.isin(order, organisms)]
@@ -75,9 +87,66 @@ def plant(table: pl.DataFrame, world: DrawnTree) -> pl.DataFrame:
         }
     )
     table = pl.concat([table, labels], how="horizontal")
+    spared = set(parts["exact duplicate"].tolist()) | set(parts["near duplicate"].tolist())
+    table = _spoil(table, order[~np.isin(order, list(spared))], replaced, s.seed)
     people = collectors(s.seed)
     copies = [_copies(table[parts[f].tolist()], f, s.seed, people) for f in ("exact duplicate", "near duplicate")]
     return pl.concat([table, *copies])
+
+
+def _wanted(s: DrawSettings) -> tuple[dict[str, int], dict[str, int]]:
+    """How many images get each fault: those that share one stream, in its order, and those with a stream of their own."""
+    first = {
+        "wrong label": s.wrong_labels,
+        "broken": s.broken,
+        "blank": s.blank,
+        "coarse": s.coarse_labels,
+        "exact duplicate": s.duplicates,
+        "near duplicate": s.near_duplicates,
+    }
+    later = {
+        "blurred": s.blurred,
+        "drawing": s.drawings,
+        "label": s.labels,
+        "text page": s.text_pages,
+        "museum drawer": s.drawers,
+    }
+    one, two = ({fault: round(s.images * share) for fault, share in kinds.items()} for kinds in (first, later))
+    return one, two
+
+
+def _spoil(table: pl.DataFrame, order: NDArray[np.int64], counts: dict[str, int], seed: int) -> pl.DataFrame:
+    """`table` with the faults of `counts` planted among the rows of `order` that have none yet, each kind from a stream of its own.
+
+    Specimens' records become labels and pages, insects' drawers, photos drawings; when those are too few, any record not of a camera trap.
+    """
+    fault = table["fault"].to_numpy().astype(object)
+    style, plan = table["style"].to_numpy().astype(object), table["plan"].to_numpy().astype(object)
+    sound = (table["fault"] == "").to_numpy() & (table["given_rank"] == "species").to_numpy()
+    specimen = np.isin(style, SPECIMENS)
+    pinned = (style == "museum drawer") & np.isin(plan, ("beetle", "butterfly", "bird"))
+    first = {"drawing": style == "close-up", "label": specimen, "text page": specimen, "museum drawer": pinned}
+    marks = np.zeros((len(table), 3))
+    for kind, wanted in counts.items():
+        rng = stream(seed, "faults", kind)
+        free = rng.permutation(order[sound[order]])
+        if kind != "blurred":
+            free = free[~np.isin(style[free], ("camera trap day", "camera trap infrared"))]
+            free = np.concatenate([free[first[kind][free]], free[~first[kind][free]]])
+        if len(free) < wanted:
+            raise BadSetting(f"the share of {kind!r}", wanted, f"at most {len(free)} images that have no other fault")
+        chosen = free[:wanted]
+        fault[chosen], sound[chosen] = kind, False
+        for i in chosen.tolist() if kind == "blurred" else ():
+            shaken, amount = rng.random() < 0.5, float(rng.random())
+            low, high = SMEAR_PX if shaken else DEFOCUS_PX
+            value = round(low + amount * (high - low), 2)
+            marks[i] = (0.0, value, round(float(rng.uniform(0, 180)), 1)) if shaken else (value, 0.0, 0.0)
+    names = ("defocus_px", "smear_px", "smear_deg")
+    return table.with_columns(
+        pl.Series("fault", fault.tolist(), dtype=pl.String),
+        *(pl.Series(name, marks[:, k], dtype=pl.Float64) for k, name in enumerate(names)),
+    )
 
 
 def _mistaken(species: pl.DataFrame, tip: int, rng: np.random.Generator) -> int:

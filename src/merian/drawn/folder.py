@@ -11,7 +11,7 @@ import polars as pl
 from merian.core import progress, store
 from merian.drawn.organism import Organism
 from merian.drawn.shots import organism_of, plan_images
-from merian.drawn.source import draw_images, write_tables
+from merian.drawn.source import draw_images, write_support, write_tables
 from merian.drawn.world import DrawnTree, DrawSettings, draw_tree
 
 __all__ = ["SHEET", "draw_source", "plate"]
@@ -38,6 +38,7 @@ def draw_source(out: Path, settings: DrawSettings, overwrite: bool = False) -> p
             seen = done
 
         draw_images(out, table, settings, report, os.cpu_count() or 1)
+    write_support(out, world)
     with store.atomic(out / SHEET) as stream:
         stream.write(plate(world, table))
     truth = write_tables(out, world, table)

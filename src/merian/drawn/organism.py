@@ -14,7 +14,17 @@ __all__ = ["Habitat", "Organism", "PlanName", "Sex", "Shot", "Stage", "Style", "
 PlanName = Literal["beetle", "butterfly", "bird", "fish", "hoofed", "leaf", "flower", "mushroom"]
 Stage = Literal["adult", "juvenile", "larva", "pupa"]
 Sex = Literal["female", "male", "undetermined"]
-Style = Literal["close-up", "museum drawer", "herbarium sheet", "camera trap day", "camera trap infrared"]
+Style = Literal[
+    "close-up",
+    "museum drawer",
+    "herbarium sheet",
+    "camera trap day",
+    "camera trap infrared",
+    "label",
+    "text page",
+    "drawing",
+    "drawer of many",
+]
 Subject = Literal["organism", "empty", "person"]
 Habitat = Literal["forest", "grassland", "wetland", "desert", "alpine", "coast"]
 
@@ -78,6 +88,10 @@ class Shot:
     """Colour cast, -1 (blue) to 1 (orange)."""
     blur_px: float = 0.0
     """Standard deviation of the blur, in pixels of a 96-px frame."""
+    smear_px: float = 0.0
+    """How far the camera moved while the shutter was open, in pixels of a 96-px frame."""
+    smear_deg: float = 0.0
+    """The direction of that movement, from the x axis towards y."""
     stamp: str = ""
     """Text that a camera trap burns into its frame (date, temperature)."""
     seed: int = 0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import skia
 
-from merian.drawn import styles
+from merian.drawn import pages, styles
 from merian.drawn.ink import Ink
 from merian.drawn.organism import Organism, Shot
 from merian.drawn.plans import paint
 
-__all__ = ["encode_jpeg", "render"]
+__all__ = ["encode_jpeg", "outline", "pose", "render"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -21,8 +23,10 @@ FILL = {
     "herbarium sheet": 0.8,
     "camera trap day": 0.52,
     "camera trap infrared": 0.52,
+    "drawing": 0.72,
 }
-"""Size of an organism of scale 1 over the frame, per style (constants from taste)."""
+"""Size of an organism of scale 1 over the frame, per style (constants from taste); styles that are missing show no organism of their own."""
+PAINTERS = {**styles.STYLES, **pages.PAGES}
 
 
 def render(shot: Shot, organism: Organism | None, size: int) -> Pixels:
@@ -38,8 +42,12 @@ def render(shot: Shot, organism: Organism | None, size: int) -> Pixels:
     canvas.scale(size, size)
     ink = Ink(canvas)
     alone = organism is None or shot.subject != "organism"
-    figure = None if alone or organism is None else _pose(shot, organism, size)
-    styles.STYLES[shot.style](styles.Scene(ink, shot, None if alone else organism, figure, size, rng))
+    # A drawing is made from a larger figure, so that its lines can be finer than a pixel.
+    side = 2 * size if shot.style == "drawing" else size
+    figure = None if alone or organism is None or shot.style not in FILL else pose(shot, organism, side)
+    PAINTERS[shot.style](styles.Scene(ink, shot, None if alone else organism, figure, size, rng))
+    if shot.smear_px > 0.05:
+        _smear(surface, shot.smear_px * size / 96.0, shot.smear_deg)
     if shot.blur_px > 0.05:
         _blur(surface, shot.blur_px * size / 96.0)
     if shot.style.startswith("camera trap"):
@@ -50,7 +58,7 @@ def render(shot: Shot, organism: Organism | None, size: int) -> Pixels:
     return _develop(pixels[:, :, :3], shot, rng)
 
 
-def _pose(shot: Shot, organism: Organism, size: int) -> styles.Figure:
+def pose(shot: Shot, organism: Organism, size: int) -> styles.Figure:
     """The organism alone, posed on a transparent frame of `size` pixels, and where its eyes are."""
     surface = skia.Surface(size, size)
     canvas = surface.getCanvas()
@@ -61,6 +69,26 @@ def _pose(shot: Shot, organism: Organism, size: int) -> styles.Figure:
     ink = Ink(canvas)
     paint(ink, organism)
     return styles.Figure(surface.makeImageSnapshot(), ink.eyes)
+
+
+def outline(shot: Shot, organism: Organism | None, side: int) -> tuple[float, float, float, float] | None:
+    """Left, top, width and height, over the frame, of who is in a camera trap's picture; None when nobody is. Read off a frame of `side` pixels."""
+    if shot.subject == "person":
+        surface = skia.Surface(side, side)
+        canvas = surface.getCanvas()
+        canvas.scale(side, side)
+        painter = styles.Scene(Ink(canvas), shot, None, None, side, np.random.default_rng(0))
+        styles.person(painter, *styles.WALKER)
+        image = surface.makeImageSnapshot()
+    elif organism is None or shot.subject != "organism":
+        return None
+    else:
+        image = pose(shot, organism, side).image
+    solid = image.toarray(colorType=skia.kRGBA_8888_ColorType)[..., 3] > 150
+    if not solid.any():
+        return None
+    (top, bottom), (left, right) = (np.flatnonzero(solid.any(axis))[[0, -1]].tolist() for axis in (1, 0))
+    return left / side, top / side, (right - left + 1) / side, (bottom - top + 1) / side
 
 
 def _blur(surface: skia.Surface, sigma: float) -> None:
@@ -75,6 +103,20 @@ def _blur(surface: skia.Surface, sigma: float) -> None:
         skia.SamplingOptions(),
         skia.Paint(ImageFilter=skia.ImageFilters.Blur(sigma, sigma, skia.TileMode.kClamp)),
     )
+
+
+def _smear(surface: skia.Surface, length: float, angle_deg: float) -> None:
+    """Average the whole frame in place along a line of `length` pixels: the camera moved while the shutter was open."""
+    image = surface.makeImageSnapshot()
+    canvas = surface.getCanvas()
+    canvas.resetMatrix()
+    copies = max(3, min(48, math.ceil(length)))
+    x, y = length * math.cos(math.radians(angle_deg)), length * math.sin(math.radians(angle_deg))
+    linear = skia.SamplingOptions(skia.FilterMode.kLinear)
+    for k in range(copies):
+        share = k / (copies - 1) - 0.5
+        # each copy joins the mean of those before it with its fair weight
+        canvas.drawImage(image, share * x, share * y, linear, skia.Paint(Alphaf=1.0 / (k + 1)))
 
 
 def _develop(pixels: Pixels, shot: Shot, rng: np.random.Generator) -> Pixels:

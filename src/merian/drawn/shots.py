@@ -11,12 +11,14 @@ import polars as pl
 from merian.core.chance import stream
 from merian.core.errors import BadSetting
 from merian.drawn import plans
-from merian.drawn.faults import plant
+from merian.drawn.faults import PAGE_STYLES, plant
+from merian.drawn.mess import soil
 from merian.drawn.organism import Organism, PlanName, Shot, Style
+from merian.drawn.rights import license_records
 from merian.drawn.sightings import SPECIMENS, Event, collectors, draw_events, key, season_date
 from merian.drawn.world import LINEAGE, DrawnTree, trait_type
 
-__all__ = ["image_counts", "organism_of", "plan_images", "shot_of", "trait_names"]
+__all__ = ["as_table", "frames", "image_counts", "organism_of", "plan_images", "shot_of", "trait_names"]
 
 Row = dict[str, Any]
 
@@ -91,7 +93,8 @@ def image_counts(world: DrawnTree) -> list[int]:
 
 
 def plan_images(world: DrawnTree) -> pl.DataFrame:
-    """One row per image, sorted by `occurrenceID`: `SCHEMA`, the true lineage, the label given, the fault, and `trait_<name>` (the individual's).
+    """One row per image, sorted by `occurrenceID`: `SCHEMA`, the true lineage, the label given, the fault, and `trait_<name>` (the individual's);
+    `faults.plant`, `mess.soil` and `rights.license_records` say which columns they add.
 
     Each species draws from streams of its own, so its images do not depend on those of the others. Raises BadSetting when the
     planted faults leave no image clean.
@@ -101,18 +104,24 @@ def plan_images(world: DrawnTree) -> pl.DataFrame:
     for tip, images in enumerate(image_counts(world)):
         species = world.species.row(tip, named=True)
         for event in draw_events(world, tip, images, people):
-            rows += _frames(species, event, world.settings.seed)
+            rows += frames(species, event, world.settings.seed)
     rows += _vacant(world, "empty", round(world.settings.images * world.settings.empty), people)
     rows += _vacant(world, "person", round(world.settings.images * world.settings.person), people)
+    table = plant(as_table(rows, world), world).sort("occurrenceID")
+    return license_records(soil(table, world), world.settings)
+
+
+def as_table(rows: list[Row], world: DrawnTree) -> pl.DataFrame:
+    """The rows of `frames` as a table: `SCHEMA`, `trait_<name>`, and the true name and lineage."""
     types = {f"trait_{name}": trait_type(name) for name in trait_names()}
     table = pl.DataFrame(rows, schema={**SCHEMA, **types}, orient="row")
     truth = ["scientificName", "taxonID", *LINEAGE]
     names = world.species.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("tip"), *truth)
-    table = table.join(names, on="tip", how="left", maintain_order="left")
-    return plant(table, world).sort("occurrenceID")
+    return table.join(names, on="tip", how="left", maintain_order="left")
 
 
-def _frames(species: Row, event: Event, seed: int) -> list[Row]:
+def frames(species: Row, event: Event, seed: int) -> list[Row]:
+    """One row for each photo of an event: `species` is that of `DrawnTree.species`, the keys are those of SCHEMA and the traits."""
     who = event.individual
     plan: PlanName = species["plan"]
     rng = stream(seed, "shot", event.key)
@@ -239,20 +248,24 @@ def organism_of(row: Mapping[str, Any]) -> Organism | None:
 
 
 def shot_of(row: Mapping[str, Any]) -> Shot:
-    """How the image of `row` (of `plan_images`) is taken."""
+    """How the image of `row` (of `plan_images`) is taken: of the organism, or of a label, a page, a drawing or a drawer in its place."""
+    page = PAGE_STYLES.get(row["fault"])
     return Shot(
-        style=row["style"],
+        style=page or row["style"],
         subject=row["subject"],
         habitat=row["habitat"],
-        label=row["label_text"],
+        label=row["label_text"] or (str(row["scientificName"]) if page else ""),
         angle_deg=row["angle_deg"],
         scale=row["scale"],
         dx=row["dx"],
         dy=row["dy"],
         flip=row["flip"],
-        exposure_ev=row["exposure_ev"],
+        # pages are photographed with care: still, level and well lit
+        exposure_ev=row["exposure_ev"] * (0.5 if page else 1.0),
         warmth=row["warmth"],
-        blur_px=row["blur_px"],
+        blur_px=min(row["blur_px"], 0.3) if page else max(row["blur_px"], row["defocus_px"]),
+        smear_px=row["smear_px"],
+        smear_deg=row["smear_deg"],
         stamp=row["stamp"],
         seed=row["seed"],
     )

@@ -17,12 +17,15 @@ import polars as pl
 
 from merian.core.chance import stream
 from merian.core.store import atomic, write_text
+from merian.drawn.detector import megadetector, true_boxes
 from merian.drawn.faults import BROKEN, blank_frame, break_file, near_duplicate
+from merian.drawn.mess import taxon_table
 from merian.drawn.shots import organism_of, plan_images, shot_of
+from merian.drawn.support import support_table
 from merian.drawn.tables import occurrence_table, species_truth, trait_table, truth_table
 from merian.drawn.world import DrawnTree, DrawSettings, draw_tree
 
-__all__ = ["draw_images", "image_bytes", "image_path", "write_source", "write_tables"]
+__all__ = ["draw_images", "image_bytes", "image_path", "write_source", "write_support", "write_tables"]
 
 CHUNK = 48
 """Images that a worker draws before it reports."""
@@ -64,6 +67,7 @@ def write_source(
     world = draw_tree(settings)
     table = plan_images(world)
     draw_images(out, table, settings, progress, workers)
+    write_support(out, world)
     return write_tables(out, world, table)
 
 
@@ -138,14 +142,24 @@ def _draw_chunk(chunk: pl.DataFrame, out: Path, settings: DrawSettings) -> int:
     return len(chunk)
 
 
+def write_support(out: Path, world: DrawnTree) -> None:
+    """Draw the pictures of `support.support_table` that `out` lacks."""
+    for row in support_table(world).iter_rows(named=True):
+        target = out / row["place"]
+        if not target.is_file():
+            with atomic(target) as stream_out:
+                stream_out.write(image_bytes(row, world.settings))
+
+
 def write_tables(out: Path, world: DrawnTree, table: pl.DataFrame) -> pl.DataFrame:
     """The truth table of `table` (of `shots.plan_images`), after writing it and all other tables of the source to `out`."""
-    truth = truth_table(table)
+    paths = [image_path(i) for i in table["occurrenceID"]]
+    boxes = true_boxes(table)
+    text = [",".join(f"{v:.4f}" for v in box) if box is not None else "" for box in boxes]
+    truth = truth_table(table).with_columns(pl.Series("box", text, dtype=pl.String))
     csv = {
-        "occurrence.csv": occurrence_table(
-            world, table.with_columns(media=table["occurrenceID"].map_elements(image_path, pl.String))
-        ),
-        "taxon.csv": world.taxa,
+        "occurrence.csv": occurrence_table(world, table.with_columns(pl.Series("media", paths, dtype=pl.String))),
+        "taxon.csv": taxon_table(world),
         "vernacular.csv": world.vernacular,
         "trait.csv": trait_table(world),
     }
@@ -154,5 +168,6 @@ def write_tables(out: Path, world: DrawnTree, table: pl.DataFrame) -> pl.DataFra
     for name, frame in {"truth.parquet": truth, "truth_species.parquet": species_truth(world)}.items():
         with atomic(out / name) as stream_out:
             frame.write_parquet(stream_out)
+    write_text(out / "megadetector.json", megadetector(table, paths, boxes, world.settings.seed))
     write_text(out / "phylogeny.nwk", world.phylogeny.newick(world.species["scientificName"].to_list()))
     return truth

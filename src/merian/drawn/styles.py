@@ -13,7 +13,7 @@ from merian.drawn.ink import Ink
 from merian.drawn.organism import Organism, Shot, Style
 from merian.drawn.pigment import INK, PAPER, Pigment
 
-__all__ = ["SINK", "STYLES", "Figure", "Scene", "blades", "burn_in", "soft_shadow"]
+__all__ = ["SINK", "STYLES", "WALKER", "Figure", "Scene", "blades", "burn_in", "person", "soft_shadow"]
 
 SINK: dict[Style, float] = {
     "camera trap day": 0.13,
@@ -22,6 +22,8 @@ SINK: dict[Style, float] = {
     "herbarium sheet": -0.03,
 }
 """How far below the middle an organism is put, over the frame: on the ground, above the label."""
+WALKER = (0.72, 0.86)
+"""How tall a person before a camera trap is, and where the feet are, over the frame."""
 LEAVES_GROUND = ("bird", "butterfly", "fish")
 """Plans that do not stand on the ground, and cast no shadow on it."""
 
@@ -127,7 +129,7 @@ def _close_up(scene: Scene) -> None:
     tint = Pigment(0.97, 0.03, 90) if light > 0 else Pigment(0.15, 0.03, 260)
     ink.dome(frame, (x, y), 0.9, [tint.argb(abs(light)), tint.argb(0.0)])
     if shot.subject == "person":
-        _person(scene, 0.62, horizon)
+        person(scene, 0.62, horizon)
     if from_above:
         _shadow(scene, 0.02, 0.03, 8, 0.55)
     elif scene.organism is not None and scene.organism.plan in ("hoofed", "mushroom"):
@@ -253,7 +255,7 @@ def _trap(scene: Scene, night: bool) -> None:
 
     _out_of_focus(scene, 1.8, behind)
     if scene.shot.subject == "person":
-        _person(scene, 0.72, 0.86)
+        person(scene, *WALKER)
     elif scene.organism is not None and scene.organism.plan not in LEAVES_GROUND:
         feet = 0.5 + SINK["camera trap day"] + scene.shot.dy + 0.245 * scene.shot.scale
         _footing(scene, (0.5 + scene.shot.dx, feet))
@@ -300,7 +302,7 @@ def burn_in(ink: Ink, stamp: str) -> None:
     lettering.typeset(canvas, "MERIAN", (0.975, 0.982), 0.04, 0xFFF2F2F2, face="mono", bold=True, anchor=1.0)
 
 
-def _person(scene: Scene, tall: float, feet: float) -> None:
+def person(scene: Scene, tall: float, feet: float) -> None:
     """A walking person with hat and pack, `tall` high over the frame."""
     ink, rng = scene.ink, scene.rng
     hues = rng.uniform(0, 360, 3).tolist()

@@ -6,13 +6,12 @@ import polars as pl
 
 from merian.core.chance import fraction
 from merian.drawn import plans
+from merian.drawn.mess import NO_HIGHER
 from merian.drawn.organism import PlanName
 from merian.drawn.sightings import SPECIMENS
 from merian.drawn.world import LINEAGE, RANKS, DrawnTree
 
 __all__ = ["occurrence_table", "species_truth", "trait_table", "truth_table"]
-
-LICENCE = "CC0-1.0"
 
 SEX_NOTED = 0.7
 """Share of records of animals whose sex shows and is written down."""
@@ -22,7 +21,7 @@ ANIMALS: tuple[PlanName, ...] = ("beetle", "butterfly", "bird", "hoofed", "fish"
 
 def truth_table(table: pl.DataFrame) -> pl.DataFrame:
     """One row per image of `table` (of `shots.plan_images`): who it shows, how it was made, and what is wrong with it."""
-    return table.drop("given_tip", "given_rank", "tip", "marks_seed", "label_text").with_columns(
+    return table.drop("given_tip", "given_rank", "tip", "marks_seed", "label_text", "licence_given").with_columns(
         pl.col("plan", "sex", "stage", "lesion").fill_null(""), pl.col("severity").fill_null(0.0)
     )
 
@@ -45,6 +44,7 @@ def occurrence_table(world: DrawnTree, table: pl.DataFrame) -> pl.DataFrame:
     basis = pl.when(style.is_in(SPECIMENS)).then(pl.lit("PreservedSpecimen")).otherwise(pl.lit("HumanObservation"))
     machine = style.str.starts_with("camera trap")
     owner = pl.when(style.is_in(SPECIMENS)).then(pl.lit("The Drawn Cabinet")).otherwise(pl.col("recorded_by"))
+    table = _as_written(table, seed)
     return table.select(
         "occurrenceID",
         pl.col("media").alias("associatedMedia"),
@@ -59,13 +59,28 @@ def occurrence_table(world: DrawnTree, table: pl.DataFrame) -> pl.DataFrame:
         pl.when("known").then("individual").alias("organismID"),
         pl.when(seen).then(1).when(subject == "empty").then(0).alias("individualCount"),
         pl.col("recorded_by").alias("recordedBy"),
-        pl.lit(LICENCE).alias("license"),
+        pl.col("licence_given").alias("license"),
         owner.alias("rightsHolder"),
         "taxonID",
         "scientificName",
         *LINEAGE,
         pl.when(pl.col("given_rank") != "").then("given_rank").alias("taxonRank"),
         "vernacularName",
+    )
+
+
+def _as_written(table: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The labels of `table` with the messy names in place; what a record with one does not know is null: the ranks between, ids, common names."""
+    messy = pl.col("mess") != ""
+    bare = pl.Series(
+        [fraction(seed, f"no higher rank {i}") < NO_HIGHER for i in table["occurrenceID"]], dtype=pl.Boolean
+    )
+    higher = ("kingdom", "class", "family")
+    unknown = [c for c in ("taxonID", "vernacularName", *LINEAGE) if c not in higher]
+    return table.with_columns(
+        pl.when(messy).then("written_name").otherwise("scientificName").alias("scientificName"),
+        *(pl.when(~messy).then(c).alias(c) for c in unknown),
+        *(pl.when(~(messy & bare)).then(c).alias(c) for c in higher),
     )
 
 

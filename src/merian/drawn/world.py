@@ -60,6 +60,18 @@ class DrawSettings:
     wrong_labels: float = knob(0.01, "Share of planted wrong labels", ge=0, le=1)
     broken: float = knob(0.003, "Share of files that are cut short, hold no byte or are no image", ge=0, le=1)
     blank: float = knob(0.002, "Share of images that show next to nothing", ge=0, le=1)
+    blurred: float = knob(0.01, "Share of images that are out of focus or shaken beyond use", ge=0, le=1)
+    drawings: float = knob(0.005, "Share of records whose picture is a line drawing", ge=0, le=1)
+    labels: float = knob(0.005, "Share of records whose picture is a label by itself", ge=0, le=1)
+    text_pages: float = knob(0.004, "Share of records whose picture is a page of text", ge=0, le=1)
+    drawers: float = knob(0.004, "Share of records whose picture is a drawer of many specimens", ge=0, le=1)
+    licence_mix: bool = knob(True, "Licences as portals give them, in many spellings, some missing; else all CC0")
+    messy_names: float = knob(
+        0.0, "Share of records with a messy name: misspelt, outdated, unsure, with authorship or HTML", ge=0, le=1
+    )
+    support: int = knob(
+        20, "Pictures of each kind in support/, which teach a probe to tell kinds; 0: none", ge=0, le=99
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,15 +59,18 @@ BACKENDS = {
     "onnx": "merian.encode.onnx:open_model",
     "torch": "merian.encode.torch:open_model",
     "toy": "merian.encode.toy:open_model",
+    "descriptor": "merian.encode.descriptor:open_model",
 }
 """Name -> `module:function`, imported on use."""
 
+WEIGHTLESS = ("toy", "descriptor")
+"""Backends that "auto" opens by their name alone."""
 MARKS = (("image.xml", "openvino"), ("image.onnx", "onnx"), ("open_clip_config.json", "torch"))
 """What "auto" looks for in a model folder, the fastest on a CPU first."""
 
 
 def open_encoder(where: str | Path, backend: str = "auto") -> Encoder:
-    """The encoder at `where`: a model folder, or "toy".
+    """The encoder at `where`: a model folder, or "toy" or "descriptor", which need none.
 
     With `backend="auto"` a folder opens with OpenVINO when it was exported for it, then ONNX Runtime, then torch.
     Raises BadSetting for an unknown backend, Missing when the folder holds no model, MissingExtra when the backend's
@@ -75,7 +78,7 @@ def open_encoder(where: str | Path, backend: str = "auto") -> Encoder:
     """
     if backend == "auto":
         files = (name for mark, name in MARKS if (Path(where) / mark).is_file())
-        backend = "toy" if str(where) == "toy" else next(files, "openvino")
+        backend = str(where) if str(where) in WEIGHTLESS else next(files, "openvino")
     return _opener(backend)(str(where))
 
 

@@ -1,0 +1,212 @@
+"""Tables in text files (CSV, TSV and their cousins) as they really are: odd encodings, stray quotes, ragged rows, NUL bytes.
+
+The file is looked through once, in blocks. What is clean goes to polars as it is, in parallel; what is not is first written anew line by line,
+and the lines that cannot be a row are refused with their number and the reason.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tempfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+import polars as pl
+
+from merian.core import lines as text
+from merian.core.errors import BadData, Missing
+from merian.core.lines import Dialect
+
+__all__ = ["REFUSED", "Delimited", "header_of", "read_delimited", "sniff"]
+
+REFUSED = {"row": pl.Int64, "text": pl.String, "reason": pl.String}
+"""Columns of the refused rows: the line of the file (the first is 1), what stands there (cut short), why it is no row."""
+HEAD = 1 << 16
+"""Bytes that are looked at to tell the separator."""
+GUESS = "guess"
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
+
+
+@dataclass(frozen=True, slots=True)
+class Delimited:
+    """A table of text.
+
+    frame: all columns String ("" and \\N as null). lines: Int64 [n], where in the file each row begins (the first line is 1). refused: the rows that
+    could not be read (columns REFUSED). notes: what was mended, in words.
+    """
+
+    frame: pl.DataFrame
+    lines: pl.Series
+    refused: pl.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+def sniff(file: Path | bytes, encoding: str | None = None) -> tuple[str, str | None]:
+    """The separator (tab, comma, semicolon or pipe) and the quote (None: quotes are letters) of a text table, from its first 64 KiB.
+
+    Tab-separated biodiversity tables (ColDP, GBIF) do not quote, so a quote counts there only when the header is quoted.
+    """
+    with _stream(file) as stream:
+        head = io.BytesIO(stream.read(HEAD))
+    lines = [line for line, _ in text.lines_of(head, encoding) if line.strip()][:20]
+    if not lines:
+        return ",", '"'
+    best, score = ",", (0, 0)
+    for separator in "\t,;|":
+        counts = [_outside(line, separator) for line in lines]
+        found = (sum(c == counts[0] for c in counts), counts[0])
+        if counts[0] and found > score:
+            best, score = separator, found
+    quoted = best != "\t" or (lines[0].count('"') >= 2 and lines[0].lstrip().startswith('"'))
+    return best, '"' if quoted else None
+
+
+def header_of(file: Path | bytes, dialect: Dialect, header: int = 1) -> list[str]:
+    """The names in the last header line (the fields of the first row when `header` is 0): trimmed, made unique, an empty one "column_<n>"."""
+    with _stream(file) as stream:
+        return _unique(text.first_record(stream, dialect, max(header, 1))[0])
+
+
+def read_delimited(
+    file: Path | bytes,
+    separator: str | None = None,
+    quote: str | None = GUESS,
+    header: int = 1,
+    columns: Sequence[str] | Mapping[int, str] | None = None,
+    encoding: str | None = None,
+) -> Delimited:
+    """The rows of a text table (also gzipped), and those refused.
+
+    separator: None to find out. quote: None when quotes are letters, "guess" to find out. header: lines before the first row. columns: with a header
+    the names to keep (all when None; absent ones are left out), without one all names in order (column_1 ... when None); or a mapping from position
+    to name, whatever a header says. encoding: what the file is said to be in, believed as far as its bytes allow: a line that is no UTF-8 is read as
+    Windows-1252, and noted. Raises Missing, and BadData when nothing in the file is a table.
+    """
+    where = str(file) if isinstance(file, Path) else "table"
+    if isinstance(file, Path) and not file.is_file():
+        raise Missing("the table", file, "is the path right?")
+    try:
+        dialect = _dialect(file, separator, quote, encoding, where)
+        with _stream(file) as stream:
+            fields, skip = text.first_record(stream, dialect, max(header, 1))
+    except DAMAGED as error:
+        raise BadData(where, f"the gzip file is damaged: {error}") from error
+    if not fields:
+        raise BadData(where, "the file is empty")
+    names, keep = _names(fields, header, columns)
+    skip = skip if header else 0
+    if not _gzipped(file):
+        with _stream(file) as stream:
+            look = text.look(stream, dialect, skip, len(names))
+        if look.clean:
+            frame = _parse(file if isinstance(file, Path) else io.BytesIO(file), where, dialect, names, keep, skip)
+            if len(frame) == look.records:
+                lines = np.arange(skip + 1, skip + 1 + len(frame)) if look.lines is None else look.lines
+                return Delimited(frame, pl.Series("line", lines, pl.Int64), pl.DataFrame(schema=REFUSED))
+    return _mended(file, where, dialect, names, keep, skip)
+
+
+def _mended(
+    file: Path | bytes, where: str, dialect: Dialect, names: list[str], keep: dict[str, str], skip: int
+) -> Delimited:
+    with tempfile.TemporaryDirectory(prefix="merian-") as folder:
+        scratch = Path(folder) / "clean.csv"
+        with _stream(file) as stream, scratch.open("wb") as out:
+            try:
+                mended = text.mend(stream, out, dialect, skip, len(names))
+            except DAMAGED as error:
+                raise BadData(where, f"the gzip file is damaged: {error}") from error
+        if mended.refused and not mended.lines:
+            raise BadData(where, f"no row fits the header of {len(names)} columns", [r[2] for r in mended.refused[:1]])
+        frame = _parse(scratch, where, dialect, names, keep, 0)
+    lines = pl.Series("line", mended.lines, pl.Int64)
+    if mended.broken:
+        sound = np.ones(len(frame), bool)
+        sound[mended.broken] = False
+        frame, lines = frame.filter(sound), lines.filter(sound)
+    notes = tuple(f"{count:,} line{'s' * (count != 1)} {what}" for what, count in mended.counts.items())
+    refused = pl.DataFrame(mended.refused, schema=REFUSED, orient="row")
+    return Delimited(frame, lines, refused, notes)
+
+
+def _parse(
+    file: Path | io.BytesIO, where: str, dialect: Dialect, names: list[str], keep: dict[str, str], skip: int
+) -> pl.DataFrame:
+    if isinstance(file, Path) and not file.stat().st_size:
+        return pl.DataFrame(schema=dict.fromkeys(keep.values(), pl.String))
+    try:
+        frame = pl.read_csv(
+            file,
+            has_header=False,
+            skip_lines=skip,
+            schema=dict.fromkeys(names, pl.String),
+            columns=[k for k, name in enumerate(names) if name in keep] or [0],
+            separator=dialect.separator,
+            quote_char=dialect.quote,
+            null_values=["", "\\N"],
+            glob=False,
+            raise_if_empty=False,
+        )
+    except pl.exceptions.PolarsError as error:
+        raise BadData(where, f"not a readable table: {str(error).splitlines()[0]}") from error
+    return frame.select(pl.col(name).alias(new) for name, new in keep.items())
+
+
+def _names(
+    fields: list[str], header: int, columns: Sequence[str] | Mapping[int, str] | None
+) -> tuple[list[str], dict[str, str]]:
+    """The name of every column of the file, and of those to keep the name in the table."""
+    names = _unique(fields) if header else [f"column_{k + 1}" for k in range(len(fields))]
+    if isinstance(columns, Mapping):
+        return names, {names[k]: new for k, new in sorted(columns.items()) if k < len(names)}
+    if columns is None:
+        return names, {name: name for name in names}
+    if not header:
+        names = _unique([*columns, *names[len(columns) :]])[: len(names)]
+        return names, {name: name for name in names}
+    return names, {name: name for name in names if name in columns}
+
+
+def _unique(names: list[str]) -> list[str]:
+    unique: dict[str, None] = {}
+    for k, name in enumerate(names):
+        plain = name.strip().removeprefix("\ufeff") or f"column_{k + 1}"
+        new, repeat = plain, 2
+        while new in unique:
+            new, repeat = f"{plain}_{repeat}", repeat + 1
+        unique[new] = None
+    return list(unique)
+
+
+def _dialect(file: Path | bytes, separator: str | None, quote: str | None, encoding: str | None, where: str) -> Dialect:
+    if separator is None or quote == GUESS:
+        found = sniff(file, encoding)
+        if quote == GUESS:
+            quote = found[1] if separator in (None, found[0]) else (None if separator == "\t" else '"')
+        separator = separator or found[0]
+    if len(separator.encode()) != 1 or (quote is not None and len(quote.encode()) != 1):
+        raise BadData(where, "separator and quote must be one plain letter each", [repr(separator), repr(quote)])
+    return Dialect(separator, quote, encoding)
+
+
+def _outside(line: str, separator: str) -> int:
+    """How often the separator stands outside quotes."""
+    return sum(part.count(separator) for part in line.split('"')[::2])
+
+
+def _gzipped(file: Path | bytes) -> bool:
+    if isinstance(file, bytes):
+        return file.startswith(b"\x1f\x8b")
+    with file.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _stream(file: Path | bytes) -> IO[bytes]:
+    if _gzipped(file):
+        return cast(IO[bytes], gzip.open(io.BytesIO(file) if isinstance(file, bytes) else file, "rb"))
+    return io.BytesIO(file) if isinstance(file, bytes) else file.open("rb")

@@ -1,0 +1,89 @@
+"""The runner over a Ray cluster: Ray Data deals the shards, and runs again what a lost worker was doing.
+
+Workers see the output folder under the same path as this machine (a shared file system): a stage writes its own result there. A stage can be run again, so that
+a worker that dies half-way costs its shard's time and nothing else; the bytes are those of a local run. Source: Ray's documentation of fault tolerance (a task
+whose worker is lost is run again).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from merian.core.errors import Missing, MissingExtra
+from merian.curate.runner import Runner, Stage
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["RayRunner", "open_ray"]
+
+
+@dataclass(frozen=True, slots=True)
+class RayRunner:
+    """A Ray cluster at `address`; "" starts one on this machine with `workers` workers (0: one for each core)."""
+
+    address: str = ""
+    workers: int = 0
+
+    def map(self, stage: Stage, shards: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Run `stage` on each shard, a shard a task; what it raises stops the run and is raised here."""
+        if not shards:
+            return
+        ray = _ray()
+        with self._joined(ray):
+            held = ray.put(stage)
+
+            def run(row: dict[str, Any]) -> dict[str, int]:
+                shard = int(row["shard"])
+                return {"shard": shard, "rows": ray.get(held)(shard)}
+
+            told = ray.data.from_items([{"shard": s} for s in shards], override_num_blocks=len(shards))
+            done = told.map(run, num_cpus=1)
+            try:
+                for row in done.iter_rows():
+                    yield int(row["shard"]), int(row["rows"])
+            except ray.exceptions.RayTaskError as error:
+                cause = error.cause
+                if isinstance(cause, Exception):
+                    raise cause from error
+                raise
+
+    @contextlib.contextmanager
+    def _joined(self, ray: ModuleType) -> Iterator[None]:
+        """Ray connected inside the block; a connection that the caller made is used and left open."""
+        if ray.is_initialized():
+            yield
+            return
+        options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "include_dashboard": False}
+        try:
+            if self.address:
+                ray.init(address=self.address, log_to_driver=False, configure_logging=False)
+            else:
+                ray.init(num_cpus=self.workers or None, **options)
+        except (ConnectionError, ValueError) as error:
+            raise Missing(
+                "the Ray cluster", self.address or "this machine", f"start it with `ray start --head` ({error})"
+            ) from error
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def open_ray(address: str, workers: int) -> Runner:
+    """The Ray cluster at `address` (host:port, or "auto"). Raises MissingExtra when Ray is not installed."""
+    _ray()
+    return RayRunner(address, workers)
+
+
+def _ray() -> ModuleType:
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingExtra("a Ray cluster", "cluster") from error
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    return ray

@@ -1,0 +1,155 @@
+"""The verdicts: which taxon each row is of, why it is refused if it is, and in which split it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from merian.core.tree import RANKS, Tree
+from merian.core.vectors import Embeddings
+from merian.curate import cap
+from merian.curate.alignment import near_copies
+from merian.curate.filters import refusals
+from merian.curate.measures import SKETCH
+from merian.curate.near import clusters, near_vectors
+from merian.curate.settings import CurateSettings
+from merian.curate.splits import Shares, achieved, assign, grouping, rare_species
+from merian.names.backbone import Backbone
+from merian.names.resolve import resolve
+
+__all__ = ["Named", "copies", "likes", "named", "placed", "refuse", "split"]
+
+NAMELESS, STRANGE, TWICE = "no organism named", "taxon not in the taxonomy", "path listed twice"
+SIDES = ("width", "height")
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """The rows with `taxon` and `name_decision`, the Tree of their taxa, the rows of the taxonomy that were refused, and the backbone's version."""
+
+    rows: pl.DataFrame
+    tree: Tree
+    refused: pl.DataFrame
+    version: str
+
+
+def named(rows: pl.DataFrame, backbone: Backbone | None, settings: CurateSettings) -> Named:
+    """Each row's taxon: its name resolved against the backbone, or, without one, the lineage that its label gives."""
+    if backbone is None:
+        tree = _with_common(Tree.from_lineages(rows.select(RANKS)), rows)
+        return Named(_matched(rows.with_columns(name_decision=pl.lit(None, pl.String)), tree), tree, pl.DataFrame(), "")
+    found = resolve(rows.select(c for c in ("verbatim_name", *RANKS) if c in rows.columns), backbone).frame
+    rows = rows.with_columns(found["decision"].alias("name_decision"), *(found[rank] for rank in RANKS))
+    met = None
+    if settings.vocabulary == "met":
+        met = backbone.usages.with_row_index("row").join(found.select(id="accepted_id"), on="id", how="semi")["row"]
+    tree = backbone.tree(None if met is None else met.to_numpy())
+    return Named(_matched(rows, tree), tree, backbone.refused, backbone.version)
+
+
+def _matched(rows: pl.DataFrame, tree: Tree) -> pl.DataFrame:
+    return rows.with_columns(taxon=pl.Series(tree.match(rows.select(RANKS)), dtype=pl.Int32))
+
+
+def _with_common(tree: Tree, rows: pl.DataFrame) -> Tree:
+    """`tree` with the common names that the rows give; the name most often used for a taxon comes first, ties by alphabet."""
+    if "common_name" not in rows.columns:
+        return tree
+    called = rows.filter(pl.col("common_name").is_not_null()).select(
+        *RANKS, pl.lit("en").alias("language"), name="common_name"
+    )
+    called = called.group_by(called.columns).len().sort(["len", "name"], descending=[True, False]).drop("len")
+    return tree.with_common(called)
+
+
+def placed(rows: pl.DataFrame, asked: pl.Series) -> pl.DataFrame:
+    """`rows` with the reason of those whose image is listed twice and those that stand for no taxon; `asked` [n]: whether their source named an organism."""
+    whole = pl.col("box").is_null() if "box" in rows.columns else pl.lit(True)
+    again = pl.col("path").is_not_null() & whole & ~pl.struct("path", whole).is_first_distinct()
+    reason = (
+        pl.when(pl.col("reason").is_not_null())
+        .then("reason")
+        .when(again)
+        .then(pl.lit(TWICE))
+        .when((pl.col("taxon") < 0) & asked)
+        .then(pl.lit(STRANGE))
+        .when(pl.col("taxon") < 0)
+        .then(pl.lit(NAMELESS))
+    )
+    return rows.with_columns(reason=reason)
+
+
+def copies(rows: pl.DataFrame, settings: CurateSettings) -> pl.DataFrame:
+    """`rows` with `copy_of`, the id of the image that a kept one is a near duplicate of, and `cluster`, the first id of its cluster.
+
+    Of a cluster the image with the most pixels stays, then the sharpest, then the one with the first id.
+    """
+    none = pl.lit(None, pl.String)
+    kept = rows.filter(pl.col("reason").is_null())
+    if settings.near_difference == 0 or len(kept) < 2:
+        return rows.with_columns(copy_of=none, cluster=none)
+    kept = kept.sort(
+        pl.col("width").cast(pl.Int64) * pl.col("height"), "sharpness", "id", descending=[True, True, False]
+    )
+    sketches = np.frombuffer(b"".join(kept["sketch"].to_list()), np.uint8).reshape(-1, SKETCH, SKETCH)
+    pairs, _ = near_copies(sketches, settings.near_radius, settings.near_difference)
+    return _told(rows, kept["id"], clusters(len(kept), pairs), "copy_of", "cluster")
+
+
+def likes(rows: pl.DataFrame, vectors: Embeddings, settings: CurateSettings) -> pl.DataFrame:
+    """`rows` with `like`, the id of the first image whose embedding has the asked cosine to that of a kept one, and `cluster` as far as they make one."""
+    kept = rows.filter(pl.col("reason").is_null())
+    if settings.near_cosine == 0 or len(kept) < 2:
+        return rows.with_columns(like=pl.lit(None, pl.String))
+    pairs = near_vectors(vectors.take(kept["id"]).vectors, settings.near_cosine)
+    told = _told(rows, kept["id"], clusters(len(kept), pairs), "like", "alike")
+    return told.with_columns(cluster=pl.coalesce("cluster", "alike")).drop("alike")
+
+
+def _told(
+    rows: pl.DataFrame, ids: pl.Series, label: np.ndarray[tuple[int], np.dtype[np.int64]], copy: str, cluster: str
+) -> pl.DataFrame:
+    """`rows` with the first id of the cluster (null: alone) as `cluster`, and for all others of it as `copy`; `label` [n]: the first row of each of `ids`."""
+    found = pl.DataFrame({"id": ids, "first": ids.gather(label)}).with_columns(many=pl.len().over("first") > 1)
+    found = found.select(
+        "id",
+        pl.when("many").then("first").alias(cluster),
+        pl.when(pl.col("many") & (pl.col("id") != pl.col("first"))).then("first").alias(copy),
+    )
+    return rows.join(found, on="id", how="left", maintain_order="left")
+
+
+def refuse(rows: pl.DataFrame, settings: CurateSettings) -> pl.DataFrame:
+    """`rows` with the reasons of the filters whose columns are there."""
+    return rows.with_columns(reason=refusals(rows, settings))
+
+
+def split(
+    rows: pl.DataFrame, tree: Tree, settings: CurateSettings, rare: Path | None
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The rows with group, split and the reason "over the cap", and remarks for a person."""
+    keys = [k.strip() for k in settings.together.split(",") if k.strip()]
+    bound = grouping(rows, keys)
+    rows = rows.with_columns(group=bound.group)
+    if "fold" not in rows.columns:
+        rows = rows.with_columns(fold=pl.lit(None, pl.String))
+    remarks: Sequence[str] = bound.remarks
+    listed: tuple[int, ...] = ()
+    if rare is not None:
+        found = rare_species(rare, tree)
+        listed = tuple(t for t in found["taxon"].to_list() if t >= 0)
+        if len(listed) < len(found):
+            remarks = (*remarks, f"{len(found) - len(listed)} of the {len(found)} rare species are not in the taxonomy")
+    shares = Shares(settings.val, settings.test, settings.unseen, settings.unseen_images, settings.test_fold, listed)
+    kept = rows.filter(pl.col("reason").is_null())
+    kept = kept.with_columns(split=assign(kept, tree, shares, settings.seed))
+    over = cap.over_cap(kept, settings.cap, settings.seed)
+    told = achieved(kept.filter(~over), shares)[1]
+    kept = kept.select("id", split=pl.when(~over).then("split"), over=over)
+    rows = rows.join(kept, on="id", how="left", maintain_order="left")
+    rows = rows.with_columns(reason=pl.when("over").then(pl.lit(cap.REASON)).otherwise("reason")).drop("over")
+    return rows, (*remarks, *told)
