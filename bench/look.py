@@ -1,4 +1,4 @@
-"""Looking at one JPEG, in processor time of one core: decoding, SHA-256 and all measures of Merian beside the same with Pillow and imagehash, as curation scripts do."""
+"""Looking at one JPEG, in processor time of one core: decoding, SHA-256 and all measures of Merian beside the same with Pillow and imagehash."""
 
 from __future__ import annotations
 

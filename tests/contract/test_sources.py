@@ -75,7 +75,9 @@ def test_what_does_not_fit_in_memory_has_the_same_rows(
     again = open_source(places[name])  # from the cache
     assert check_source(again).equals(found)
     key = ["file", "row", "reason"]
-    bad = small.refused.filter(~pl.col("reason").str.contains(r": [\d,]+$")).sort(key)  # counts are given bucket by bucket
+    bad = small.refused.filter(~pl.col("reason").str.contains(r": [\d,]+$")).sort(
+        key
+    )  # counts are given bucket by bucket
     assert stored.refused.filter(~pl.col("reason").str.contains(r": [\d,]+$")).sort(key).equals(bad)
 
 

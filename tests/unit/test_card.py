@@ -13,6 +13,7 @@ import pytest
 from catalogs import catalog
 
 from merian.cli.main import run
+from merian.core.store import digest
 from merian.core.tables import Catalog
 from merian.curate.card import About, write_card
 from merian.curate.card.attribution import attribution, holders
@@ -130,7 +131,8 @@ def test_croissant_says_what_is_in_the_store(made: Catalog, card: Path) -> None:
     assert document["name"] == ABOUT.title
     assert "A. Nother" in document["citeAs"]
     files = {f["@id"]: f for f in document["distribution"]}
-    assert {"catalog.parquet", "tree.parquet", "shards", "images"} <= set(files)
+    assert set(files) == {"catalog.parquet", "tree.parquet", "shard-00000", "images"}
+    assert files["shard-00000"]["sha256"] == digest(made.path / "shards" / "shard-00000.tar")
     assert len(files["catalog.parquet"]["sha256"]) == 64
     fields = {f["name"]: f for r in document["recordSet"] if r["@id"] == "catalog" for f in r["field"]}
     assert {"id", "taxon", "split", "licence", "latitude", "reason"} <= set(fields)

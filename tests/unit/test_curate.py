@@ -181,13 +181,13 @@ TAXA = """taxonID,parentNameUsageID,scientificName,taxonRank
 def test_a_bad_taxonomy_is_refused_by_the_row(tmp_path: Path) -> None:
     source = good_folder(tmp_path / "photos")
     (tmp_path / "taxon.csv").write_text(TAXA)
-    made = curate(source, tmp_path / "out", with_(), Aids(taxa=tmp_path / "taxon.csv"))
+    made = curate(source, tmp_path / "out", with_(typos=0), Aids(taxa=tmp_path / "taxon.csv"))
     refused = pl.read_csv(tmp_path / "out" / "refused_taxa.csv", infer_schema=False)
     assert {name: reason.split(":")[0] for name, reason in refused.select("name", "reason").rows()} == {
         "Pica bensis": "two accepted names for one key",
         "Pica censis": "orphan",
-        "Aus": "cycle",
-        "Bidae": "cycle",
+        "Aus": "cyclic parents",
+        "Bidae": "cyclic parents",
     }
     assert refused["row"].to_list() == ["5", "6", "7", "8"]
     assert dict(made.refused().rows()) == {"taxon not in the taxonomy": 8}

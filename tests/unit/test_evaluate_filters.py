@@ -13,7 +13,7 @@ from merian.core.errors import BadData
 from merian.core.report import Report
 from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import Tree
-from merian.evaluate.filters import filter_numbers, filter_table, name_table, wilson, with_filters
+from merian.evaluate.filters import filter_numbers, filter_table, name_table, wilson
 
 TREE = Tree.from_lineages(
     pl.DataFrame({"family": ["Aidae"] * 2, "genus": ["Aus"] * 2, "species": ["Aus bus", "Aus cus"]})
@@ -108,7 +108,7 @@ def test_names_count_as_resolved_only_to_the_taxon_they_stand_for() -> None:
 
 def test_the_numbers_join_a_report_and_carry_intervals(tmp_path: Path) -> None:
     catalog, truth = world()
-    report = with_filters(Report("A", "merian", {}, ()), catalog, truth)
+    report = Report("A", "merian", {}, tuple(filter_numbers(catalog, truth)))
     report.save(tmp_path / "r.json")
     again = Report.load(tmp_path / "r.json")
     assert again == report

@@ -246,7 +246,7 @@ def test_planted_faults_are_found_when_the_vectors_know_the_truth(tmp_path: Path
     assert report["planted.wrong_label.auroc"].value == 1
     assert report["planted.wrong_label.found"].value == 1
     assert report["planted.wrong_label.precision"].value == 1
-    assert report["planted.truncated.refused"].value == 1
+    assert report["filter.unreadable.recall"].value == 1
     assert report["truth.plan.moth"].n == 56
     assert "truth" in report.inputs
     with pytest.raises(Missing, match="truth"):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
+from catalogs import catalog
 from photos import encoded
 from PIL import Image
 
@@ -228,3 +229,21 @@ def test_one_data_set_without_splits_is_refused_in_words(
 ) -> None:
     assert run(["leakage", str(folders[0])]) == 1
     assert "second data set" in capsys.readouterr().err
+
+
+def test_a_catalog_is_audited_with_what_curation_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = catalog(tmp_path / "c", n=200, species=20)
+    kept = made.kept()
+    one, two = (kept.filter(pl.col("split") == split)["id"][0] for split in ("train", "test"))
+    mark = {one: bytes(32), two: b"\x01" + bytes(31)}
+    marks = [mark.get(i, bytes([k % 256]) * 31 + bytes([k // 256])) for k, i in enumerate(kept["id"], 1)]
+    pl.DataFrame({"id": kept["id"], "fingerprint": marks}).write_parquet(tmp_path / "c" / "measures.parquet")
+    found = leakage(open_side(tmp_path / "c"), None, LeakageSettings(radius=1)).leaks
+    assert (two, "near", one, 1.0) in found.select("b", "by", "a", "distance").rows()
+    straddling = kept.group_by("group").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)["group"]
+    told = found.filter(pl.col("by") == "group").join(kept, left_on="b", right_on="id")["group"].unique()
+    assert set(told) == set(straddling)
+    assert run(["leakage", str(tmp_path / "c"), "--radius", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "test share something with train" in said
+    assert "the same group" in said

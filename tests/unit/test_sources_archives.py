@@ -211,3 +211,39 @@ def test_types_and_formats_of_media(tmp_path: Path) -> None:
     }
     urls = open_source(zipped(tmp_path / "a.zip", files)).rows(0)["url"].to_list()
     assert [u.rpartition("/")[2] for u in urls] == ["a.jpg", "b", "c.jpg", "d.jpg", "i.jpg"]
+
+
+def test_an_archive_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    files = {f"small-cats-1.2/{name}": data for name, data in dwca_files().items()}
+    for path in (zipped(tmp_path / "a.zip", files), files_of(tmp_path / "a", files)):
+        source = open_source(path)
+        assert source.read(by_id(source)["occ:1#2"]["path"]) == picture(1)
+
+
+@pytest.mark.parametrize("file", ["occurrence.txt", "multimedia.txt"])
+def test_empty_tables(tmp_path: Path, file: str) -> None:
+    header = rows_text(OCCURRENCE if file == "occurrence.txt" else SIMPLE, [])
+    source = open_source(zipped(tmp_path / "header.zip", dict(dwca_files()) | {file: header}))
+    # without records no image has one; without images there is what associatedMedia lists
+    assert len(source.rows(0)) == (0 if file == "occurrence.txt" else 2)
+    assert "an image of a record that is not listed" in source.refused["reason"].to_list() or file != "occurrence.txt"
+    nothing = zipped(tmp_path / "nothing.zip", dict(dwca_files()) | {file: ""})
+    if file == "occurrence.txt":
+        with pytest.raises(BadData, match=r"occurrence\.txt: the file is empty"):
+            open_source(nothing)
+    else:
+        assert len(open_source(nothing).rows(0)) == 2
+
+
+def test_a_strangers_table_reads_nothing_else_of_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "secret.jpg").write_bytes(picture(9))
+    media = [
+        ("1", "StillImage", "image/jpeg", place, *[""] * 5)
+        for place in (str(tmp_path / "secret.jpg"), "../secret.jpg", "images/b.jpg")
+    ]
+    source = open_source(files_of(tmp_path / "a", dict(dwca_files()) | {"multimedia.txt": rows_text(SIMPLE, media)}))
+    *outside, inside = source.rows(0).filter(pl.col("group") == "1")["path"].to_list()
+    assert source.read(inside) == picture(1)
+    for place in outside:
+        with pytest.raises(NoBytes, match="path leaves the source's folder"):
+            source.read(place)

@@ -270,3 +270,13 @@ def test_a_label_file_of_detections_is_not_taken_for_coco(tmp_path: Path) -> Non
     (tmp_path / "md.json").write_text(json.dumps({"info": {}, "detection_categories": {"1": "animal"}, "images": []}))
     with pytest.raises(BadData, match="is none of"):
         open_source(tmp_path / "md.json")
+
+
+def test_a_block_that_is_no_part_of_the_table_does_not_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "path,species\n" + "a.jpg,Pica pica\n" * 9 + "x,y,z,zz\n" * 30 + "b.jpg,Pica pica\n" * 9
+    file = files_of(tmp_path, {"t.csv": text}) / "t.csv"
+    monkeypatch.setattr("merian.curate.sources.text.BLOCK", 100)
+    source = open_source(file)
+    assert source.rows(0)["path"].to_list() == ["a.jpg"] * 9 + ["b.jpg"] * 9
+    assert source.refused["row"].is_between(11, 40).all()
+    assert any("no row fits the header" in r for r in source.refused["reason"])

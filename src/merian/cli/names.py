@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from merian.names.backbone import Backbone
     from merian.names.files import NamesFile
-    from merian.names.resolve import Resolution, Trace
+    from merian.names.resolve import Resolution
 
 __all__ = ["names"]
 
@@ -68,24 +69,17 @@ def names(
     given
         What else is known of the name to explain: kingdom=Plantae,family=Apiaceae,authorship=L.
     """
-    from merian.names.backbone import Backbone
-
     if file is None and explain is None:
         raise BadSetting("file", "", "give a file of names, or one name with --explain")
     if out is not None and out.suffix.lower() not in (".parquet", ".csv"):
         raise BadSetting("out", str(out), "must end in .parquet or .csv")
-    if given and explain is None:
-        raise BadSetting("given", given, "goes with --explain; a file has its own columns")
-    facts = _given(given)
-    opened = Backbone.open(backbone)
-    code = 0
-    if explain is not None:
-        from merian.names.resolve import explain as trace
+    facts = _given(given, explain)
+    from merian.names.backbone import Backbone
 
-        _print_trace(trace({"verbatim_name": explain} | facts, opened, settings), opened)
-    if file is not None:
-        code = _file(file, opened, crosswalk, column, out, settings)
-    return code
+    opened = Backbone.open(backbone)
+    if explain is not None:
+        _explain({"verbatim_name": explain} | facts, opened, settings)
+    return 0 if file is None else _file(file, opened, crosswalk, column, out, settings)
 
 
 def _file(
@@ -113,10 +107,12 @@ def _file(
     return REFUSED if len(resolution.unresolved) or len(read.refused) else 0
 
 
-def _given(text: str) -> dict[str, str]:
+def _given(text: str, explain: str | None) -> dict[str, str]:
     """The facts of `kingdom=Plantae,family=Apiaceae`."""
     from merian.names.resolve import INPUT
 
+    if text and explain is None:
+        raise BadSetting("given", text, "goes with --explain; a file has its own columns")
     facts = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         key, sign, value = (x.strip() for x in part.partition("="))
@@ -239,10 +235,12 @@ def _left(frame: pl.DataFrame) -> pl.DataFrame:
     return left.unique("text", keep="first", maintain_order=True)
 
 
-def _print_trace(trace: Trace, backbone: Backbone) -> None:
+def _explain(given: Mapping[str, str], backbone: Backbone, settings: NamesSettings) -> None:
     """Print what was read, the candidates, the table's rows that hold, the result."""
     from merian.names.decisions import DECISIONS
+    from merian.names.resolve import explain
 
+    trace = explain(given, backbone, settings)
     facts, result = trace.evidence, trace.result
     print(f"{facts['text'] or '(no name)'}\nbackbone: {backbone.version}\n\nread as")
     print(f"  {'kind':<12} {facts['kind']}")

@@ -22,6 +22,8 @@ __all__ = ["TourSettings", "tour"]
 
 UNSEEN = 0.12
 """Share of the drawn species that training never sees: enough for a few-shot test, from taste."""
+MESSY_NAMES = 0.05
+"""Share of the names that are written as people write them, from taste."""
 SHOWN = 24
 """Test photos named one by one in the tour's table."""
 
@@ -82,7 +84,7 @@ def tour(
 
 def _make(out: Path, settings: TourSettings, overwrite: bool) -> Catalog:
     from merian.curate.run import curate
-    from merian.curate.settings import CurateSettings
+    from merian.curate.settings import Aids, CurateSettings
     from merian.drawn.folder import SHEET, draw_source
     from merian.drawn.world import DrawSettings
 
@@ -92,18 +94,26 @@ def _make(out: Path, settings: TourSettings, overwrite: bool) -> Catalog:
         "A phylogeny grows by chance, names and bodies evolve along it, and each species sits for its portraits: in the wild, in a\n"
         "   museum drawer, before a camera trap. Some files are broken, doubled or wrongly labelled on purpose. All of it is known.",
     )
-    drawing = DrawSettings(species=settings.species, images=settings.images, size=settings.size, seed=settings.seed)
+    drawing = DrawSettings(
+        species=settings.species,
+        images=settings.images,
+        size=settings.size,
+        messy_names=MESSY_NAMES,
+        seed=settings.seed,
+    )
     truth = draw_source(out / "source", drawing, overwrite)
     say(f"   {len(truth):,} images of {settings.species} species; the plate: {path_of(out / 'source' / SHEET)}")
     heading(
         2,
         "Curate",
-        "Every image is looked at; what cannot be used is refused with its reason. What shows one individual or one event stays\n"
-        "   together in one split, and some species are kept out of training altogether.",
+        "Every image is looked at, every name resolved; what cannot be used is refused with its reason: broken, blurred, a copy, a label, a\n"
+        "   person. What shows one individual, one event or one camera stays together in one split; some species are never trained on.",
     )
     choices = CurateSettings(unseen=UNSEEN, seed=settings.seed)
-    catalog = curate(out / "source", out / "catalog", choices, overwrite=overwrite)
+    aids = Aids(support=out / "source" / "support")
+    catalog = curate(out / "source", out / "catalog", choices, aids, overwrite)
     say(of_catalog(catalog))
+    say(f"   what is in it: {path_of(out / 'catalog' / 'card.html')}")
     return catalog
 
 

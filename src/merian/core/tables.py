@@ -75,6 +75,7 @@ CATALOG = (
     Column("height", pl.Int32, "Height of the image", unit="px"),
     Column("cluster", pl.String, "The first image of its cluster of near duplicates"),
     Column("name_decision", pl.String, "How the name was resolved to the taxon"),
+    Column("name_score", pl.Float64, "How certain that is, 0 to 1"),
     Column("split", pl.String, "train, val or test; unseen or rare for species kept out of training"),
     Column("hash", pl.String, "SHA-256 of the image's bytes"),
     Column("shard", pl.Int32, "Number of the shard that holds the bytes"),

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, TypeVar
 
 __all__ = ["cores", "over_processes"]
@@ -36,7 +37,9 @@ def over_processes(
     when a worker was killed.
     """
     workers = min(workers or cores(), len(items))
-    if workers < 2:
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    # a spawned process runs the main file anew; where that came through a pipe there is nothing to run
+    if workers < 2 or (main is not None and not Path(main).exists()):
         for item in items:
             yield item, function(item)
         return
@@ -50,7 +53,8 @@ def over_processes(
             yield waiting.pop(finished), finished.result()
     except BrokenProcessPool as error:
         raise ChildProcessError(
-            "a worker process was ended from outside, often for want of memory; give the same command again to go on"
+            "a worker process was ended from outside, often for want of memory; give the same command again to go on "
+            "(a script of your own must start its work below `if __name__ == '__main__':`)"
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -1,12 +1,13 @@
 """Whether two pictures are copies of one photo, though one was cropped, turned by a few degrees, brightened or compressed again.
 
-A hash of 256 bits finds copies of other size and quality; a slight turn or crop already changes a third of its bits, as many as two sheets of one herbarium differ in.
-So likely pairs are laid upon each other (Lucas & Kanade 1981; forward-additive Gauss-Newton as in Baker & Matthews 2004)
+A hash of 256 bits finds copies of other size and quality; a slight turn or crop already changes a third of its bits, as many as two herbarium sheets differ
+in. So likely pairs are laid upon each other (Lucas & Kanade 1981; forward-additive Gauss-Newton as in Baker & Matthews 2004)
 and then compared pixel by pixel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from merian.core import progress
 from merian.curate.measures import SKETCH, dct, fingerprints
 from merian.curate.near import distances, nearest, pairs_within
 
-__all__ = ["Agreement", "agreement", "likely_copies", "near_copies", "sketch_vectors"]
+__all__ = ["Agreement", "agreement", "differences", "likely_copies", "near_copies", "sketch_vectors"]
 
 Floats = NDArray[np.float32]
 Pairs = NDArray[np.int64]
@@ -64,15 +65,21 @@ def near_copies(sketches: NDArray[np.uint8], radius: int, difference: float) -> 
     differ by at most `difference` grey levels.
     """
     pairs = likely_copies(sketches, radius)
-    found = np.full(len(pairs), np.inf, np.float32)
     with progress.track("Comparing near duplicates", len(pairs), "pairs") as advance:
-        for start in range(0, len(pairs), PAIRS):
-            rows = pairs[start : start + PAIRS]
-            seen = agreement(sketches[rows[:, 0]], sketches[rows[:, 1]])
-            found[start : start + PAIRS] = np.where(seen.correlation >= ALIKE, seen.difference, np.inf)
-            advance(len(rows))
+        found = differences(sketches, pairs, advance)
     kept = found <= difference
     return pairs[kept], found[kept]
+
+
+def differences(sketches: NDArray[np.uint8], pairs: Pairs, advance: Callable[[int], None] = lambda n: None) -> Floats:
+    """By how many grey levels the two of each pair [m, 2] of sketches [n, 64, 64] differ: float32 [m], infinity where they are no copies."""
+    found = np.full(len(pairs), np.inf, np.float32)
+    for start in range(0, len(pairs), PAIRS):
+        rows = pairs[start : start + PAIRS]
+        seen = agreement(sketches[rows[:, 0]], sketches[rows[:, 1]])
+        found[start : start + PAIRS] = np.where(seen.correlation >= ALIKE, seen.difference, np.inf)
+        advance(len(rows))
+    return found
 
 
 def likely_copies(sketches: NDArray[np.uint8], radius: int) -> Pairs:
@@ -105,8 +112,8 @@ def sketch_vectors(sketches: NDArray[Any]) -> Floats:
 def agreement(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Agreement:
     """How well sketches [m, 64, 64] agree with sketches [m, 64, 64] when the second are laid upon the first.
 
-    Scale, turn and shift are found at half resolution and refined at full resolution; pairs that correlate less than COARSE at half resolution are not refined and
-    differ by infinity.
+    Scale, turn and shift are found at half resolution and refined at full resolution; pairs that correlate less than COARSE at half resolution are not
+    refined and differ by infinity.
     """
     a, b = first.astype(np.float32), second.astype(np.float32)
     low, high = _half(a), _half(b)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING
 
 from merian.encode.files import MIN_SIDE, Unreadable, upright
@@ -14,6 +15,9 @@ __all__ = ["QUALITY", "crop", "jpeg", "pixels_of"]
 
 QUALITY = 92
 """JPEG quality of what is written anew; at 4:4:4, so that a second compression costs no colour. From taste."""
+
+ROUNDING = 1e-3
+"""Pixels by which an edge may lie beyond a pixel's before that pixel counts as touched: shares are written with six digits."""
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height, as shares of the sides of the image as shown (EXIF rotation applied)."""
@@ -36,10 +40,10 @@ def pixels_of(box: Box, size: tuple[int, int], margin: float = 0.0) -> tuple[int
     left, top, width, height = box
     wide, high = width * margin, height * margin
     return (
-        max(0, int((left - wide) * size[0])),
-        max(0, int((top - high) * size[1])),
-        min(size[0], int(-(-(left + width + wide) * size[0] // 1))),
-        min(size[1], int(-(-(top + height + high) * size[1] // 1))),
+        max(0, math.floor((left - wide) * size[0] + ROUNDING)),
+        max(0, math.floor((top - high) * size[1] + ROUNDING)),
+        min(size[0], math.ceil((left + width + wide) * size[0] - ROUNDING)),
+        min(size[1], math.ceil((top + height + high) * size[1] - ROUNDING)),
     )
 
 

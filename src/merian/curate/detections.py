@@ -62,8 +62,10 @@ class Detections:
 def read_megadetector(path: Path) -> Detections:
     """The detections in a MegaDetector batch file.
 
-    Videos, entries without a file name, files listed twice and boxes that make no sense are passed over with a reason. A category that is neither a person nor a
-    vehicle counts as an animal, so that a detector with finer categories loses nothing. Raises Missing when there is no such file, BadData with the place when it is
+    Videos, entries without a file name, files listed twice and boxes that make no sense are passed over with a reason. A category that is neither a person nor
+    a vehicle counts as an animal, so that a detector with finer categories loses nothing.
+
+    Raises Missing when there is no such file, BadData with the place when it is
     no JSON, breaks off, or has no list of images.
     """
     if not path.is_file():

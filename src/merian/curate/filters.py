@@ -179,10 +179,10 @@ def refusals(rows: pl.DataFrame, settings: FilterSettings) -> pl.Series:
         refused = line.refuses(settings)
         if refused is None or not set(line.needs) <= set(rows.columns):
             continue
-        left = rows.with_row_index("row").filter(pl.col("reason").is_null())
-        out = left.filter(refused.fill_null(False))
-        said = out[line.says] if line.says else pl.Series([line.reason] * len(out), dtype=pl.String)
-        rows = rows.with_columns(rows["reason"].scatter(out["row"], said))
+        left = rows.filter(pl.col("reason").is_null())
+        out = left.select(refused.fill_null(False)).to_series()
+        said = left[line.says].filter(out) if line.says else pl.Series([line.reason] * int(out.sum()), dtype=pl.String)
+        rows = rows.with_columns(rows["reason"].scatter(rows["reason"].is_null().arg_true().filter(out), said))
     return rows["reason"]
 
 

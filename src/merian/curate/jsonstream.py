@@ -88,9 +88,10 @@ class _Reader:
             try:
                 value, end = self.decoder.raw_decode(self.text, self.here)
             except json.JSONDecodeError as error:
-                # Text that ends in the middle of a value fails too: only with all of it here is it truly broken. An error far from
-                # the end is one at once, or the rest of a huge file would be read for nothing.
-                if len(self.text) - error.pos > CHUNK or not self.more():
+                # Text that ends in the middle of a value fails too: only with all of it here is it truly broken. An error far from the
+                # end is one at once, or a huge file would be read for nothing; but a string without an end is blamed on its beginning.
+                far = len(self.text) - error.pos > CHUNK and not error.msg.startswith("Unterminated")
+                if far or not self.more():
                     self.here = min(error.pos, len(self.text))
                     raise self.broken("the file breaks off" if self.here >= len(self.text) else error.msg) from error
                 continue

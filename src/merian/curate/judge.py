@@ -8,23 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from merian.core.tree import RANKS, Tree
 from merian.core.vectors import Embeddings
 from merian.curate import cap
-from merian.curate.alignment import near_copies
 from merian.curate.filters import refusals
-from merian.curate.measures import SKETCH
 from merian.curate.near import clusters, near_vectors
 from merian.curate.settings import CurateSettings
 from merian.curate.splits import Shares, achieved, assign, grouping, rare_species
 from merian.names.backbone import Backbone
 from merian.names.resolve import resolve
+from merian.names.settings import NamesSettings
 
 __all__ = ["Named", "copies", "likes", "named", "placed", "refuse", "split"]
 
-NAMELESS, STRANGE, TWICE = "no organism named", "taxon not in the taxonomy", "path listed twice"
-SIDES = ("width", "height")
+NAMELESS, STRANGE, UNSURE = "no organism named", "taxon not in the taxonomy", "name not certain"
+TWICE = "path listed twice"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +41,13 @@ def named(rows: pl.DataFrame, backbone: Backbone | None, settings: CurateSetting
     """Each row's taxon: its name resolved against the backbone, or, without one, the lineage that its label gives."""
     if backbone is None:
         tree = _with_common(Tree.from_lineages(rows.select(RANKS)), rows)
-        return Named(_matched(rows.with_columns(name_decision=pl.lit(None, pl.String)), tree), tree, pl.DataFrame(), "")
-    found = resolve(rows.select(c for c in ("verbatim_name", *RANKS) if c in rows.columns), backbone).frame
-    rows = rows.with_columns(found["decision"].alias("name_decision"), *(found[rank] for rank in RANKS))
+        given = rows.with_columns(name_decision=pl.lit(None, pl.String), name_score=pl.lit(None, pl.Float64))
+        return Named(_matched(given, tree), tree, pl.DataFrame(), "")
+    asked = rows.select(c for c in ("verbatim_name", *RANKS) if c in rows.columns)
+    found = resolve(asked, backbone, NamesSettings(typos=settings.typos)).frame
+    rows = rows.with_columns(
+        found["decision"].alias("name_decision"), found["score"].alias("name_score"), *(found[rank] for rank in RANKS)
+    )
     met = None
     if settings.vocabulary == "met":
         met = backbone.usages.with_row_index("row").join(found.select(id="accepted_id"), on="id", how="semi")["row"]
@@ -66,8 +70,8 @@ def _with_common(tree: Tree, rows: pl.DataFrame) -> Tree:
     return tree.with_common(called)
 
 
-def placed(rows: pl.DataFrame, asked: pl.Series) -> pl.DataFrame:
-    """`rows` with the reason of those whose image is listed twice and those that stand for no taxon; `asked` [n]: whether their source named an organism."""
+def placed(rows: pl.DataFrame, asked: pl.Series, settings: CurateSettings) -> pl.DataFrame:
+    """`rows` with the reason of those whose image is listed twice and those that stand for no certain taxon; `asked` [n]: whether their source named an organism."""
     whole = pl.col("box").is_null() if "box" in rows.columns else pl.lit(True)
     again = pl.col("path").is_not_null() & whole & ~pl.struct("path", whole).is_first_distinct()
     reason = (
@@ -79,25 +83,18 @@ def placed(rows: pl.DataFrame, asked: pl.Series) -> pl.DataFrame:
         .then(pl.lit(STRANGE))
         .when(pl.col("taxon") < 0)
         .then(pl.lit(NAMELESS))
+        .when(pl.col("name_score") < settings.min_name_score)
+        .then(pl.lit(UNSURE))
     )
     return rows.with_columns(reason=reason)
 
 
-def copies(rows: pl.DataFrame, settings: CurateSettings) -> pl.DataFrame:
+def copies(rows: pl.DataFrame, best: pl.DataFrame, pairs: NDArray[np.int64]) -> pl.DataFrame:
     """`rows` with `copy_of`, the id of the image that a kept one is a near duplicate of, and `cluster`, the first id of its cluster.
 
-    Of a cluster the image with the most pixels stays, then the sharpest, then the one with the first id.
+    `best` [k] has the `id` of the kept rows, those to stay first; `pairs` [m, 2] are the places of copies in it.
     """
-    none = pl.lit(None, pl.String)
-    kept = rows.filter(pl.col("reason").is_null())
-    if settings.near_difference == 0 or len(kept) < 2:
-        return rows.with_columns(copy_of=none, cluster=none)
-    kept = kept.sort(
-        pl.col("width").cast(pl.Int64) * pl.col("height"), "sharpness", "id", descending=[True, True, False]
-    )
-    sketches = np.frombuffer(b"".join(kept["sketch"].to_list()), np.uint8).reshape(-1, SKETCH, SKETCH)
-    pairs, _ = near_copies(sketches, settings.near_radius, settings.near_difference)
-    return _told(rows, kept["id"], clusters(len(kept), pairs), "copy_of", "cluster")
+    return _told(rows, best["id"], clusters(len(best), pairs), "copy_of", "cluster")
 
 
 def likes(rows: pl.DataFrame, vectors: Embeddings, settings: CurateSettings) -> pl.DataFrame:
@@ -133,7 +130,9 @@ def split(
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The rows with group, split and the reason "over the cap", and remarks for a person."""
     keys = [k.strip() for k in settings.together.split(",") if k.strip()]
-    bound = grouping(rows, keys)
+    if "box" in rows.columns and rows["box"].null_count() < len(rows):
+        keys.append("path")  # samples cut out of one photo show the same place at the same moment
+    bound = grouping(rows, list(dict.fromkeys(keys)))
     rows = rows.with_columns(group=bound.group)
     if "fold" not in rows.columns:
         rows = rows.with_columns(fold=pl.lit(None, pl.String))

@@ -1,7 +1,7 @@
 """Pictures of no organism as such (drawings, labels, pages of text, drawers full of specimens), told by examples.
 
-A folder of examples, one sub-folder a kind, teaches a probe on any encoder's vectors; sub-folders whose names begin with "keep" show what is wanted. TreeOfLife-
-200M removes labels and folders among museum images in this way, from 8,500 examples chosen by hand (its data set card).
+A folder of examples, one sub-folder a kind, teaches a probe on any encoder's vectors; sub-folders whose names begin with "keep" show what is wanted.
+TreeOfLife-200M removes labels and folders among museum images in this way, from 8,500 examples chosen by hand (its data set card).
 """
 
 from __future__ import annotations

@@ -143,11 +143,10 @@ def _shared(
     """(row_b, row_a, split_a, images_a, distance): for each row of B the first or nearest row of each split of A; None when the way cannot be looked at."""
     if way == "record":
         found = [_by_identifier(a, b, "id", "id")]
-        for column in ("references", "group"):
-            # the page of a record names it too, and a group may be the observation; only what means the same everywhere
-            for one, two in ((column, "id"), ("id", column), (column, column)):
-                if one in a.rows.columns and two in b.rows.columns and not (own and column == "group"):
-                    found.append(_by_identifier(a, b, one, two, everywhere=True))
+        # the page of a record names it too, but only what means the same everywhere
+        for one, two in (("references", "id"), ("id", "references"), ("references", "references")):
+            if one in a.rows.columns and two in b.rows.columns:
+                found.append(_by_identifier(a, b, one, two, everywhere=True))
         return pl.concat(found)
     if way == "address":
         return _by_value(image_addresses(a.rows), image_addresses(b.rows), a)

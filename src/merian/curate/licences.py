@@ -1,6 +1,7 @@
 """Licences: what a source wrote in the licence field as one canonical id, with what it allows, and rules that pick by it.
 
-A licence is never guessed: text that is not understood stays as it was written and counts as unknown, and text that names two different licences does too.
+A licence is never guessed: text that is not understood stays as it was written and counts as unknown, and so does text that names two different licences, or
+one beside words that take back what it allows ("CC BY, not for commercial use").
 Sources: the URLs of Creative Commons (creativecommons.org/licenses, one path segment for elements, version and port), the SPDX licence list 3.26, the Open
 Definition 2.1 (opendefinition.org/od/2.1: no restriction to non-commercial use, derivatives allowed), rightsstatements.org 1.0.
 """
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -108,7 +111,7 @@ _PORTED_SPDX = {
 """The ported versions that have an SPDX id of their own."""
 _ELEMENTS = r"(?:by|nc|nd|sa)(?:[\s_/+,.-]*(?:by|nc|nd|sa))*"
 _URL = re.compile(
-    rf"creativecommons\.org(?::\d+)?/licen[cs]es/({_ELEMENTS})(?![a-z])(?:/(\d\.\d))?(?:/([a-z]{{2,3}})(?![a-z]))?"
+    rf"creativecommons\.org(?::\d+)?/licen[cs]es/({_ELEMENTS})(?![a-z]|[-_+][a-z])(?:/(\d\.\d))?(?:/([a-z]{{2,3}})(?![a-z]))?"
 )
 _RUN = re.compile(rf"(?<![a-z])(cc[\s_:/-]*)?({_ELEMENTS})(?![a-z])", re.IGNORECASE)
 _VERSION = re.compile(
@@ -137,8 +140,29 @@ _OTHER = tuple(
         (r"^apache(?:[\s-]*licen[cs]e)?[\s,-]*(?:version)?[\s-]*2(?:\.0)?$", "Apache-2.0"),
     )
 )
-_NOT_PUBLIC = re.compile(r"\b(?:not|no longer)\b[a-z ]{0,16}public[\s_-]?domain")
-_RESERVED = re.compile(r"all rights reserved|vocab/inc/|^c$|^in copyright$|^copyright(?:ed)?$")
+_NOT_PUBLIC = re.compile(
+    r"\b(?:not|no longer|isn't|non|until|will|may)\b[a-z -]{0,24}public[\s_-]?domain|public[\s_-]?domain in the (?:us|u\.s|united states)"
+)
+_RESERVED = re.compile(
+    r"all rights reserved|vocab/inc/|^c$|^in copyright$|^copyright(?:ed)?$|tous droits r[ée]serv[ée]s|alle rechten? (?:vorbehalten|voorbehouden)|"
+    r"todos los derechos reservados|todos os direitos reservados|tutti i diritti riservati"
+)
+_TAKES_BACK = {
+    "commercial": re.compile(
+        r"(?<![a-z0-9])n\.?c(?![a-z])|"
+        r"(?<![a-z])(?:non?|not|except|nicht|keine?|pas|sin|senza|não|niet|ikke|icke)(?:[\s_-]*|[^a-z].{0,30}?[^a-z])(?:com+er[cz]|kom+er[czs])|"
+        r"(?:com+er[cz]|kom+er[czs])[a-z]* .{0,24}(?:requir|prohibit|forbid|forbidden|not |permission|on request)"
+    ),
+    "derivatives": re.compile(
+        r"(?<![a-z0-9])nd(?![a-z])|(?<![a-z])(?:no|not|without|keine?|pas|sans|sin|senza)(?:[\s_-]*|[^a-z].{0,24}?[^a-z])(?:deriv|dériv|modif|bearbeit|obras? deriv)"
+    ),
+    "open": re.compile(
+        r"permission (?:is )?(?:required|needed)|requires? [a-z ]{0,24}permission|(?:without|with|by) (?:prior |written |express |the )*permission|"
+        r"(?:up)?on request|(?:use|purposes?) only|only (?:for|with) |"
+        r"\b(?:not|never|no longer)\b[a-z ]{0,24}\b(?:cc|creative ?commons)"
+    ),
+}
+"""What a licence allows -> words beside its name that take it back, in the languages that the licences' names are most often written in."""
 _NOTICE = re.compile(r"©|\(c\)|(?<![a-z])copyright(?![a-z])")
 _SOME = re.compile(r"some rights|licen[cs]|permi|allow|free|may be used|https?:|\bnot?\b|unknown")
 
@@ -195,18 +219,30 @@ def read_licence(text: str) -> Licence | None:
     commons = _commons(plain)
     if commons:
         free = {"CC0-1.0", "PDM-1.0", "public domain"} & set(others)
+        limits = any(not _BY_ID[name].open for name in others)
         differ = len({elements for elements, _, _ in commons}) > 1
         # of several versions of one licence, or of two that were offered side by side (CC and GFDL), the user may choose
-        return None if reserved or free or differ else _of_commons(*max(commons, key=lambda c: (c[1], c[2])))
+        unclear = reserved or free or limits or differ
+        return None if unclear else _kept(_of_commons(*max(commons, key=lambda c: (c[1], c[2]))), plain)
     if others:
-        return None if reserved or len(others) > 1 else _BY_ID[others[0]]
+        return None if reserved or len(others) > 1 else _kept(_BY_ID[others[0]], plain)
     # a notice that grants nothing reserves all rights
     notice = _NOTICE.search(plain) is not None and not _SOME.search(plain)
     return _BY_ID["all rights reserved"] if reserved or notice else None
 
 
+def _kept(licence: Licence, plain: str) -> Licence | None:
+    """`licence`, unless the text takes back in other words something that it allows."""
+    words = _URL.sub(" ", plain)
+    allows = {"commercial": licence.commercial, "derivatives": licence.derivatives, "open": licence.open}
+    return None if any(allows[right] and said.search(words) for right, said in _TAKES_BACK.items()) else licence
+
+
 def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", html.unescape(text)).strip(" \"'").lower()
+    """The text in lower case, with one kind of space, hyphen and letter: a licence written with a typographer's dash has the same elements."""
+    one = unicodedata.normalize("NFKC", unquote(html.unescape(text)))
+    one = re.sub("[\u2010-\u2015\u2212\u30fb\u00b7]", "-", re.sub("[\u00ad\u200b-\u200d\u2060\ufeff]", "-", one))
+    return re.sub(r"\s+", " ", one).strip(" \"'").lower()
 
 
 def _left(text: str) -> str | None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from merian.core import store
 from merian.curate.crops import crop
@@ -17,7 +19,7 @@ from merian.curate.privacy import blur_people
 from merian.curate.sources.seam import NoBytes, Source
 from merian.encode.pixels import Unreadable
 
-__all__ = ["MEASURES", "Look", "chosen", "looked", "part", "prepared", "sample"]
+__all__ = ["MEASURES", "Look", "chosen", "looked", "part", "prepared", "sample", "sketches"]
 
 MEASURES = {
     "width": pl.Int32,
@@ -92,7 +94,8 @@ def sample(data: bytes, row: Mapping[str, Any]) -> tuple[bytes, str | None]:
         data = blur_people(data, row["people"])
         done.append("people blurred")
     if row.get("box"):
-        data = crop(data, tuple(float(x) for x in row["box"].split(",")))
+        left, top, width, height = (float(x) for x in row["box"].split(","))
+        data = crop(data, (left, top, width, height))
         done.append("cropped")
     return data, ", ".join(done) or None
 
@@ -115,5 +118,18 @@ def part(folder: Path, shard: int) -> Path:
 
 
 def looked(folder: Path, shards: int) -> pl.DataFrame:
-    """The rows of all shards with their measures."""
-    return pl.concat([pl.read_parquet(part(folder, s), glob=False) for s in range(shards)], how="vertical_relaxed")
+    """The rows of all shards with their measures but for the sketches, which are too large to be held together (see `sketches`)."""
+    files = (part(folder, s) for s in range(shards))
+    parts = [pl.scan_parquet(file, glob=False).drop("sketch").collect() for file in files]
+    return pl.concat(parts, how="vertical_relaxed")
+
+
+def sketches(folder: Path, shards: int, rows: NDArray[np.int64], into: Path) -> None:
+    """Write the sketches of `rows` [n] of what `looked` gives, which must rise and must all have been decoded, to the file `into`, one after the other."""
+    first = 0
+    with store.atomic(into) as stream:
+        for shard in range(shards):
+            held = pl.read_parquet(part(folder, shard), glob=False, columns=["sketch"]).to_series()
+            low, high = np.searchsorted(rows, (first, first + len(held)))
+            stream.write(b"".join(held.gather(rows[low:high] - first).to_list()))
+            first += len(held)

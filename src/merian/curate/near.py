@@ -41,7 +41,7 @@ def pairs_within(hashes: Hashes, radius: int) -> Pairs:
     if radius < 0:
         raise BadSetting("radius", radius, "must be 0 or more")
     words = np.ascontiguousarray(hashes if hashes.ndim == 2 else hashes[:, None], np.uint64)
-    first, star = _collapse(words.view(np.uint8).reshape(len(words), -1))
+    first, star = _collapse(words.view(np.uint8).reshape(len(words), 8 * words.shape[1]))
     distinct = words[first]
     if radius == 0 or len(first) < 2:
         return star
@@ -112,7 +112,7 @@ def near_vectors(vectors: Floats, cosine: float) -> Pairs:
     if not 0 < cosine <= 1:
         raise BadSetting("near_cosine", cosine, "must be above 0 and at most 1")
     rows = np.ascontiguousarray(vectors, np.float32)
-    first, star = _collapse(rows.view(np.uint8).reshape(len(rows), -1))
+    first, star = _collapse(rows.view(np.uint8).reshape(len(rows), 4 * rows.shape[1]))
     rows = rows[first]
     parts = [star]
     for members, homes in _buckets(rows):

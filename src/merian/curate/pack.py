@@ -32,6 +32,8 @@ KNOWN = (
     "rights_holder",
 )
 """What a sample's JSON says, as far as it is known: enough to make any caption and to credit the photo."""
+NEEDED = ("taxon", "path", "box", "people", "extension", "hash")
+"""What it takes besides to find and to check the bytes."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,16 @@ def deal(frame: pl.DataFrame, tree: Tree, folder: Path, per_shard: int, seed: in
 
     The kept rows are shuffled over all shards, so that no shard is all of one source or kind.
     """
-    kept = frame.filter(pl.col("reason").is_null())
-    kept = kept[stream(seed, "shards").permutation(len(kept)).tolist()]
-    kept = kept.drop(c for c in RANKS if c in kept.columns).hstack(
-        tree.lineages(kept["taxon"].to_numpy()).get_columns()
+    kept = frame.filter(pl.col("reason").is_null()).select(
+        c for c in (*KNOWN, *NEEDED) if c in frame.columns and c not in RANKS
     )
+    order = stream(seed, "shards").permutation(len(kept))
     numbers = list(range(-(-len(kept) // per_shard)))
     for number in numbers:
+        rows = kept[order[number * per_shard : (number + 1) * per_shard]]
+        rows = rows.hstack(tree.lineages(rows["taxon"].to_numpy()).get_columns())
         with store.atomic(_part(folder, number)) as stream_:
-            kept.slice(number * per_shard, per_shard).write_parquet(stream_)
+            rows.write_parquet(stream_)
     return numbers
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from merian.core.tables import CATALOG, FORMAT, Catalog, Provenance, conform
 from merian.core.tree import RANKS
 from merian.core.workers import cores
 from merian.curate.card.write import write_card
+from merian.curate.compare import Compare, compared, propose, uncompared
 from merian.curate.detections import attach, read_megadetector
 from merian.curate.judge import Named, copies, likes, named, placed, refuse, split
 from merian.curate.kinds import learn
-from merian.curate.look import Look, chosen, looked, part, prepared
+from merian.curate.look import Look, chosen, looked, part, prepared, sketches
 from merian.curate.pack import Pack, deal, packed, tar_of
 from merian.curate.runner import LocalRunner, Runner, Stage
 from merian.curate.settings import Aids, CurateSettings
@@ -29,7 +31,7 @@ __all__ = ["curate"]
 MEASURES = ("id", "contrast", "sharpness", "fingerprint")
 """What is kept of the measures: for other thresholds, and to find what two catalogs share."""
 DETECTIONS = "megadetector.json"
-SCRATCH = ("looked", "dealt", "seen")
+SCRATCH = ("looked", "compared", "dealt", "seen")
 
 
 def curate(
@@ -64,7 +66,9 @@ def curate(
     taxonomy = aids.taxa or getattr(source, "taxa", None)
     known = named(rows, None if taxonomy is None else Backbone.open(taxonomy), settings)
     asked = [pl.col(c).fill_null("") != "" for c in ("verbatim_name", *RANKS) if c in rows.columns]
-    frame = refuse(placed(known.rows, rows.select(pl.any_horizontal(asked)).to_series()), settings)
+    # what a detector or one look at the image refuses comes first; of two copies the one with a name is to stay, so bytes are compared after the names
+    frame = refuse(known.rows.drop("hash"), settings).with_columns(rows["hash"])
+    frame = placed(frame, rows.select(pl.any_horizontal(asked)).to_series(), settings)
     frame = _compare(frame, source, out, settings, aids, runner)
     frame, remarks = split(frame, known.tree, settings, aids.rare)
     if frame["reason"].null_count() == 0:
@@ -140,12 +144,25 @@ def _compare(
         frame = frame.join(told, on="id", how="left", maintain_order="left")
         if len(unreadable):
             store.write_text(out / "refused_examples.csv", unreadable.write_csv())
-    frame = refuse(copies(refuse(frame, settings), settings), settings)
+    frame = refuse(_without_copies(refuse(frame, settings), source, out, settings, runner), settings)
     return frame if vectors is None else refuse(likes(frame, vectors, settings), settings)
 
 
-def _over(runner: Runner, stage: Stage, shards: Sequence[int], title: str, total: int) -> None:
-    with progress.track(title, total, "images") as advance:
+def _without_copies(
+    frame: pl.DataFrame, source: Source, out: Path, settings: CurateSettings, runner: Runner
+) -> pl.DataFrame:
+    """The rows with what each is a copy of, by its pixels, and the cluster of copies that it is in."""
+    if settings.near_difference == 0:
+        return frame.with_columns(pl.lit(None, pl.String).alias(name) for name in ("copy_of", "cluster"))
+    folder = out / "compared"
+    held = functools.partial(sketches, out / "looked", source.shards)
+    pairs = propose(frame, folder, held, settings.near_radius)
+    _over(runner, Compare(folder), uncompared(folder), "Comparing near duplicates", pairs, "pairs")
+    return copies(frame, *compared(frame, folder, settings.near_difference))
+
+
+def _over(runner: Runner, stage: Stage, shards: Sequence[int], title: str, total: int, unit: str = "images") -> None:
+    with progress.track(title, total, unit) as advance:
         for _, rows in runner.map(stage, shards):
             advance(rows)
 

@@ -16,6 +16,15 @@ __all__ = ["Aids", "CurateSettings"]
 class CurateSettings(FilterSettings):
     """What is kept of a source, and how it is split."""
 
+    typos: int = knob(
+        2, "Letters that may be wrong in a long name, 1 in a shorter one; 0: names must be spelt right", ge=0, le=2
+    )
+    min_name_score: float = knob(
+        0.45,
+        "Refuse images whose name was resolved with less certainty than this (merian names --help lists the decisions)",
+        ge=0,
+        le=1,
+    )
     cap: int = knob(0, "Keep at most this many training images of a taxon, spread over its groups; 0: all", ge=0)
     test: float = knob(0.2, "Share of each species' groups (specimens, events) for the test split", ge=0, lt=1)
     val: float = knob(0.05, "Share for the validation split", ge=0, lt=1)

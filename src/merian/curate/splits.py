@@ -61,6 +61,7 @@ KEYS = (
     Key("specimen", "several photos of one museum object"),
     Key("event_id", "a burst, a sequence, a sampling event"),
     Key("camera", "one camera, one background"),
+    Key("path", "several samples cut out of one photo"),
     Key("hash", "the same bytes", local=False),
     Key("cluster", "nearly the same picture", local=False),
 )

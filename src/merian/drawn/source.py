@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
+import functools
 import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +12,7 @@ import polars as pl
 
 from merian.core.chance import stream
 from merian.core.store import atomic, write_text
+from merian.core.workers import over_processes
 from merian.drawn.detector import megadetector, true_boxes
 from merian.drawn.faults import BROKEN, blank_frame, break_file, near_duplicate
 from merian.drawn.mess import taxon_table
@@ -92,44 +88,10 @@ def draw_images(
     chunks = list(missing.iter_slices(CHUNK))
     report = progress or (lambda done, total: None)
     report(done, total)
-    if workers < 2 or len(chunks) < 2:
-        for chunk in chunks:
-            done += _draw_chunk(chunk, out, settings)
-            report(done, total)
-        return len(missing)
-    # Ctrl-C reaches the whole process group; only this process answers it, and lets the workers end their chunks.
-    pool = ProcessPoolExecutor(
-        min(workers, len(chunks)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
-    try:
-        with _born_deaf():
-            waiting = [pool.submit(_draw_chunk, chunk, out, settings) for chunk in chunks]
-        for drawn in as_completed(waiting):
-            done += drawn.result()
-            report(done, total)
-    except BrokenProcessPool as error:
-        raise ChildProcessError(
-            "a process that draws was ended from outside, often for want of memory; give the same command again to go on"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    for _, drawn in over_processes(functools.partial(_draw_chunk, out=out, settings=settings), chunks, workers):
+        done += drawn
+        report(done, total)
     return len(missing)
-
-
-@contextlib.contextmanager
-def _born_deaf() -> Iterator[None]:
-    """Processes started inside the block never hear Ctrl-C, not even before their initializer runs; ours waits for its end."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _draw_chunk(chunk: pl.DataFrame, out: Path, settings: DrawSettings) -> int:

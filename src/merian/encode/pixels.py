@@ -192,15 +192,30 @@ def luma(data: bytes, side: int = 224) -> Luma:
         shrink = min(1.0, side / (size[0] * size[1]) ** 0.5)
         wanted = (max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink)))
         try:
-            image.draft("L", wanted)
-            image.load()
-            plain = image if image.mode == "L" and "transparency" not in image.info else rgb(image).convert("L")
+            plain = _swift_grey(data, wanted) if image.format == "JPEG" else None
+            if plain is None:
+                image.draft("L", wanted)
+                image.load()
+                plain = image if image.mode == "L" and "transparency" not in image.info else rgb(image).convert("L")
             grey = plain if plain.size == wanted else plain.resize(wanted, Image.Resampling.BILINEAR)
             width, height, extension = shown(image, size)
             turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
         except BROKEN as error:
             raise broken(where, error) from error
     return Luma(width, height, extension, grey if turn is None else grey.transpose(Image.Transpose[turn]))
+
+
+def _swift_grey(data: bytes, wanted: tuple[int, int]) -> Image.Image | None:
+    """The brightness of a JPEG file at no less than the size `wanted`, a quarter sooner than by Pillow; None when there is anything odd about the file."""
+    from PIL import Image
+    from simplejpeg import decode_jpeg
+
+    try:
+        # Strict: what libjpeg would only warn of, Pillow is to judge.
+        grey = decode_jpeg(data, "GRAY", True, True, wanted[1], wanted[0], 1, None, True)
+    except ValueError:
+        return None
+    return Image.fromarray(grey[:, :, 0])
 
 
 def _decode(source: bytes | str | Path, preprocess: Preprocess) -> Pixels:

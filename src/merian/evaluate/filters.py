@@ -15,7 +15,7 @@ from merian.core.report import Number, Report
 from merian.core.tables import Catalog
 from merian.curate.licences import allowed
 
-__all__ = ["CHECKS", "Check", "filter_numbers", "filter_table", "name_table", "wilson", "with_filters"]
+__all__ = ["CHECKS", "Check", "filter_numbers", "filter_table", "name_table", "wilson"]
 
 UNREADABLE = ("empty file", "not an image", "truncated image", "damaged image", "too many pixels")
 """What curation says of files that cannot be decoded."""
@@ -251,9 +251,3 @@ def filter_numbers(catalog: Catalog, truth: pl.DataFrame, licences: str = "any")
             )
         )
     return numbers
-
-
-def with_filters(report: Report, catalog: Catalog, truth: pl.DataFrame, licences: str = "any") -> Report:
-    """`report` with the numbers of `filter_numbers` after its own."""
-    added: Sequence[Number] = filter_numbers(catalog, truth, licences)
-    return replace(report, numbers=(*report.numbers, *added))

@@ -260,10 +260,6 @@ def _trust(numbers: dict[str, Number], report: Report) -> dict[str, Any]:
         ends = " to ".join(_percent(end, 0) for end in (auroc.low, auroc.high) if end is not None)
         unknown = f"it gives a stranger the higher value in {_percent(auroc.value, 0)} of all pairs ({ends}; chance would be 50 %)"
     planted = []
-    for name, n in numbers.items():
-        if name.startswith("planted.") and name.endswith(".refused") and "wrong_label" not in name:
-            fault = name.split(".")[1].replace("_", " ")
-            planted.append((f"{fault} ({n.n} planted)", f"{_percent(n.value, 0)} refused by curation"))
     found, precise = numbers.get("planted.wrong_label.found"), numbers.get("planted.wrong_label.precision")
     if found is not None:
         words = f"{_percent(found.value, 0)} pointed out by a contradicting safe answer"
@@ -279,7 +275,24 @@ def _trust(numbers: dict[str, Number], report: Report) -> dict[str, Any]:
         "threshold": f"{float(str(report.settings.get('threshold', 0.8))):.0%}".replace("%", "\u00a0%"),
         "unknown": unknown,
         "planted": planted,
+        "filters": _filters(numbers),
+        "names": [
+            (name.split(".")[1].replace("_", " "), f"{n.n:,}", _percent(n.value, 0), n.note)
+            for name, n in numbers.items()
+            if name.startswith("names.")
+        ],
     }
+
+
+def _filters(numbers: Mapping[str, Number]) -> list[tuple[str, str, str, str]]:
+    """Filter, how many were planted, the share found and the share of its refusals that were planted, each in words."""
+    found = {n.split(".")[1]: None for n in numbers if n.startswith("filter.")}
+    rows = []
+    for name in found:
+        recall, precision = numbers.get(f"filter.{name}.recall"), numbers.get(f"filter.{name}.precision")
+        shown = [f"{n.text} of {n.n:,}" if n is not None else "–" for n in (recall, precision)]
+        rows.append((name.replace("_", " "), *shown, recall.note if recall is not None else ""))
+    return rows
 
 
 def _training(story: Story, figures: dict[str, str]) -> dict[str, str] | None:

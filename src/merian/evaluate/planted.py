@@ -1,4 +1,4 @@
-"""What only a drawn source allows: answers held against the truth, by kind of picture, and planted faults counted."""
+"""What only a drawn source allows: answers held against the truth, by kind of picture, and planted wrong labels found."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import polars as pl
 
 from merian.core.errors import Missing
 from merian.core.report import Number
-from merian.core.tables import Catalog
 from merian.core.tree import Tree
 from merian.core.vectors import Predictions
 from merian.evaluate.intervals import auroc_replicates, interval
 from merian.evaluate.metrics import auroc, paths
 from merian.evaluate.samples import Sample, number, share
 
-__all__ = ["ENOUGH", "KINDS", "by_kind", "faults_refused", "read_truth", "true_taxa", "wrong_labels"]
+__all__ = ["ENOUGH", "KINDS", "by_kind", "read_truth", "true_taxa", "wrong_labels"]
 
 KINDS = ("plan", "style", "stage", "sex", "lesion")
 """Columns of the truth by which accuracy is told apart."""
@@ -91,20 +90,3 @@ def wrong_labels(
         precise = share(sample, (flagged & wrong,), flagged)[0]
         numbers.append(number("planted.wrong_label.precision", precise, group, note="of those pointed out"))
     return numbers
-
-
-def faults_refused(catalog: Catalog, truth: pl.DataFrame) -> list[Number]:
-    """Of each kind of planted fault, the share that curation refused (for a duplicate: it or its original)."""
-    fate = catalog.frame.select(pl.col("id"), pl.col("reason").is_not_null().alias("refused")).unique(
-        "id", keep="first"
-    )
-    rows = truth.filter(pl.col("fault").fill_null("") != "").select("occurrenceID", "fault", "fault_of")
-    rows = rows.join(fate, left_on="occurrenceID", right_on="id", how="left")
-    rows = rows.join(fate.rename({"refused": "original"}), left_on="fault_of", right_on="id", how="left")
-    twin = pl.col("fault").str.ends_with("duplicate") & pl.col("original").fill_null(False)
-    rows = rows.with_columns(out=pl.col("refused").fill_null(True) | twin)
-    counts = rows.group_by("fault").agg(pl.col("out").mean(), pl.len()).sort("fault")
-    return [
-        Number(f"planted.{fault.replace(' ', '_')}.refused", out, unit="share", n=n, group="Planted faults refused")
-        for fault, out, n in counts.iter_rows()
-    ]

@@ -16,7 +16,7 @@ from merian.core.progress import track
 from merian.core.report import Number, Report
 from merian.core.tables import Catalog
 from merian.core.vectors import Embeddings, Predictions
-from merian.evaluate import metrics, planted, tasks
+from merian.evaluate import filters, metrics, planted, tasks
 from merian.evaluate.samples import Sample, histograms, restricted
 from merian.evaluate.settings import EvaluateSettings
 from merian.identify import Head, Identifier
@@ -258,7 +258,7 @@ def _planted(run: _Run, truth: pl.DataFrame, labelled: pl.DataFrame, known: tupl
     mass = named.head.clades.all(probabilities)
     given = mass[np.arange(len(suspects)), suspects.taxa]
     run.numbers += planted.wrong_labels(suspects, answers, given, truth)
-    run.numbers += planted.faults_refused(run.catalog, truth)
+    run.numbers += filters.filter_numbers(run.catalog, truth)
 
 
 def _keep(run: _Run, sample: Sample, named: tasks.Named, answers: Predictions, train: Sample | None) -> None:

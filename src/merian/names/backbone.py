@@ -20,7 +20,7 @@ from merian.core.archives import Archive
 from merian.core.errors import BadData, Missing
 from merian.core.progress import track
 from merian.core.tree import RANKS, Tree, normal_lineages
-from merian.names.formats import read_raw
+from merian.names.formats import read_raw, vernacular_beside
 from merian.names.raw import NO_REFUSED, Raw
 from merian.names.settle import settle
 from merian.names.usages import ACCEPTED
@@ -135,7 +135,9 @@ def _digest(path: Path) -> str:
     if path.suffix.casefold() == ".zip":
         with Archive.open(path) as archive:
             return archive.hash
-    return store.digest(path)[:24]
+    beside = vernacular_beside(path)
+    files = [path] if beside is None else [path, beside]
+    return store.digest_bytes("".join(store.digest(file) for file in files).encode())[:24]
 
 
 def _raw(path: Path) -> Raw:

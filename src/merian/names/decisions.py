@@ -22,29 +22,10 @@ from typing import Literal
 
 import polars as pl
 
-__all__ = ["DECISIONS", "UNCERTAIN", "Decision", "Outcome", "decide", "markdown", "reasons"]
+__all__ = ["DECISIONS", "Decision", "Outcome", "decide", "markdown", "reasons"]
 
 Outcome = Literal["taken", "raised", "undecided", "unresolved"]
 """taken: the taxon that was named. raised: a higher one, safely. undecided: several would do, so what they share. unresolved: none."""
-
-UNCERTAIN = (
-    "cf.",
-    "aff.",
-    "nr.",
-    "?",
-    "sp.",
-    "spp.",
-    "ssp.",
-    "subsp.",
-    "gr.",
-    "cfr.",
-    "prope",
-    "sp",
-    "cf",
-    "aff",
-    "nr",
-)
-"""Qualifiers that say that the taxon is not the one named. Others (s.l., s.str., agg., auct.) only say in what sense it is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +60,8 @@ _EXACT = _NAME & _is("match", "exact")
 _AGAINST = (pl.col("agree") == 0) & (pl.col("contradict") > 0)
 _ACCEPTED = pl.col("accepted")
 _BY_RANKS, _BY_AUTHOR, _BY_STATUS = (_is("decided_by", by) for by in ("higher ranks", "authorship", "status"))
+# cf., aff., sp. ...: the taxon is not the one named; s.l., agg., auct. only say in what sense it is meant
+_OPEN = _is("kind", "informal") & pl.col("qualifier").is_not_null()
 _BLANK = pl.col("text").is_null()
 
 DECISIONS: tuple[Decision, ...] = (
@@ -92,10 +75,10 @@ DECISIONS: tuple[Decision, ...] = (
              "a cross of two taxa: {rank} {name} is what they share", 0.5),
     Decision("hybrid formula", _all(pl.col("formula"), _MANY), "undecided", "a cross of taxa that share no certain taxon", 0.0),
     Decision("virus", _all(_is("kind", "virus"), _NAME, _ONE), "taken", "the virus {full}", 0.95),
-    Decision("doubtful", _all(_NAME, _ONE, _is("qualifier", "?")), "taken", "“?” marks the determination as doubtful: {full}", 0.5),
-    Decision("qualified, contradicted", _all(_NAME, _ONE, _AGAINST, _is("qualifier", *UNCERTAIN)), "raised",
+    Decision("doubtful", _all(_NAME, _ONE, _is("qualifier", "?"), pl.col("words") > 1), "taken", "“?” marks the determination as doubtful: {full}", 0.5),
+    Decision("qualified, contradicted", _all(_NAME, _ONE, _AGAINST, _OPEN), "raised",
              "“{qualifier}” leaves the species open: {rank} {name}, though no given higher rank fits it", 0.3),
-    Decision("qualified", _all(_NAME, _ONE, _is("qualifier", *UNCERTAIN)), "raised",
+    Decision("qualified", _all(_NAME, _ONE, _OPEN), "raised",
              "“{qualifier}” leaves the taxon open: {rank} {name} is certain", 0.7),
     Decision("informal", _all(_NAME, _ONE, _is("kind", "informal", "placeholder")), "raised",
              "not a published name: {rank} {name} is the part that is one", 0.6),

@@ -98,19 +98,21 @@ WEAK = ("misapplied", "unavailable")
 
 
 def given_ranks(ranks: pl.DataFrame, names: pl.Series, index: Index) -> pl.DataFrame:
-    """The given kingdom ... genus of each query (columns `kingdom` ... `genus`), as the backbone accepts them, to compare with its lineages.
+    """The given ranks of each query (columns `kingdom` ... `species`), as the backbone accepts them, to compare with its lineages.
 
     What repeats the first word of the query's own name says nothing and is null. A synonym is replaced with its accepted name.
     """
-    own = names.str.split(" ").list.first()
+    first = names.str.split(" ").list.first()
     columns = {}
-    for rank in RANKS[:6]:
+    for rank in RANKS:
         text = ranks[rank] if rank in ranks.columns else pl.repeat(None, len(names), dtype=pl.String, eager=True)
         plain = text.str.strip_chars()
         word = plain.str.slice(0, 1).str.to_uppercase() + plain.str.slice(1).str.to_lowercase()
-        columns[rank] = ranks.select(pl.when((word != "") & word.ne_missing(own)).then(word).alias(rank)).to_series()
+        columns[rank] = ranks.select(
+            pl.when((word != "") & word.ne_missing(names if rank == "species" else first)).then(word).alias(rank)
+        ).to_series()
     frame = pl.DataFrame(columns)
-    return frame.with_columns(_accepted(frame[rank], rank, index) for rank in RANKS[:6])
+    return frame.with_columns(_accepted(frame[rank], rank, index) for rank in RANKS)
 
 
 def _accepted(given: pl.Series, rank: str, index: Index) -> pl.Series:
@@ -285,7 +287,7 @@ def authors_agree(given: str, known: str) -> int:
     years = _YEAR.search(given), _YEAR.search(known)
     if years[0] and years[1] and abs(int(years[0][0]) - int(years[1][0])) > 1:
         return -1
-    mine, its = surnames(given), surnames(known)
+    mine, its = _surnames(given), _surnames(known)
     if not mine or not its:
         return 1 if years[0] and years[1] else 0
     if mine == its:
@@ -296,7 +298,7 @@ def authors_agree(given: str, known: str) -> int:
     return 1 if ahead or behind else -1
 
 
-def surnames(authorship: str) -> Sequence[str]:
+def _surnames(authorship: str) -> Sequence[str]:
     """The surnames of an authorship in lower case, without initials, years and small words: `(H.Karst. & L.) Gray, 1821` is karst, l, gray."""
     folded = keys(pl.Series([authorship]))[0] if not authorship.isascii() else authorship.lower()
     parts = re.split(r"[\s,&()\[\];]+", _YEAR.sub(" ", folded))

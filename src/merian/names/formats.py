@@ -18,7 +18,7 @@ from merian.core.tree import RANKS
 from merian.names.coldp import member, read_coldp, vernaculars_of
 from merian.names.raw import USAGE, VERNACULAR, Raw, named, recognised, refused_of, wanted
 
-__all__ = ["read_raw"]
+__all__ = ["read_raw", "vernacular_beside"]
 
 
 def read_raw(path: Path) -> Raw:
@@ -112,5 +112,27 @@ def _plain(path: Path) -> Raw:
         raise BadData(
             path, "no column of a taxonomy (scientificName, parent_id, kingdom ... species)", read.frame.columns
         )
-    usages = named(read, USAGE)
-    return Raw(usages, path.name, None, refused_of(read, path.name), PurePosixPath(path.name).stem, notes=read.notes)
+    usages, refused = named(read, USAGE), [refused_of(read, path.name)]
+    beside = vernacular_beside(path)
+    vernaculars = None
+    if beside is not None:
+        more = read_delimited(beside, *sniff(beside))
+        vernaculars = named(more, VERNACULAR)
+        refused.append(refused_of(more, beside.name))
+    return Raw(
+        usages,
+        path.name,
+        vernaculars,
+        pl.concat(refused),
+        PurePosixPath(path.name).stem,
+        vernacular_file=beside.name if beside is not None else "",
+        notes=read.notes,
+    )
+
+
+def vernacular_beside(path: Path) -> Path | None:
+    """The table of common names that lies beside a table of taxa: vernacular.csv beside taxon.csv, VernacularName.tsv beside Taxon.tsv."""
+    if path.stem.casefold() != "taxon":
+        return None
+    found = (path.with_name(f"{word}{path.suffix}") for word in ("vernacular", "VernacularName", "vernacularname"))
+    return next((file for file in found if file.is_file()), None)

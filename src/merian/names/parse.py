@@ -6,16 +6,13 @@ else, and whatever looks odd, by the full reading in `merian.names.grammar`. Bot
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
-import io
-import multiprocessing
-import os
 import re
 
 import polars as pl
 
 from merian.core.progress import track
+from merian.core.workers import over_processes
 from merian.names.authors import Authorship, authorship_of, usual
 from merian.names.grammar import read
 from merian.names.parsed import ParsedName
@@ -166,30 +163,19 @@ def parse_all(names: pl.Series, workers: int = 0) -> pl.DataFrame:
     """
     texts = names.cast(pl.String).fill_null("").alias("text")
     unique = texts.unique(maintain_order=True)
-    workers = workers or _cores()
-    chunks = [unique.slice(at, CHUNK) for at in range(0, len(unique), CHUNK)]
-    with track("reading names", len(unique), "names") as advance:
-        parts = []
-        if workers == 1 or len(unique) <= ALONE:
-            for chunk in chunks:
-                parts.append(_frame(chunk.to_list()))
-                advance(len(chunk))
-        else:
-            context = multiprocessing.get_context("spawn")
-            with concurrent.futures.ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context) as pool:
-                for chunk, part in zip(chunks, pool.map(_task, map(_packed, chunks)), strict=True):
-                    parts.append(pl.read_ipc(io.BytesIO(part)))
-                    advance(len(chunk))
+    chunks = [(at, unique.slice(at, CHUNK)) for at in range(0, len(unique), CHUNK)]
+    found = {}
+    with track("Reading names", len(unique), "names") as advance:
+        for (at, chunk), part in over_processes(_task, chunks, 1 if len(unique) <= ALONE else workers):
+            found[at] = part
+            advance(len(chunk))
+    parts = [found[at] for at in sorted(found)]
     parsed = pl.concat(parts) if parts else pl.DataFrame(schema=SCHEMA)
     if len(unique) == len(texts):
         return parsed
     rows = pl.DataFrame({"text": unique}).with_row_index("row")
     where = texts.to_frame().join(rows, on="text", how="left", maintain_order="left")["row"]
     return parsed[where]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _frame(texts: list[str]) -> pl.DataFrame:
@@ -202,14 +188,5 @@ def _frame(texts: list[str]) -> pl.DataFrame:
     return pl.DataFrame([*series, lists.gather([known[note] for note in notes])])
 
 
-def _packed(texts: pl.Series) -> bytes:
-    stream = io.BytesIO()
-    texts.to_frame().write_ipc(stream)
-    return stream.getvalue()
-
-
-def _task(packed: bytes) -> bytes:
-    """A chunk of texts in Arrow's IPC format, parsed, in the same format: cheaper to send than Python's objects."""
-    stream = io.BytesIO()
-    _frame(pl.read_ipc(io.BytesIO(packed))["text"].to_list()).write_ipc(stream)
-    return stream.getvalue()
+def _task(chunk: tuple[int, pl.Series]) -> pl.DataFrame:
+    return _frame(chunk[1].to_list())

@@ -32,7 +32,8 @@ USAGE: dict[str, tuple[str, ...]] = {
     "infraspecific": ("infraspecificepithet",),
     "common": ("vernacularname", "commonname", "preferredcommonname"),
     "language": ("language",),
-    **{rank: (rank, *(("cls",) if rank == "class" else ())) for rank in RANKS},
+    # a table that needs "class" for its labels calls the rank so
+    **{rank: (*(("cls",) if rank == "class" else ()), rank) for rank in RANKS},
 }
 """Name here -> what the columns of ColDP, Darwin Core and iNaturalist are called, folded (lower case, no prefix, no underscores)."""
 VERNACULAR: dict[str, tuple[str, ...]] = {

@@ -63,7 +63,7 @@ class Resolution:
     @property
     def counts(self) -> pl.DataFrame:
         """Rows per decision: columns decision, outcome, rows, score (the mean); most frequent first."""
-        counted = self.frame.group_by("decision", "outcome").agg(rows=pl.len(), score=pl.col("score").mean())
+        counted = self.frame.group_by("decision", "outcome").agg(rows=pl.len(), score=pl.col("score").mean().round(4))
         return counted.sort("rows", "decision", "outcome", descending=[True, False, False])
 
     @property
@@ -161,6 +161,12 @@ def _queries(distinct: pl.DataFrame, index: Index, settings: NamesSettings) -> p
     """Queries (columns QUERY, and qualifier) of distinct input rows."""
     parsed = _parsed(distinct["verbatim_name"].fill_null(""), index, settings)
     frame = pl.concat([distinct.rename({"verbatim_name": "text"}), parsed], how="horizontal")
+    # "cf. Puma concolor" may be any Puma
+    before = pl.col("text").str.contains(r"^\W*(?:(?i)cf|cfr|aff|nr|prope)[. ]") & (pl.col("kind") == "informal")
+    frame = frame.with_columns(
+        canonical=pl.when(before).then(pl.col("canonical").str.extract(r"^(\S+)")).otherwise("canonical"),
+        words=pl.when(before).then(1).otherwise("words").cast(pl.Int8),
+    )
     # "P. concolor" beside the genus Puma
     initial = pl.col("canonical").str.extract(r"^(\p{Lu}\p{Ll}?)\. ")
     whole = pl.col("genus") + pl.col("canonical").str.replace(r"^\S+", "")

@@ -60,7 +60,7 @@ def search(queries: pl.DataFrame, index: Index, settings: NamesSettings) -> Cand
                 keep(find(index, left.select("q", "key")), target)
     keep(_of_id(_without(queries, seen), index), "name")
     if settings.higher:
-        for rank in reversed(RANKS[:6]):
+        for rank in reversed(RANKS):
             left = _without(queries.select("q").join(given, on="q"), seen)
             found = _at_rank(rank, left, index)
             if len(found):
@@ -146,7 +146,9 @@ def _at_rank(rank: str, left: pl.DataFrame, index: Index) -> pl.DataFrame:
 
 def _sole(found: pl.DataFrame, settings: NamesSettings) -> pl.DataFrame:
     """Higher taxa; those hold that the other given ranks rather support than contradict, and that are the only one of their query."""
-    rivals = sift(found.filter(pl.col("agree") > pl.col("contradict")), settings)
+    # a higher taxon fits its own rank; a species' lineage says nothing of the species
+    own = (pl.col("rank") == "species").cast(pl.Int8)
+    rivals = sift(found.filter(pl.col("agree") + own > pl.col("contradict")), settings)
     sole = rivals.filter(pl.col("decided_by").is_not_null())
     return found.with_columns(
         holds=pl.struct("q", "row").is_in(sole.select(pl.struct("q", "row").alias("s"))["s"].implode())

@@ -61,6 +61,8 @@ CONFORMS = ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissan
 DARWIN_CORE = "http://rs.tdwg.org/dwc/terms/"
 FOLDER = "store"
 MOST_LICENCES = 50
+MOST_SHARDS = 1_000
+"""Each shard that is listed is hashed, unless the store is finished."""
 
 
 def croissant(catalog: Catalog, kept: pl.DataFrame, about: About, title: str, description: str) -> dict[str, Any]:
@@ -99,40 +101,52 @@ def _files(catalog: Catalog) -> list[dict[str, Any]]:
         known = {"@type": "cr:FileObject", "@id": name, "name": name, "description": words, "contentUrl": name}
         return [known | {"encodingFormat": "application/x-parquet", "sha256": store.digest(file)}]
 
-    shards = {
-        "@type": "cr:FileSet",
-        "@id": "shards",
-        "name": "shards",
-        "description": "WebDataset tars: of each sample the image and a JSON file of what is known of it, under one key.",
-        "containedIn": {"@id": FOLDER},
-        "encodingFormat": "application/x-tar",
-        "includes": "shards/*.tar",
-    }
-    folder = {
-        "@type": "cr:FileObject",
-        "@id": FOLDER,
-        "name": FOLDER,
-        "description": "The folder that this document lies in.",
-        "contentUrl": ".",
-        "encodingFormat": "git+https",
-        "sha256": catalog.hash or "unfinished",
-    }
+    shards = _shards(catalog)
     images = {
         "@type": "cr:FileSet",
         "@id": "images",
         "name": "images",
         "description": "The images in the tars, as their sources gave them.",
-        "containedIn": {"@id": "shards"},
+        "containedIn": [{"@id": part["@id"]} for part in shards if part["@id"] != FOLDER],
         "encodingFormat": ["image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff"],
         "includes": ["*.jpg", "*.png", "*.webp", "*.gif", "*.tif"],
     }
     return [
         *table("catalog.parquet", "A row for each image, refused ones too, with the reason."),
         *table("tree.parquet", "The taxonomy, in preorder: `taxon` in the catalog is a row of it."),
-        folder,
-        shards,
-        images,
+        *shards,
+        *([images] if shards else []),
     ]
+
+
+def _shards(catalog: Catalog) -> list[dict[str, Any]]:
+    """The tars, each by itself, which the reference loader can open; more than MOST_SHARDS as one set, which it cannot."""
+    tars = sorted((catalog.path / "shards").glob("*.tar"))
+    words = "WebDataset tar: of each sample the image and a JSON file of what is known of it, under one key."
+    if len(tars) > MOST_SHARDS:
+        folder = {
+            "@type": "cr:FileObject",
+            "@id": FOLDER,
+            "name": FOLDER,
+            "description": "The folder that this document lies in.",
+        }
+        folder |= {"contentUrl": ".", "encodingFormat": "git+https", "sha256": catalog.hash or "unfinished"}
+        every = {
+            "@type": "cr:FileSet",
+            "@id": "shards",
+            "name": "shards",
+            "description": words,
+            "includes": "shards/*.tar",
+        }
+        return [folder, every | {"containedIn": {"@id": FOLDER}, "encodingFormat": "application/x-tar"}]
+    finished = (catalog.path / store.MANIFEST).is_file()
+    hashes = store.read(catalog.path).files if finished else {}
+    found = []
+    for tar in tars:
+        name = f"shards/{tar.name}"
+        one = {"@type": "cr:FileObject", "@id": tar.stem, "name": tar.stem, "description": words, "contentUrl": name}
+        found.append(one | {"encodingFormat": "application/x-tar", "sha256": hashes.get(name) or store.digest(tar)})
+    return found
 
 
 def _records(catalog: Catalog) -> list[dict[str, Any]]:
@@ -170,7 +184,7 @@ def _records(catalog: Catalog) -> list[dict[str, Any]]:
     }
     pictures: dict[str, Any] = {"@type": "cr:RecordSet", "@id": "images-in-shards", "name": "images in shards"}
     pictures |= {"field": [of_file("filename", "sc:Text", "filename"), of_file("content", "sc:ImageObject", "content")]}
-    return [table, pictures]
+    return [table, pictures] if any((catalog.path / "shards").glob("*.tar")) else [table]
 
 
 def _responsible(catalog: Catalog, kept: pl.DataFrame) -> dict[str, Any]:

@@ -63,7 +63,8 @@ _WITH_AUTHOR = re.compile(r"^[A-Z][a-z-]+ [a-z-]{3,}(?: |$)")
 
 def taken(raw: pl.DataFrame, aliases: Mapping[str, Sequence[str]] = ALIASES) -> pl.DataFrame:
     """The catalog's columns that `raw` has under any of their names, trimmed and of their types, "" as null."""
-    by_fold = {c.casefold().replace("_", "").replace(" ", ""): c for c in reversed(raw.columns)}
+    plain = [c for c, kind in raw.schema.items() if not kind.is_nested() and kind not in (pl.Binary, pl.Object)]
+    by_fold = {c.casefold().replace("_", "").replace(" ", ""): c for c in reversed(plain)}
     types = {c.name: c.type for c in CATALOG}
     columns = []
     for column, names in aliases.items():

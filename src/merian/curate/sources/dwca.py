@@ -73,6 +73,8 @@ def read_archive(path: Path) -> Source:
                 path, "lists no images: no Multimedia extension and no associatedMedia", [core.row_type, *columns][:10]
             )
         cores = _tables(archive.archive, core, RECORD_TERMS)
+        if not cores:
+            raise BadData(f"{path}: {core.name}", "the file is empty")
         records = _by_event(archive, occurrences) if by_event and occurrences else None
         own = [path / n for t in (core, *archive.extensions) for n in t.files]
         digest = archive.archive.hash if path.is_file() else content_digest([*sorted(own), path / "meta.xml"], "dwca")
@@ -80,6 +82,7 @@ def read_archive(path: Path) -> Source:
         reader: Reader | None = Zipped(path) if path.is_file() else None
         licence = archive.metadata.licence
         label = Path(core.name).name
+        top = core.name.rpartition("/")[0]  # paths of images are relative to the tables
 
         def left() -> Iterator[pl.DataFrame]:
             if records is not None:
@@ -103,15 +106,19 @@ def read_archive(path: Path) -> Source:
                 for table in cores:
                     for block in table.blocks():
                         rows, refused = images_of(_keyed(block.frame, "id"), pl.DataFrame(), label, licence)
-                        yield Batch(rows, pl.concat([block.refused, refused]), block.size)
+                        yield Batch(_below(rows, top), pl.concat([block.refused, refused]), block.size)
                 return
             for first, second in bucketed(left, right, CORE, size):
                 rows, refused = images_of(first, second, label, licence)
-                yield Batch(rows, pl.concat([*bad, refused]), size)
+                yield Batch(_below(rows, top), pl.concat([*bad, refused]), size)
                 bad.clear()
 
         name = archive.metadata.title or path.stem
         return gathered(Origin(name, path.parent if path.is_file() else path, digest, size, reader), batches)
+
+
+def _below(rows: pl.DataFrame, top: str) -> pl.DataFrame:
+    return rows.with_columns(path=pl.lit(f"{top}/") + pl.col("path")) if top and "path" in rows.columns else rows
 
 
 def records_of(frame: pl.DataFrame, licence: str | None = None) -> pl.DataFrame:

@@ -50,7 +50,7 @@ def fathomnet(path: Path) -> Source | None:
         notes = [refusals(path.name, [None], f"images without a box: {boxless:,}")] if boxless else []
         yield Batch(batch.rows, pl.concat([batch.refused, *notes]))
 
-    return gathered(Origin("FathomNet", path.parent, content_digest([path], "fathomnet")), batches)
+    return gathered(Origin("FathomNet", path.parent, _digest_of(path)), batches)
 
 
 def _from_csv(path: Path) -> Source | None:
@@ -76,7 +76,24 @@ def _from_csv(path: Path) -> Source | None:
             batch = _rows(frame, path.name, path.parent)
             yield Batch(batch.rows, pl.concat([block.refused, batch.refused]), block.size)
 
-    return gathered(Origin("FathomNet", path.parent, content_digest([path], "fathomnet"), table.size), batches)
+    return gathered(Origin("FathomNet", path.parent, _digest_of(path), table.size), batches)
+
+
+def _beside(root: Path) -> dict[str, str]:
+    """The files beside the table, or in `images/`, by their name without its ending."""
+    folders = [d for d in (root, root / "images") if d.is_dir()]
+    files = [
+        p
+        for d in folders
+        for p in sorted(d.iterdir())
+        if p.suffix.casefold() not in (".csv", ".json", ".zip") and p.is_file()
+    ]
+    return {p.stem: p.relative_to(root).as_posix() for p in files}
+
+
+def _digest_of(path: Path) -> str:
+    """Of the table and of the names of the images beside it."""
+    return content_digest([path], f"fathomnet {sorted(_beside(path.parent).items())}")
 
 
 def _flat(images: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -120,18 +137,11 @@ def _rows(frame: pl.DataFrame, file: str, root: Path) -> Batch:
     frame = frame.with_columns(_reason=reason)
     wrong = frame.filter(pl.col("_reason").is_not_null())
     kept = frame.filter(pl.col("_reason").is_null())
-    there = {
-        p.stem: p.relative_to(root).as_posix()
-        for d in (root, root / "images")
-        if d.is_dir()
-        for p in sorted(d.iterdir())
-        if p.is_file()
-    }
+    there = _beside(root)
     paths = [
         there.get(str(i)) or there.get(PurePosixPath(urlsplit(u).path).stem)
         for i, u in kept.select("_image", "url").iter_rows()
     ]
-    paths = [p if p is None or not p.endswith((".csv", ".json")) else None for p in paths]
     where = taken(
         kept, {"latitude": ("latitude",), "longitude": ("longitude",), "sex": ("sex",), "life_stage": ("lifestage",)}
     )

@@ -16,13 +16,16 @@ from merian.core.tree import Tree, read_table
 from merian.curate.sources.seam import REFUSED, NoBytes
 
 __all__ = [
+    "MOST",
     "PART_ROWS",
     "ROWS_PER_SHARD",
     "STORED_SHARD",
+    "Inside",
     "Reader",
     "StoredSource",
     "TableSource",
     "Zipped",
+    "parquet_schema",
     "read_file",
 ]
 
@@ -65,7 +68,7 @@ class TableSource:
 
     def read(self, place: str) -> bytes:
         """The bytes of the image at `place`: a file relative to the source's folder unless the source has a reader of its own."""
-        return read_file(self.root, place) if self.reader is None else self.reader.read(place)
+        return read_file(self.root, place, anywhere=True) if self.reader is None else self.reader.read(place)
 
     def tree(self) -> tuple[Tree, pl.DataFrame] | None:
         """The taxonomy that lies beside the table (taxon.csv or taxon.txt, with vernacular.csv), and its refused rows."""
@@ -117,7 +120,7 @@ class StoredSource:
 
     def read(self, place: str) -> bytes:
         """The bytes of the image at `place`: a file relative to the source's folder unless the source has a reader of its own."""
-        return read_file(self.root, place) if self.reader is None else self.reader.read(place)
+        return read_file(self.root, place, anywhere=True) if self.reader is None else self.reader.read(place)
 
     @property
     def refused(self) -> pl.DataFrame:
@@ -128,6 +131,17 @@ class StoredSource:
     def tree(self) -> tuple[Tree, pl.DataFrame] | None:
         """None: the rows carry their lineages."""
         return None
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Reads images that are files below a folder, and nothing else of the disk: for tables that strangers wrote."""
+
+    root: Path
+
+    def read(self, place: str) -> bytes:
+        """The bytes of a file; raises NoBytes."""
+        return read_file(self.root, place)
 
 
 @dataclass(frozen=True)
@@ -163,9 +177,12 @@ def parquet_schema(file: Path) -> dict[str, pl.DataType]:
         raise BadData(file, f"not a readable Parquet file: {str(error).splitlines()[0]}") from error
 
 
-def read_file(root: Path, place: str) -> bytes:
-    """The bytes of the file `place` in the folder `root`; raises NoBytes for one that is not there, is not a file, or lies outside."""
-    if Path(os.path.normpath(place)).parts[:1] == ("..",):
+def read_file(root: Path, place: str, anywhere: bool = False) -> bytes:
+    """The bytes of the file `place` in the folder `root`; raises NoBytes for one that is not there, is not a file, or lies outside.
+
+    anywhere: a path from the root of the disk is good too, as in a table of one's own.
+    """
+    if Path(os.path.normpath(place)).parts[:1] == ("..",) or (Path(place).is_absolute() and not anywhere):
         raise NoBytes("path leaves the source's folder")
     file = root / place
     try:

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from merian.core import progress, store
 from merian.core.tables import CATALOG
 from merian.core.tree import RANKS
 from merian.curate.sources.columns import identified
-from merian.curate.sources.files import PART_ROWS, STORED_SHARD, Reader, StoredSource, TableSource
+from merian.curate.sources.files import PART_ROWS, STORED_SHARD, Inside, Reader, StoredSource, TableSource
 from merian.curate.sources.seam import REFUSED, Source
 
 __all__ = ["Batch", "Origin", "bucketed", "content_digest", "gathered", "refusals", "tail_digest"]
@@ -41,6 +41,7 @@ MEMO_BYTES = 64 << 20
 TAIL = 1 << 16
 """Bytes at the end of a file that is too large to be hashed whole."""
 FORMAT = 1
+"""Of what is kept in the cache: raise it when the rows of a source change, so that old ones are made again."""
 
 _NAMES = [c.name for c in CATALOG if c.name != "taxon"]
 _TYPES = {c.name: c.type for c in CATALOG} | dict.fromkeys(RANKS, pl.String)
@@ -57,14 +58,23 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where rows come from: the source's name and folder, the digest of all that went in, its bytes, and who reads its images."""
+    """Where rows come from: the source's name and folder, the digest of all that went in, its bytes, and who reads its images.
+
+    own: the table is the person's, and not a stranger's.
+    """
 
     name: str
     root: Path
     digest: str
     size: int = 0
     reader: Reader | None = None
-    taxa: Path | None = field(default=None)
+    taxa: Path | None = None
+    own: bool = False
+
+    @property
+    def reads(self) -> Reader | None:
+        """Who reads the images: None for a person's own table, whose paths may lead anywhere; by default files of the folder alone."""
+        return self.reader or (None if self.own else Inside(self.root))
 
 
 def gathered(origin: Origin, batches: Callable[[], Iterator[Batch]]) -> Source:
@@ -106,7 +116,7 @@ def gathered(origin: Origin, batches: Callable[[], Iterator[Batch]]) -> Source:
         # the sizes too: a source whose missing or broken photos were replaced is another one
         sizes = " ".join(str(_size(origin.root / p)) for p in table["path"].drop_nulls())
         digest = store.digest_bytes(f"{digest} {sizes}".encode())[:24]
-    return TableSource(origin.name, origin.root, table.select(kept), digest, origin.taxa, bad, origin.reader)
+    return TableSource(origin.name, origin.root, table.select(kept), digest, origin.taxa, bad, origin.reads)
 
 
 def _size(path: Path) -> int:
@@ -170,14 +180,14 @@ def bucketed(
     if buckets == 1:
         yield _whole(left()), _whole(right())
         return
-    base = store.cache_folder("sources")
-    base.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=base, prefix=".buckets.") as name:
-        folder = Path(name)
+    folder = _workplace(store.cache_folder("sources") / "buckets")
+    try:
         for side, batches in (("left", left), ("right", right)):
             _split(batches(), key, buckets, folder / side)
         for number in range(buckets):
             yield tuple(_bucket(folder / side, number) for side in ("left", "right"))  # type: ignore[misc]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _whole(batches: Iterator[pl.DataFrame]) -> pl.DataFrame:
@@ -360,7 +370,7 @@ def _stored(origin: Origin, folder: Path, digest: str) -> StoredSource:
         tuple(facts["columns"]),
         facts["shard_rows"],
         facts["part_rows"],
-        origin.reader,
+        origin.reads,
     )
 
 

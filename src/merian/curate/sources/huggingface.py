@@ -28,7 +28,7 @@ from merian.curate.sources.gather import Batch, Origin, content_digest, gathered
 from merian.curate.sources.seam import NoBytes, Source
 from merian.curate.sources.text import LINE, text_file
 
-__all__ = ["Columnar", "huggingface"]
+__all__ = ["Columnar", "Features", "huggingface"]
 
 WINDOW = 64
 """Rows of a Parquet file that are decoded at once when images are read."""
@@ -116,7 +116,8 @@ def _columnar(path: Path, root: Path, parquet: Sequence[Path], arrow: Sequence[P
                 yield Batch(pl.DataFrame(), refusals(place, [None], f"the file cannot be read from here on: {why}"))
 
     size = sum(f.stat().st_size for f in files)
-    note = content_digest([path / "README.md", path / "dataset_info.json"] if path.is_dir() else [], "huggingface")
+    told = {path / "README.md", *(f.parent / "dataset_info.json" for f in files)} if path.is_dir() else set()
+    note = content_digest(sorted(told), "huggingface")
     return gathered(Origin(path.stem, root, tail_digest(files, note), size, Columnar(root)), batches)
 
 

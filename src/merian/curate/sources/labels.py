@@ -79,8 +79,10 @@ def settled(rows: pl.DataFrame, file: str, line: str | None = None) -> tuple[pl.
         if c != "id"
     ]
     firsts = [pl.col(c).first() for c in ("id", "_order") if c in single.columns]
+    many = pl.len().over(KEY) > 1
+    alone, single = single.filter(~many), single.filter(many)
     merged = single.group_by(KEY, maintain_order=True).agg(*agreed, *firsts)
-    kept = pl.concat([boxed, merged.select(boxed.columns)]).sort("_order").drop("_order")
+    kept = pl.concat([boxed, alone.select(boxed.columns), merged.select(boxed.columns)]).sort("_order").drop("_order")
     if several.is_empty():
         return kept, pl.DataFrame(schema=REFUSED)
     return kept, refusals(file, several[line] if line else [None] * len(several), SEVERAL)

@@ -10,14 +10,15 @@ import polars as pl
 
 from merian.core.errors import BadData
 from merian.core.tree import read_table
-from merian.curate.sources.columns import ALIASES, hash_of, identified, labelled, located, taken
-from merian.curate.sources.files import TableSource, parquet_schema
+from merian.curate.sources.columns import ALIASES, hash_of, labelled, located, taken
+from merian.curate.sources.files import parquet_schema
 from merian.curate.sources.gather import Batch, Origin, content_digest, gathered
 from merian.curate.sources.seam import REFUSED, Source
 from merian.curate.sources.text import text_file
 
 __all__ = ["darwin_core", "folder_of_photos", "labelled_rows", "photo_table"]
 
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
 WHOLE = 64 << 20
 """Bytes of a Parquet table that is read at once."""
 STEP = 100_000
@@ -37,8 +38,8 @@ def darwin_core(path: Path) -> Source | None:
 
 
 def photo_table(path: Path) -> Source | None:
-    """A CSV, TSV or Parquet with a path column, relative to the table's folder, or with a url column."""
-    if not path.is_file() or path.suffix not in (".csv", ".tsv", ".txt", ".parquet"):
+    """A CSV, TSV (also gzipped) or Parquet with a path column, relative to the table's folder, or with a url column."""
+    if not path.is_file() or not path.name.endswith(TABLES):
         return None
     return _from_table(path, path.parent, path.stem, None)
 
@@ -54,12 +55,13 @@ def folder_of_photos(path: Path) -> Source | None:
         raise BadData(path, f"no images in this folder, {found}; looked for {' '.join(sorted(IMAGES))}")
     # a file name need not be text; what is not becomes \xff, and a row that is refused: no table could name the file
     paths = [_text(p.relative_to(path)) for p in chosen]
-    labels = [_text(p.parent.name).replace("_", " ").strip() if p.parent != path else "" for p in chosen]
+    labels = [_text(p.parent.name).replace("_", " ").strip() if p.parent != path else None for p in chosen]
     table = pl.DataFrame(
         {"path": paths, "verbatim_name": labels}, schema={"path": pl.String, "verbatim_name": pl.String}
     )
     content = "\n".join(f"{p} {f.stat().st_size}" for p, f in zip(paths, chosen, strict=True))
-    return TableSource(path.name, path, identified(labelled(table, table)), hash_of(content.encode()))
+    origin = Origin(path.name or "photos", path, hash_of(content.encode())[:24], own=True)
+    return gathered(origin, lambda: iter([Batch(labelled(table, table), pl.DataFrame(schema=REFUSED))]))
 
 
 def _from_table(file: Path, root: Path, name: str, taxa: Path | None) -> Source:
@@ -77,7 +79,7 @@ def _from_table(file: Path, root: Path, name: str, taxa: Path | None) -> Source:
 
     inputs = [file, *([taxa] if taxa is not None else [])]
     digest = content_digest(inputs, "table")
-    return gathered(Origin(name, root, digest, file.stat().st_size, None, taxa), batches)
+    return gathered(Origin(name, root, digest, file.stat().st_size, None, taxa, own=True), batches)
 
 
 def labelled_rows(raw: pl.DataFrame, many: bool = False) -> pl.DataFrame:

@@ -25,6 +25,8 @@ LINE = "_line"
 """Name of the column that holds the line of the file on which a row begins (the first is 1)."""
 BLOCK = 64 << 20
 """Bytes of text that are parsed at once."""
+FORCED = 4 * BLOCK
+"""Bytes without a line end outside of quotes, after which a quote is taken for a stray one."""
 HEAD = 1 << 16
 """Bytes of a table that are looked at to know its columns."""
 
@@ -69,6 +71,7 @@ class TextTable:
         head = self.head()
         separator, quote = self._dialect(head)
         before = 0
+        last: pl.DataFrame | None = None
         with self._told(), self.open() as stream:
             top = b"".join(stream.readline() for _ in range(self.header))
             for chunk in _chunks(
@@ -79,7 +82,16 @@ class TextTable:
                 try:
                     read = read_delimited(top + chunk, separator, quote, self.header, self.columns, self.encoding)
                 except BadData as error:
-                    raise BadData(self.where, error.rule, error.offenders) from error
+                    if last is None:
+                        raise BadData(self.where, error.rule, error.offenders) from error
+                    count = chunk.count(b"\n")
+                    # what was read before stands; the lines of this block are none of this table's
+                    wrong = refusals(
+                        self.label, [self.header + before + 1], f"from here for {count:,} lines: {error.rule}"
+                    )
+                    yield Block(last, wrong, len(chunk))
+                    before += count
+                    continue
                 frame = read.frame.with_columns((read.lines + before).alias(LINE))
                 frame = frame.with_columns(
                     (pl.col(c).fill_null(v) if c in frame.columns else pl.lit(v)).alias(c)
@@ -91,6 +103,7 @@ class TextTable:
                     told.append(refusals(self.label, bad["row"] + before, bad["reason"]))
                 yield Block(frame, pl.concat([pl.DataFrame(schema=REFUSED), *told]), len(chunk))
                 before += chunk.count(b"\n")
+                last = frame.clear()
 
     def whole(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """All rows at once, and the lines refused: for tables that are known to be small."""
@@ -150,7 +163,7 @@ def _chunks(stream: IO[bytes], quote: bytes | None, whole: bool) -> Iterator[byt
         cut = rest.rfind(b"\n") + 1
         while quote is not None and cut and rest.count(quote, 0, cut) % 2:
             cut = rest.rfind(b"\n", 0, cut - 1) + 1
-        if cut == 0 and len(rest) > 4 * BLOCK:
+        if cut == 0 and len(rest) > FORCED:
             cut = rest.rfind(b"\n") + 1  # a stray quote: the lines as they are
         if cut:
             yield rest[:cut]
