@@ -16,7 +16,7 @@ import polars as pl
 from merian.core.chance import stream
 from merian.core.errors import BadData, Mismatch
 from merian.core.tables import CATALOG
-from merian.core.tree import RANKS, Tree
+from merian.core.tree import RANKS
 from merian.curate.sources import REFUSED, NoBytes, Source
 from merian.encode import Encoder, Pixels, Vectors
 
@@ -97,10 +97,7 @@ def check_source(source: Source) -> pl.DataFrame:
         _source_must(inside, "a box is not x,y,width,height in shares of its image")
     _source_must(dict(source.refused.schema) == REFUSED, f"refused has the columns {source.refused.columns}")
     _source_must(source.refused["reason"].null_count() == 0, "a row is refused without a reason")
-    tree = source.tree()
-    _source_must(
-        tree is None or (isinstance(tree[0], Tree) and isinstance(tree[1], pl.DataFrame)), "tree gives no Tree"
-    )
+    _source_must(source.taxa is None or source.taxa.exists(), f"its taxonomy {source.taxa} is not there")
     _check_reading(source, rows)
     sent = bytes(ForkingPickler.dumps(source))
     _source_must(len(sent) <= SENT, f"it takes {len(sent):,} bytes to send to a worker; at most {SENT:,}")

@@ -20,8 +20,8 @@ from merian.core.settings import load
 from merian.core.store import read
 from merian.core.tables import Catalog
 from merian.curate.run import curate
-from merian.curate.settings import Aids, CurateSettings
 from merian.curate.runner import LocalRunner, Stage
+from merian.curate.settings import Aids, CurateSettings
 from merian.curate.sources import open_source
 
 
@@ -193,7 +193,7 @@ def test_a_bad_taxonomy_is_refused_by_the_row(tmp_path: Path) -> None:
     assert dict(made.refused().rows()) == {"taxon not in the taxonomy": 8}
     assert len(made.tree.named("Pica")) == 2
     assert made.tree.ids[made.tree.find("Pica aensis")] == "3"
-    with pytest.raises(Missing, match="the taxonomy"):
+    with pytest.raises(Missing, match="--taxa"):
         curate(source, tmp_path / "out2", with_(), Aids(taxa=tmp_path / "gone.csv"))
     assert not (tmp_path / "out2").exists()
 

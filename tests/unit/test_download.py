@@ -180,7 +180,7 @@ class _Rows(type(Path())):  # type: ignore[misc]
 class _Source:
     """Rows, some of which may have their file already."""
 
-    name, shards, hash = "rows", 1, "x"
+    name, shards, hash, taxa = "rows", 1, "x", None
 
     def __init__(self, path: _Rows) -> None:
         self.root, self.frame = Path(path), path.frame
@@ -193,9 +193,6 @@ class _Source:
         if place == "lost.jpg":
             raise NoBytes("file not found")
         return image(int(place.partition(".")[0]))
-
-    def tree(self) -> None:
-        return None
 
 
 @pytest.fixture(autouse=True)

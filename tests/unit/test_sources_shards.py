@@ -31,6 +31,7 @@ from merian.core.tables import CATALOG, FORMAT, conform
 from merian.core.tree import Tree
 from merian.curate.shards import write_shard
 from merian.curate.sources import NoBytes, Source, open_source
+from merian.names.backbone import Backbone
 from merian.testing import check_source
 
 
@@ -148,9 +149,8 @@ def test_a_catalog_of_merian_is_a_source(tmp_path: Path) -> None:
     assert found.select("id", "species", "sex").rows() == [("a", "Pica pica", "male")]
     assert "box" not in found.columns
     assert source.read(found["path"][0]) == picture(1)
-    given = source.tree()
-    assert given is not None
-    assert given[0].version == tree.version
+    assert source.taxa is not None
+    assert Backbone.open(source.taxa).tree().version == tree.version
 
 
 def test_hugging_face_parquet(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 
 from merian.cli.flags import with_settings
 from merian.cli.say import REFUSED, of_catalog, path_of, say
+from merian.core.tables import Catalog
 from merian.curate.run import curate as run
 from merian.curate.runner import open_runner
 from merian.curate.settings import Aids, CurateSettings
@@ -75,7 +76,11 @@ def curate(
         Replace a catalog that other settings made.
     """
     aids = Aids(taxa=taxa, rare=rare, detections=detections, support=support, model=model)
-    catalog = run(source, out, settings, aids, overwrite, open_runner(runner, address, workers))
+    return _told(out, run(source, out, settings, aids, overwrite, open_runner(runner, address, workers)))
+
+
+def _told(out: Path, catalog: Catalog) -> int:
+    """Say what came of it; the exit code."""
     say(f"{path_of(out)}\n" + of_catalog(catalog))
     for remark in catalog.provenance.remarks:
         say(f"   [yellow]note[/yellow] {remark}")

@@ -14,7 +14,7 @@ from merian.core.tree import RANKS, Tree
 from merian.core.vectors import Embeddings
 from merian.curate import cap
 from merian.curate.filters import refusals
-from merian.curate.near import clusters, near_vectors
+from merian.curate.near import clusters, near_vectors, originals
 from merian.curate.settings import CurateSettings
 from merian.curate.splits import Shares, achieved, assign, grouping, rare_species
 from merian.names.backbone import Backbone
@@ -71,7 +71,10 @@ def _with_common(tree: Tree, rows: pl.DataFrame) -> Tree:
 
 
 def placed(rows: pl.DataFrame, asked: pl.Series, settings: CurateSettings) -> pl.DataFrame:
-    """`rows` with the reason of those whose image is listed twice and those that stand for no certain taxon; `asked` [n]: whether their source named an organism."""
+    """`rows` with the reason of those whose image is listed twice and those that stand for no certain taxon.
+
+    `asked` [n]: whether their source named an organism.
+    """
     whole = pl.col("box").is_null() if "box" in rows.columns else pl.lit(True)
     again = pl.col("path").is_not_null() & whole & ~pl.struct("path", whole).is_first_distinct()
     reason = (
@@ -90,34 +93,37 @@ def placed(rows: pl.DataFrame, asked: pl.Series, settings: CurateSettings) -> pl
 
 
 def copies(rows: pl.DataFrame, best: pl.DataFrame, pairs: NDArray[np.int64]) -> pl.DataFrame:
-    """`rows` with `copy_of`, the id of the image that a kept one is a near duplicate of, and `cluster`, the first id of its cluster.
+    """`rows` with `copy_of`, the id of the kept image that an image is a near duplicate of, and `cluster`, the first id of all that hang together.
 
-    `best` [k] has the `id` of the kept rows, those to stay first; `pairs` [m, 2] are the places of copies in it.
+    `best` [k] has the `id` of the kept rows, those to stay first; `pairs` [m, 2] are the places of copies in it. In a chain a - b - c the ends may differ:
+    b is a copy of a, and c stays, though the three must stand in one split.
     """
-    return _told(rows, best["id"], clusters(len(best), pairs), "copy_of", "cluster")
+    n, ids = len(best), best["id"]
+    found = pl.DataFrame({"id": ids, "cluster": ids.gather(clusters(n, pairs)), "copy_of": _copied(ids, pairs)})
+    found = found.with_columns(cluster=pl.when(pl.len().over("cluster") > 1).then("cluster"))
+    return rows.join(found, on="id", how="left", maintain_order="left")
 
 
 def likes(rows: pl.DataFrame, vectors: Embeddings, settings: CurateSettings) -> pl.DataFrame:
-    """`rows` with `like`, the id of the first image whose embedding has the asked cosine to that of a kept one, and `cluster` as far as they make one."""
-    kept = rows.filter(pl.col("reason").is_null())
+    """`rows` with `like`, the id of the kept image whose embedding has the asked cosine to that of another, and with `cluster` widened by what is alike."""
+    kept = rows.with_row_index("row").filter(pl.col("reason").is_null())
     if settings.near_cosine == 0 or len(kept) < 2:
         return rows.with_columns(like=pl.lit(None, pl.String))
     pairs = near_vectors(vectors.take(kept["id"]).vectors, settings.near_cosine)
-    told = _told(rows, kept["id"], clusters(len(kept), pairs), "like", "alike")
-    return told.with_columns(cluster=pl.coalesce("cluster", "alike")).drop("alike")
+    told = kept.select("id", like=_copied(kept["id"], pairs))
+    called = rows.select(cluster=pl.coalesce("cluster", "id")).with_row_index("row")
+    first = called.select(pl.col("row").first().over("cluster")).to_series().to_numpy().astype(np.int64)
+    same = np.stack([np.arange(len(rows)), first], 1)
+    label = clusters(len(rows), np.concatenate([same, kept["row"].to_numpy().astype(np.int64)[pairs]]))
+    rows = rows.with_columns(cluster=called["cluster"].gather(label))
+    rows = rows.with_columns(cluster=pl.when(pl.len().over("cluster") > 1).then("cluster"))
+    return rows.join(told, on="id", how="left", maintain_order="left")
 
 
-def _told(
-    rows: pl.DataFrame, ids: pl.Series, label: np.ndarray[tuple[int], np.dtype[np.int64]], copy: str, cluster: str
-) -> pl.DataFrame:
-    """`rows` with the first id of the cluster (null: alone) as `cluster`, and for all others of it as `copy`; `label` [n]: the first row of each of `ids`."""
-    found = pl.DataFrame({"id": ids, "first": ids.gather(label)}).with_columns(many=pl.len().over("first") > 1)
-    found = found.select(
-        "id",
-        pl.when("many").then("first").alias(cluster),
-        pl.when(pl.col("many") & (pl.col("id") != pl.col("first"))).then("first").alias(copy),
-    )
-    return rows.join(found, on="id", how="left", maintain_order="left")
+def _copied(ids: pl.Series, pairs: NDArray[np.int64]) -> pl.Series:
+    """For each of `ids` the id of its original by `pairs` [m, 2], null for one that is kept."""
+    original = originals(len(ids), pairs)
+    return ids.gather(original).set(pl.Series(original == np.arange(len(ids))), None)
 
 
 def refuse(rows: pl.DataFrame, settings: CurateSettings) -> pl.DataFrame:

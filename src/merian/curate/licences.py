@@ -154,7 +154,8 @@ _TAKES_BACK = {
         r"(?:com+er[cz]|kom+er[czs])[a-z]* .{0,24}(?:requir|prohibit|forbid|forbidden|not |permission|on request)"
     ),
     "derivatives": re.compile(
-        r"(?<![a-z0-9])nd(?![a-z])|(?<![a-z])(?:no|not|without|keine?|pas|sans|sin|senza)(?:[\s_-]*|[^a-z].{0,24}?[^a-z])(?:deriv|dériv|modif|bearbeit|obras? deriv)"
+        r"(?<![a-z0-9])nd(?![a-z])|"
+        r"(?<![a-z])(?:no|not|without|keine?|pas|sans|sin|senza)(?:[\s_-]*|[^a-z].{0,24}?[^a-z])(?:deriv|dériv|modif|bearbeit|obras? deriv)"
     ),
     "open": re.compile(
         r"permission (?:is )?(?:required|needed)|requires? [a-z ]{0,24}permission|(?:without|with|by) (?:prior |written |express |the )*permission|"

@@ -63,7 +63,7 @@ def curate(
     if rows.is_empty():
         work.abandon()
         raise BadData(source_path, f"has no rows{f' of the data set {settings.only!r}' if settings.only else ''}")
-    taxonomy = aids.taxa or getattr(source, "taxa", None)
+    taxonomy = aids.taxa or source.taxa
     known = named(rows, None if taxonomy is None else Backbone.open(taxonomy), settings)
     asked = [pl.col(c).fill_null("") != "" for c in ("verbatim_name", *RANKS) if c in rows.columns]
     # what a detector or one look at the image refuses comes first; of two copies the one with a name is to stay, so bytes are compared after the names
@@ -86,7 +86,7 @@ def curate(
 def _all_there(aids: Aids) -> Aids:
     for name, path in aids.given.items():
         if not path.exists():
-            raise Missing(f"what --{name} names", path, "is the path right?")
+            raise Missing(f"what --{name} points to", path, "is the path right?")
     return aids
 
 

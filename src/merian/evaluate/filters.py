@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from merian.core.errors import BadData
-from merian.core.report import Number, Report
+from merian.core.report import Number
 from merian.core.tables import Catalog
 from merian.curate.licences import allowed
 

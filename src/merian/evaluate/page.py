@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -284,7 +285,7 @@ def _trust(numbers: dict[str, Number], report: Report) -> dict[str, Any]:
     }
 
 
-def _filters(numbers: Mapping[str, Number]) -> list[tuple[str, str, str, str]]:
+def _filters(numbers: Mapping[str, Number]) -> list[tuple[str, ...]]:
     """Filter, how many were planted, the share found and the share of its refusals that were planted, each in words."""
     found = {n.split(".")[1]: None for n in numbers if n.startswith("filter.")}
     rows = []

@@ -86,12 +86,23 @@ class _Whole(Reader):
         infra = part.infra[-1][1] if part.infra else part.uncertain_infra
         marker = part.infra[-1][0] if part.infra else part.marker
         found = part.authors
+        signed = any(part.signs) or bool(marker and (marker.startswith("notho") or marker == "nvar."))
         return ParsedName(
-            *(canonical, full, part.genus, part.subgenus, part.epithet or part.uncertain, infra, marker),
-            *((found.text, found.year) if found else (None, None)),
-            self.qualifier,
-            any(part.signs) or bool(marker and (marker.startswith("notho") or marker == "nvar.")),
-            *(1 + bool(part.epithet) + bool(part.infra), kind, self.quality, tuple(self.notes)),
+            canonical=canonical,
+            full=full,
+            genus=part.genus,
+            subgenus=part.subgenus,
+            epithet=part.epithet or part.uncertain,
+            infra=infra,
+            rank_marker=marker,
+            authorship=found.text if found else None,
+            year=found.year if found else None,
+            qualifier=self.qualifier,
+            hybrid=signed,
+            cardinality=1 + bool(part.epithet) + bool(part.infra),
+            kind=kind,
+            quality=self.quality,
+            notes=tuple(self.notes),
         )
 
     def _formula(self, parts: list[Part], sign: str) -> ParsedName:

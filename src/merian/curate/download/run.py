@@ -175,7 +175,7 @@ def _finish(plan: Plan, out: Path, source: Source) -> None:
 
 def _taxonomy(source: Source, out: Path) -> str | None:
     """Where in `out` the taxonomy lies that the source has beside its rows, copied with its common names; None when it has none."""
-    taxa: Path | None = getattr(source, "taxa", None)
+    taxa = source.taxa
     if taxa is None or not taxa.is_file():
         return None
     for file in dict.fromkeys((taxa, taxa.with_name(taxa.name.replace("taxon", "vernacular")))):

@@ -9,10 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from merian.core import store
-from merian.core.tree import Tree
 from merian.curate.download.pack import bytes_at
 from merian.curate.download.run import FORMAT, KIND
-from merian.curate.sources.files import TableSource
 from merian.curate.sources.seam import Source
 
 __all__ = ["DownloadedSource", "downloaded"]
@@ -27,7 +25,7 @@ class DownloadedSource:
     shards: int
     hash: str
     taxa: Path | None = None
-    """The first source's taxonomy, copied."""
+    """The first source's taxonomy with its common names, copied."""
 
     @property
     def refused(self) -> pl.DataFrame:
@@ -41,10 +39,6 @@ class DownloadedSource:
     def read(self, place: str) -> bytes:
         """The bytes of an image, as they came. Raises NoBytes."""
         return bytes_at(self.root, place)
-
-    def tree(self) -> tuple[Tree, pl.DataFrame] | None:
-        """The first source's taxonomy with its common names, and the rows of it that could not be used."""
-        return TableSource(self.name, self.root, pl.DataFrame(), self.hash, self.taxa).tree()
 
 
 def downloaded(path: Path) -> Source | None:

@@ -12,7 +12,6 @@ import polars as pl
 
 from merian.core.archives import Archive
 from merian.core.errors import BadData, Missing
-from merian.core.tree import Tree, read_table
 from merian.curate.sources.seam import REFUSED, NoBytes
 
 __all__ = [
@@ -70,21 +69,6 @@ class TableSource:
         """The bytes of the image at `place`: a file relative to the source's folder unless the source has a reader of its own."""
         return read_file(self.root, place, anywhere=True) if self.reader is None else self.reader.read(place)
 
-    def tree(self) -> tuple[Tree, pl.DataFrame] | None:
-        """The taxonomy that lies beside the table (taxon.csv or taxon.txt, with vernacular.csv), and its refused rows."""
-        if self.taxa is None:
-            return None
-        tree, refused = Tree.read(self.taxa)
-        vernacular = self.taxa.with_name(self.taxa.name.replace("taxon", "vernacular"))
-        if vernacular != self.taxa and vernacular.is_file():
-            names = read_table(vernacular)
-            by_id = (
-                pl.DataFrame({"taxonID": tree.ids}).with_row_index("taxon").with_columns(pl.col("taxon").cast(pl.Int32))
-            )
-            named = names.join(by_id, on="taxonID", how="inner", maintain_order="left")
-            tree = tree.with_common(named.select("taxon", "language", pl.col("vernacularName").alias("name")))
-        return tree, refused
-
 
 @dataclass(frozen=True)
 class StoredSource:
@@ -98,6 +82,7 @@ class StoredSource:
     columns: tuple[str, ...]
     shard_rows: int
     part_rows: int
+    taxa: Path | None = None
     reader: Reader | None = None
 
     @property
@@ -127,10 +112,6 @@ class StoredSource:
         """The rows that could not be read, with the line that they stand on."""
         parts = sorted(self.folder.glob("refused-*.parquet"))
         return pl.concat([pl.read_parquet(p, glob=False) for p in parts]) if parts else pl.DataFrame(schema=REFUSED)
-
-    def tree(self) -> tuple[Tree, pl.DataFrame] | None:
-        """None: the rows carry their lineages."""
-        return None
 
 
 @dataclass(frozen=True)

@@ -370,6 +370,7 @@ def _stored(origin: Origin, folder: Path, digest: str) -> StoredSource:
         tuple(facts["columns"]),
         facts["shard_rows"],
         facts["part_rows"],
+        origin.taxa,
         origin.reads,
     )
 

@@ -15,7 +15,6 @@ from typing import Protocol, cast, runtime_checkable
 import polars as pl
 
 from merian.core.errors import BadData, Missing
-from merian.core.tree import Tree
 
 __all__ = ["REFUSED", "SOURCES", "NoBytes", "Source", "open_source"]
 
@@ -36,8 +35,9 @@ class Source(Protocol):
     """Rows of images in shards, each with the lineage that its label gives, and the bytes of the images.
 
     `rows(shard)` has the catalog's columns as far as they are known (at least id and path) and the seven ranks. `path` says where `read` finds the bytes;
-    it is null when they are only on the web, at `url`. `read` raises NoBytes with a reason. `tree` is the source's own taxonomy when it has one, with the rows
-    of it that could not be used; `refused` are the rows (columns of REFUSED) that could not be read at all. A source is sent to other processes: it pickles.
+    it is null when they are only on the web, at `url`. `read` raises NoBytes with a reason. `taxa` is the source's own taxonomy, a file or folder that
+    `merian.names` opens as a backbone, or None; `refused` are the rows (columns of REFUSED) that could not be read at all. A source is sent to other
+    processes: it pickles.
     """
 
     @property
@@ -49,11 +49,12 @@ class Source(Protocol):
     @property
     def hash(self) -> str: ...
     @property
+    def taxa(self) -> Path | None: ...
+    @property
     def refused(self) -> pl.DataFrame: ...
 
     def rows(self, shard: int) -> pl.DataFrame: ...
     def read(self, place: str) -> bytes: ...
-    def tree(self) -> tuple[Tree, pl.DataFrame] | None: ...
 
 
 SOURCES: dict[str, str] = {

@@ -17,13 +17,13 @@ from typing import Any
 import polars as pl
 
 from merian.core.tables import CATALOG, Catalog
-from merian.core.tree import RANKS, Tree
+from merian.core.tree import RANKS
 from merian.curate.sources.columns import ALIASES, labelled, taken
 from merian.curate.sources.files import MOST, TableSource
 from merian.curate.sources.gather import Batch, Origin, gathered, refusals, tail_digest
 from merian.curate.sources.seam import NoBytes, Source
 
-__all__ = ["CatalogSource", "Tarred", "merian_catalog", "webdataset"]
+__all__ = ["Tarred", "merian_catalog", "webdataset"]
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avif")
 SMALL = 1 << 20
@@ -77,15 +77,6 @@ class Tarred:
         return data
 
 
-@dataclass(frozen=True)
-class CatalogSource(TableSource):
-    """The kept images of a catalog, with its tree."""
-
-    def tree(self) -> tuple[Tree, pl.DataFrame]:
-        """The catalog's Tree: identifiers and common names are there."""
-        return Tree.load(self.root / "tree.parquet"), pl.DataFrame()
-
-
 def merian_catalog(path: Path) -> Source | None:
     """What `merian curate` wrote: its kept images, with all that is known of them."""
     if not (path / "catalog.parquet").is_file():
@@ -96,7 +87,7 @@ def merian_catalog(path: Path) -> Source | None:
     rows = kept.select(place.alias("path"), *(c.name for c in CATALOG if c.name not in OWN_COLUMNS))
     rows = rows.select("path", *(c for c in rows.columns if c != "path" and rows[c].null_count() < len(rows)))
     rows = rows.hstack(catalog.tree.lineages(kept["taxon"].to_numpy()))
-    return CatalogSource(path.name, path, rows, catalog.hash, reader=Tarred(path))
+    return TableSource(path.name, path, rows, catalog.hash, path / "tree.parquet", reader=Tarred(path))
 
 
 def webdataset(path: Path) -> Source | None:
