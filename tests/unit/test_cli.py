@@ -173,7 +173,7 @@ def test_a_full_disk_and_ctrl_c_are_1(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr("merian.curate.run.write_shard", fail)
+        patched.setattr("merian.curate.pack.write_shard", fail)
         assert run("curate", "photos", "out") == (1, "", f"merian: {text}\n")
     assert run("curate", "photos", "out")[0] == 0
 
@@ -182,7 +182,10 @@ def test_curate_says_what_it_kept_and_3_when_it_refused(run: Run) -> None:
     good_folder(Path("good"))
     code, out, err = run("curate", "good", "out", "--val", "0", "--test", "0.5")
     assert (code, out) == (0, "")
-    assert err == "out\n   12 of 12 images kept (6 test, 6 train); 3 species in the taxonomy\n"
+    told = (
+        "out\n   12 of 12 images kept (6 test, 6 train); 3 species in the taxonomy\n   what is in it: out/card.html\n"
+    )
+    assert err == told
     assert run("curate", "good", "out", "--val", "0", "--test", "0.5")[0] == 0
     code, _, err = run("curate", "good", "out", "--val", "0", "--test", "0.4")
     assert code == 1
@@ -199,7 +202,7 @@ def test_curate_says_what_it_kept_and_3_when_it_refused(run: Run) -> None:
     )
     code, _, err = run("curate", "good", "out3", "--taxa", "taxa.csv")
     assert code == 3
-    assert "some rows of the taxonomy were refused: out3/refused_taxa.csv" in err
+    assert "some rows of the taxonomy could not be used: out3/refused_taxa.csv" in err
 
 
 def test_settings_print_a_file_that_curate_takes(run: Run) -> None:

@@ -115,7 +115,7 @@ def test_the_numbers_join_a_report_and_carry_intervals(tmp_path: Path) -> None:
     number = again["filter.blurred.recall"]
     assert (number.value, number.n) == (1 / 2, 2)
     assert (number.low, number.high) == wilson(1, 2)
-    assert "1 more were refused" in number.note
+    assert "another 1 refused" in number.note
     assert again["names.cf.resolved"].value == 1
     assert len({n.name for n in again.numbers}) == len(again.numbers)
 

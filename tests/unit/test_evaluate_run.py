@@ -228,7 +228,8 @@ def test_planted_faults_are_found_when_the_vectors_know_the_truth(tmp_path: Path
         [rows.select(pl.col("id").alias("occurrenceID")), catalog.tree.lineages(rows["taxon"].to_numpy())],
         how="horizontal",
     )
-    truth = truth.with_columns(plan=pl.lit("moth"), fault=pl.lit(""), fault_of=pl.lit(""))
+    facts = {"plan": "moth", "subject": "organism", "style": "close-up", "stage": "adult", "fault": "", "fault_of": ""}
+    truth = truth.with_columns(pl.lit(value).alias(name) for name, value in facts.items())
     wrong = ["i005", "i010", "i021", "i036"]
     last = catalog.tree.lineages(rows["taxon"].to_numpy()[-1:].tolist()).rename(lambda c: f"_{c}")
     # the planted truth of these is the species of the other order, so their labels are wrong while their vectors follow them

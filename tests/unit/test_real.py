@@ -26,7 +26,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 def test_the_photos_are_all_there(photos: Catalog) -> None:
     assert len(photos) == 8001
-    assert photos.refused().rows() == [("too small", 1)]
+    assert photos.refused().rows() == [("blurred", 17), ("near duplicate", 4), ("too small", 1)]
     kept = photos.kept()
     assert kept["licence"].null_count() == kept["split"].null_count() == kept["taxon"].null_count() == 0
     assert dict(kept["source"].value_counts().rows()) == {

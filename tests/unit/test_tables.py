@@ -6,11 +6,11 @@ import io
 import tarfile
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photos import noise
 from PIL import Image
 
 from merian.core.errors import BadData, Missing
@@ -79,11 +79,10 @@ def test_the_docs_table_names_every_column() -> None:
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Catalog]:
     root = tmp_path_factory.mktemp("catalog")
-    noise = np.random.default_rng(0)
     for k in range(10):
         folder = root / "photos" / f"Pica s{'abc'[k % 3]}pica"
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(noise.integers(0, 255, (40, 40 + k, 3), np.uint8)).save(folder / f"{k}.png")
+        noise(k, 40 + k, 40).save(folder / f"{k}.png")
     return root / "photos", curate(root / "photos", root / "out", CurateSettings(shard_images=3))
 
 

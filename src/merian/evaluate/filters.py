@@ -223,7 +223,7 @@ def filter_numbers(catalog: Catalog, truth: pl.DataFrame, licences: str = "any")
     group, numbers = "Filters against what was planted", []
     for row in filter_table(catalog, truth, licences).iter_rows(named=True):
         slug = row["filter"].replace(" ", "_")
-        late = f"; {row['elsewhere']} more were refused for another reason" if row["elsewhere"] else ""
+        late = f"; another {row['elsewhere']} refused for other reasons" if row["elsewhere"] else ""
         wrong = f"; mistaken: {row['mistaken']}" if row["mistaken"] else ""
         for name, n, note in (
             ("recall", row["planted"] - row["elsewhere"], f"of {row['planted']} planted{late}"),

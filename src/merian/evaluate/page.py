@@ -286,13 +286,15 @@ def _trust(numbers: dict[str, Number], report: Report) -> dict[str, Any]:
 
 
 def _filters(numbers: Mapping[str, Number]) -> list[tuple[str, ...]]:
-    """Filter, how many were planted, the share found and the share of its refusals that were planted, each in words."""
+    """Filter, the share found of what was planted, the share of its refusals that were planted, and remarks, each in words."""
     found = {n.split(".")[1]: None for n in numbers if n.startswith("filter.")}
     rows = []
     for name in found:
         recall, precision = numbers.get(f"filter.{name}.recall"), numbers.get(f"filter.{name}.precision")
         shown = [f"{n.text} of {n.n:,}" if n is not None else "–" for n in (recall, precision)]
-        rows.append((name.replace("_", " "), *shown, recall.note if recall is not None else ""))
+        # a note begins with the count, which stands in the table already
+        notes = [note for n in (recall, precision) if n is not None for note in n.note.split("; ")[1:]]
+        rows.append((name.replace("_", " "), *shown, "; ".join(notes)))
     return rows
 
 
