@@ -18,6 +18,7 @@ from merian.names.tokens import tokens
 WORDS = (
     "concolor alba lupus van du la sp sect var ser ab bis spec male female complex group virus prion vector imago non cf f x nov ten"
     " pseudo-platanus bursa-pastoris l-album mülleri cœrulea o'donelli 10-punctata indet incertae sedis bacterium"
+    " nova novum species forma or li los hybrid comb"
 )
 GENERA = "Puma Quercus Io Serina Zodarion Lampona Rubus Candidatus Unknown Not Saxo-Fridericia Œdicnemus P. Tobamovirus X Satellite None"
 LATIN = st.one_of(
@@ -93,7 +94,32 @@ PIECE = st.one_of(
     LATIN,
     AUTHORS,
     st.sampled_from(
-        ["×", "x", "cf.", "sp.", "subsp.", "var.", "f.", "(Bus)", "?", "s.l.", "'Red'", "&", "(", ")", "1758", ","]
+        [
+            "×",
+            "x",
+            "cf.",
+            "sp.",
+            "/",
+            "[Bus]",
+            "(sic)",
+            "sect.",
+            "Group",
+            "L.1758",
+            '"Aus"',
+            "*Aus*",
+            "subsp.",
+            "var.",
+            "f.",
+            "(Bus)",
+            "?",
+            "s.l.",
+            "'Red'",
+            "&",
+            "(",
+            ")",
+            "1758",
+            ",",
+        ]
     ),
 )
 NAMES = st.one_of(

@@ -131,3 +131,16 @@ def test_misuse_is_said_in_a_line(run: Run, arguments: str, code: int, text: str
     assert got == code
     assert text in " ".join(err.replace("│", " ").split()), err
     assert "Traceback" not in err
+
+
+def test_rows_without_a_name_are_no_name_more(run: Run) -> None:
+    Path("blank.csv").write_text("scientificName,kingdom\nPuma concolor,Animalia\n,Animalia\nPuma concolor,\n")
+    code, out, _ = run("blank.csv", "--backbone", "taxa.csv")
+    assert code == 0
+    assert "blank.csv: 3 rows, 1 different names" in out
+    assert "line       3 (no name): no name is given: the deepest given rank, kingdom Animalia" in out
+
+
+def test_one_letter_is_not_said_in_the_plural(run: Run) -> None:
+    _, out, _ = run("--explain", "Puma concolr", "--backbone", "taxa.csv")
+    assert "1 letter differs" in out

@@ -96,6 +96,17 @@ def test_the_authors_tell_the_homonyms_of_the_crucifers_apart(crucifers: Backbon
     assert set(wrong["decision"]) == {"accepted before synonym"}  # without its author a name is the accepted one's
 
 
+@pytest.mark.parametrize("columns", [("name",), ("name", "authorship")])
+def test_every_accepted_name_of_the_crucifers_is_itself(crucifers: Backbone, columns: tuple[str, ...]) -> None:
+    rows = pl.int_range(pl.len(), dtype=pl.Int32)
+    taxa = crucifers.usages.filter(rows == pl.col("accepted"), pl.col("name").is_not_null())
+    written = taxa.select(verbatim_name=pl.concat_str(*columns, separator=" ", ignore_nulls=True))
+    found = resolve(written, crucifers).frame
+    assert len(taxa) > 3_700
+    assert found["accepted_id"].equals(taxa["id"], check_names=False)
+    assert set(found["outcome"]) == {"taken"}
+
+
 def test_what_inaturalist_has_is_looked_up_in_seconds(tmp_path: Path) -> None:
     backbone = Backbone.open(TABLES / "names_rare_species_400.parquet", tmp_path)
     read = read_names(TABLES / "names_inat_sinr_47k.parquet")

@@ -314,6 +314,11 @@ def test_the_trace_tells_candidates_and_the_winning_row() -> None:
         ("(Vent.) G. Don", "(Vent.) G.Don", 2),
         ("Don", "(Vent.) G.Don", 1),
         ("Müller & Henle, 1838", "Müller et Henle 1838", 2),
+        ("(Willd.) Briq.", "(Willd. ex Schltdl.) Briq.", 1),
+        ("(Schltdl.) Briq.", "(Willd. ex Schltdl.) Briq.", 1),
+        ("Smith in Jones, 1900", "Smith & Brown in Jones, 1900", 1),
+        ("(Willd.) Briq.", "(Vent. ex Schltdl.) Briq.", -1),
+        ("Smith in Jones, 1900", "Smith, 1850", -1),
     ],
 )
 def test_authors_agree(given: str, known: str, value: int) -> None:

@@ -73,6 +73,8 @@ def names(
         raise BadSetting("file", "", "give a file of names, or one name with --explain")
     if out is not None and out.suffix.lower() not in (".parquet", ".csv"):
         raise BadSetting("out", str(out), "must end in .parquet or .csv")
+    if out is not None:
+        _free(out, {"file": file, "backbone": backbone, "crosswalk": crosswalk})
     facts = _given(given, explain)
     from merian.names.backbone import Backbone
 
@@ -80,6 +82,15 @@ def names(
     if explain is not None:
         _explain({"verbatim_name": explain} | facts, opened, settings)
     return 0 if file is None else _file(file, opened, crosswalk, column, out, settings)
+
+
+def _free(out: Path, read: Mapping[str, Path | None]) -> None:
+    """Return quietly when `out` can be written without a loss; raises BadSetting."""
+    if out.is_dir():
+        raise BadSetting("out", str(out), "is a folder; name a file in it")
+    for what, path in read.items():
+        if path is not None and out.exists() and path.exists() and out.samefile(path):
+            raise BadSetting("out", str(out), f"is the {what} that is read; name another file")
 
 
 def _file(
@@ -102,7 +113,7 @@ def _file(
     resolution = resolve(table, backbone, settings)
     path = out if out is not None else Path(f"{file.stem}.resolved.parquet")
     _write(path, _rows(read, resolution, backbone, settings))
-    print(_report(file, read, resolution) + crossed)
+    print(_report(file, read, resolution, backbone) + crossed)
     say(f"{path_of(path)}  every row, with its reason and alternatives")
     return REFUSED if len(resolution.unresolved) or len(read.refused) else 0
 
@@ -175,12 +186,24 @@ def _write(path: Path, rows: pl.DataFrame) -> None:
 
     with atomic(path) as stream:
         if path.suffix.lower() == ".csv":
-            rows.with_columns(pl.col(pl.List(pl.String)).list.join(" | ")).write_csv(stream)
+            rows = rows.with_columns(pl.col(pl.List(pl.String)).list.join(" | "))
+            rows.with_columns(_written(c) for c in rows if c.dtype.is_nested() or c.dtype == pl.Binary).write_csv(
+                stream
+            )
         else:
             rows.write_parquet(stream)
 
 
-def _report(file: Path, read: NamesFile, resolution: Resolution) -> str:
+def _written(column: pl.Series) -> pl.Series:
+    """A column of lists, structs or bytes (of a Parquet file) as text."""
+    import polars as pl
+
+    if column.dtype == pl.Binary:
+        return column.bin.encode("hex")
+    return pl.Series(column.name, [None if v is None else str(v) for v in column.to_list()], pl.String)
+
+
+def _report(file: Path, read: NamesFile, resolution: Resolution, backbone: Backbone) -> str:
     """How many names were resolved how, the worst, the unresolved, and against what."""
     import polars as pl
 
@@ -197,10 +220,16 @@ def _report(file: Path, read: NamesFile, resolution: Resolution) -> str:
         for d, t, n in first.select("decision", "text", "accepted_name").rows()
     }
     lines = [
-        f"{file}: {total:,} rows, {frame['text'].n_unique():,} different names",
+        f"{file}: {total:,} rows, {frame['text'].drop_nulls().n_unique():,} different names",
         f"backbone: {resolution.version}",
-        "",
     ]
+    unused = backbone.refused
+    if len(unused):
+        which = "; ".join(f"{f} line {n}: {r}" for f, n, r in unused.head(2).select("file", "row", "reason").rows())
+        lines.append(
+            f"{len(unused):,} row{'s' * (len(unused) != 1)} of it cannot be used: {which}" + " ..." * (len(unused) > 2)
+        )
+    lines.append("")
     lines.append(f"{'decision':<26} {'rows':>10} {'share':>7} {'score':>5}  example")
     for decision, _, rows, score in resolution.counts.rows():
         lines.append(f"{decision:<26} {rows:>10,} {rows / total:>7.1%} {score:>5.2f}  {example[decision]}")
@@ -254,8 +283,9 @@ def _explain(given: Mapping[str, str], backbone: Backbone, settings: NamesSettin
         stands = "" if row["accepted"] else f" = {row['accepted_name']}"
         print(f"{mark} {row['id'] or '-':<12} {name} [{row['rank']}, {row['status']}{stands}; {row['kingdom'] or '?'}]")
         author = {2: "same", 1: "compatible", 0: "not known", -1: "another"}[row["author"]]
+        off = f"{row['distance']} letter{' differs' if row['distance'] == 1 else 's differ'}"
         print(
-            f"    {row['match']} match of the {row['target']}, {row['distance']} letters differ; given ranks: {row['agree']} fit, "
+            f"    {row['match']} match of the {row['target']}, {off}; given ranks: {row['agree']} fit, "
             f"{row['contradict']} do not; author {author}"
         )
     print("\nrows of the decision table that hold (the first one wins)")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["BONE", "INK", "PAPER", "Pigment", "natural_hue"]
+__all__ = ["INK", "PAPER", "Pigment", "natural_hue"]
 
 
 def _linear_rgb(lightness: float, a: float, b: float) -> tuple[float, float, float]:
@@ -74,8 +74,6 @@ INK = Pigment(0.2, 0.02, 60.0)
 """Iron-gall ink: what outlines, eyes and captions are drawn with."""
 PAPER = Pigment(0.945, 0.022, 88.0)
 """Old laid paper."""
-BONE = Pigment(0.8, 0.05, 80.0)
-"""Horn, claws, hooves."""
 
 
 def natural_hue(hue_deg: float) -> float:

@@ -20,6 +20,7 @@ _YEAR = re.compile(r"([12][06-9]\d[\d?])(\?*)(.*)")
 _AND = frozenset(("&", "et", "and", "und", "y"))
 _SONS = frozenset(("f.", "fil.", "fil", "filius", "f"))
 _SUFFIXES = frozenset(("bis", "ter", "jr.", "jr", "sr.", "sr"))
+_ROMAN = frozenset(("II", "III", "IV"))
 _UNKNOWN = frozenset(("auct.", "auct", "anon.", "anon", "auctt.", "?"))
 _NO_GAP = frozenset(("v.", "d."))
 _VIRAL = frozenset(("ICTV", "RNA"))
@@ -271,7 +272,11 @@ def _is_word(r: _Words, at: int, named: bool) -> bool:
     """Whether the word at `at` belongs to an author's name."""
     word = r.text(at)
     if word[0].isupper():
-        if word in AUTHOR_STOPS or (word in ("X", "x") and r.text(at + 1)[:1].isalpha()):
+        if (
+            word in AUTHOR_STOPS
+            or (len(word) > 2 and word.capitalize() in AUTHOR_STOPS)
+            or (word in ("X", "x") and r.text(at + 1)[:1].isalpha())
+        ):
             return False
         if r.text(at + 1) in _CODE_SIGNS and not r.words[at + 1].gap:
             return False
@@ -310,6 +315,8 @@ def _name(r: _Words, word: str) -> str:
     if plain != word:
         r.mark(3, "odd apostrophe")
     letters = plain.rstrip(".")
+    if letters in _ROMAN:
+        return plain
     if len(letters) > 2 and letters.isupper() and "." not in letters and letters.replace("-", "").isalpha():
         if letters.count("-") == 1 and len(letters) == 3:
             return plain

@@ -68,6 +68,10 @@ class Backbone:
             raw = _raw(path)
             advance()
             settled = settle(raw)
+            if settled.usages.is_empty():
+                work.abandon()
+                why = settled.refused.head(10).select(pl.format("{} line {}: {}", "file", "row", "reason")).to_series()
+                raise BadData(path, "holds no taxon that can be used", why.to_list())
             advance()
             about = {"title": raw.title, "release": raw.release, "notes": settled.notes}
             for name in FILES:
@@ -153,6 +157,8 @@ def _raw(path: Path) -> Raw:
     columns = set(raw.usages.columns)
     if "id" in columns and columns & {"full", "canonical", "uninomial", "generic"}:
         return raw
+    if not columns & set(RANKS):
+        raise BadData(path, "needs identifiers (taxonID or ID) beside its names, or ranks (kingdom ... species)")
     lineages = raw.usages.rename({"specific": "specificEpithet"}, strict=False)
     if "common" not in columns:
         common = None

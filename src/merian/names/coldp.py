@@ -121,6 +121,10 @@ def read_member(archive: Archive, name: str, known: dict[str, tuple[str, ...]]) 
         with archive.local(name) as file:
             separator, quote = sniff(file)
             columns = header_of(file, Dialect(separator, quote))
+            if columns and not wanted(columns, known):
+                raise BadData(
+                    name, "has none of the columns of a ColDP table (ID, scientificName ...); it has", columns
+                )
             return read_delimited(file, separator, quote, columns=wanted(columns, known))
     except BadData as error:
         raise BadData(f"{archive.path}: {name}", error.rule, error.offenders) from error

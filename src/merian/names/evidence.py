@@ -283,10 +283,25 @@ _LINNAEUS = {"l": "linnaeus", "linn": "linnaeus", "linne": "linnaeus", "linnae":
 
 
 def authors_agree(given: str, known: str) -> int:
-    """2 when two authorships have the same surnames and no other year, 1 when each surname may stand for the other's (L., Linnaeus), else -1."""
+    """2 when two authorships have the same surnames and no other year, 1 when each surname may stand for the other's (L., Linnaeus) or one leaves
+    out who published or proposed the name (Willd. ex Schltdl. may be cited as Schltdl., ICN 46.5, and is often cited as Willd.), else -1."""
     years = _YEAR.search(given), _YEAR.search(known)
     if years[0] and years[1] and abs(int(years[0][0]) - int(years[1][0])) > 1:
         return -1
+    value = _same_surnames(given, known)
+    if value == -1 and (_WITH.search(given) or _WITH.search(known)):
+        kept = (r"\1\2", r"\1\3")
+        pairs = ((_WITH.sub(a, given), _WITH.sub(b, known)) for a in kept for b in kept)
+        return 1 if any(_same_surnames(*pair) > 0 for pair in pairs) else -1
+    return value
+
+
+_WITH = re.compile(r"(^|[()])([^()]+?) (?:ex|in) ([^()]+)")
+
+
+def _same_surnames(given: str, known: str) -> int:
+    """`authors_agree` of authorships as they stand, whose years do not exclude each other."""
+    years = _YEAR.search(given), _YEAR.search(known)
     mine, its = _surnames(given), _surnames(known)
     if not mine or not its:
         return 1 if years[0] and years[1] else 0

@@ -87,6 +87,9 @@ def _named(path: Path, table: pl.DataFrame, column: str | None, lines: pl.Series
         raise BadSetting("column", "", f"must say which column of {path} holds the names: {', '.join(table.columns)}")
     if name is not None and ranks.get("species") == name:
         del ranks["species"]
+    if name is not None and _no_text(table.schema[name]):
+        raise BadData(path, f"the column {name!r} holds {table.schema[name]}, not names")
+    ranks = {as_: at for as_, at in ranks.items() if not _no_text(table.schema[at])}
     chosen = {at: as_ for as_, at in ranks.items() if at != name} | ({name: "verbatim_name"} if name else {})
     given = table.select(pl.col(at).cast(pl.String).alias(as_) for at, as_ in chosen.items())
     if name is not None and "genus" in given.columns:
@@ -95,6 +98,10 @@ def _named(path: Path, table: pl.DataFrame, column: str | None, lines: pl.Series
         whole = pl.when(epithet & (_plain(name) == "species")).then(pl.col("genus") + " " + pl.col("verbatim_name"))
         given = given.with_columns(whole.otherwise("verbatim_name").alias("verbatim_name"))
     return NamesFile(table, given, name or "", lines, refused)
+
+
+def _no_text(kind: pl.DataType) -> bool:
+    return kind.is_nested() or kind in (pl.Binary, pl.Object)
 
 
 def _name_column(columns: list[str]) -> str | None:

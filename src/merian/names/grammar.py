@@ -2,7 +2,8 @@
 
 The rules are the public ones of gnparser (https://github.com/gnames/gnparser: quality.md, and the examples of testdata/test_data.md). On purpose
 different: "Aus cf. bus" is certain up to "Aus" only (gnparser: "Aus bus"), of several ranks below the species the canonical form keeps the
-last, and a name is read in spite of a comma behind it, of capitals, of lower case and of a digit for a letter.
+last, "Aus bus / Aus cus" is certain up to "Aus", "Aus hybrid" names no species, and a name is read in spite of a comma behind it, of capitals,
+of lower case and of a digit for a letter.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ _CULTIVAR = re.compile(
     """['\u2018\u2019"\u201c\u201d]+([^'\u2018\u2019"\u201c\u201d]{2,60})['\u2018\u2019"\u201c\u201d]+"""
 )
 _NUMBERED = re.compile(r"\b(spp?|aff|cf|nr)\.?(?=\d)")
-_IN_GENUS = re.compile(r"(?:(?:n|nov|gen|et)\.? ?)+(?:sp|spec|gen)\b")
+_IN_GENUS = re.compile(r"(?:(?:n|nov|nova|novum|gen|et)\.? ?)+(?:sp|spec|species|gen|genus)\b")
+_OF_GROUP = re.compile(r"(?:gr|grp|group|agg|complex)\.? [a-z]{3,}")
+_OPEN = re.compile(r"spp?\.?$|[a-z-]{3,40}/(?=[a-z])")
+_UNNAMED = ("bacterium", "incertae sedis", "uncertain")
 _WIDE = re.compile(r"[ ,;:([-]*(?:sensu (lat)|sensu (str)|sensu (auct))")
 _VIRUS_BINOMIAL = re.compile(r"[A-Z][a-z]+(?:virus|viroid|viriform|satellite)(?: [A-Za-z]{2,}[a-z0-9]*\d*[A-Z]*\d*)?")
 _PUBLISHED = re.compile(r"[A-Z][a-z]+ (?:\([A-Z][a-z]+\) )?[a-z]+ \(?[A-Z\u00c0-\u00de][^\d]{0,200} [12][06-9]\d\d\)?")
@@ -172,11 +176,18 @@ class _Whole(Reader):
         if not named and _IN_GENUS.match(rest):
             self.informal = True
             return "sp."
+        if not named and (rest.rstrip(".") in ("ssp", "subsp") or _OF_GROUP.match(rest)):
+            self.informal = True
+            if rest.startswith("s"):
+                return "spp."
+        if not named and (open_name := _OPEN.match(rest)):
+            self.informal = True
+            return "/" if rest[open_name.end() - 1] == "/" else "sp."
         words = re.sub(r"(?<=\bs\.) ", "", rest.lstrip(" ,;:([-")).split()
         first = words[0].rstrip(".,;:)]").lower() if words else ""
         if first in ("species", "sp") and len(words) > 1:
             first = words[1].rstrip(".,;)]").lower()
         found = w.QUALIFIERS.get(first)
-        if first.startswith("bold:") or found in ("bacterium", "incertae sedis", "uncertain"):
+        if first.startswith("bold:") or first in ("hybrid", "hybrids") or found in _UNNAMED:
             self.informal = True
         return found

@@ -6,6 +6,7 @@ import re
 
 from merian.names import words as w
 from merian.names.authors import Authorship, authorship
+from merian.names.epithets import is_epithet, is_short
 from merian.names.parsed import Part
 from merian.names.tokens import Token, epithet, genus, tokens
 
@@ -16,8 +17,9 @@ LONE_BRACKETS = re.compile(r"\([A-Z][a-z]+(?:-[A-Za-z]+)?\)(?: .*)?")
 
 _GRAFT_OR_HYBRID = ("×", "+", "✕", "╳", "⨯")
 _NEW = re.compile(
-    r"(?i:(?:n(?:ov)?\.? ?(?:sp|gen|comb|subsp|var|spec)\b|(?:sp|gen|comb|stat|subsp|ssp|var|nom)\.? ?(?:nov|n)\b))"
+    r"(?i:(?:n(?:ov)?\.? ?(?:sp|gen|comb|subsp|var|spec)\b|(?:sp|gen|comb|stat|subsp|ssp|var|nom)\.? ?(?:nov(?:a|um)?|n)\b))"
 )
+_WITHIN_GENUS = ("subgen.", "sect.", "subsect.", "ser.", "subser.")
 _GROUPED = re.compile(r"(.{3,})-(group|complex|gr|agg)")
 _ABBREVIATED = re.compile(r"[A-Z][a-z]?\.")
 
@@ -165,8 +167,9 @@ class Reader:
         self._uninomial(part)
 
     def _subgenus(self, part: Part) -> None:
-        """(Bus) between a genus and an epithet; steps over it."""
-        inner = self.token(1)
+        """(Bus), [Bus] or (subgen. Bus) between a genus and an epithet; steps over it."""
+        ranked = self.text(1).rstrip(".") in ("subgen", "subg", "subgenus")
+        inner = self.token(1 + ranked)
         if (
             self.text() == "("
             and self.text(1) == "s."
@@ -177,11 +180,11 @@ class Reader:
             self.notes["subgenus dropped"] = None
             self.at += 4
             return
-        if self.text() != "(" or inner is None or inner.kind != "w" or self.text(2) != ")":
+        if self.text() + self.text(2 + ranked) not in ("()", "[]") or inner is None or inner.kind != "w":
             return
-        after = self.token(3)
+        after = self.token(3 + ranked)
         if after is None or not (
-            self._is_epithet(part, 3) or after.text in ("×", "x", "X") or after.text.rstrip(".") in w.INFORMAL
+            self._is_epithet(part, 3 + ranked) or after.text in ("×", "x", "X") or after.text.rstrip(".") in w.INFORMAL
         ):
             return
         word = genus(inner) or genus(inner._replace(text=inner.text.capitalize()))
@@ -192,9 +195,11 @@ class Reader:
             return
         if inner.text[0].islower():
             self.mark(2, "subgenus or superspecies")
+        if self.text() == "[":
+            self.mark(3, "subgenus in square brackets")
         part.subgenus = word
         self.notes["subgenus dropped"] = None
-        self.at += 3
+        self.at += 3 + ranked
 
     def _lone_brackets(self, part: Part) -> bool:
         """ "Aus (Bus)" without an epithet: a subgenus when the word looks Latin, else the authors of the genus."""
@@ -217,6 +222,11 @@ class Reader:
         word = genus(after) if marker and after is not None else None
         if word is not None:
             self.at += 2
+            if part.authors is None and marker in _WITHIN_GENUS and self._is_epithet(part):
+                part.subgenus = word
+                self.mark(3, "subgenus dropped")
+                self.species(part)
+                return
             part.above, part.genus, part.marker = part.genus, word, marker
             self.mark(2, "two uninomials")
             part.authors = self._authors()
@@ -234,40 +244,15 @@ class Reader:
             self.mark(4, "")
 
     def _is_epithet(self, part: Part, ahead: int = 0) -> bool:
-        token = self.token(ahead)
-        if token is None:
-            return False
-        word = epithet(token)
-        if word is None and part.genus is not None and part.genus.endswith("virus") and part.epithet is None:
-            return token.kind == "x" and token.text.isalnum()
-        if word is None:
-            ends = (
-                token.text.endswith(".")
-                and token.text.count(".") == 1
-                and len(token.text) > 5
-                and self.token(ahead + 1) is None
-            )
-            word = epithet(token._replace(text=token.text[:-1])) if ends and token.text[:-1] not in w.RESERVED else None
-            if word is None or token.text in w.RESERVED:
-                return False
-        if token.text in w.RESERVED or token.text.rstrip(".") in w.RESERVED:
-            known = part.genus in w.ODD_EPITHETS.get(token.text, ()) or (
-                token.text in w.ODD_GENERA and part.epithet is None
-            )
-            return bool(known) and not (part.epithet is not None and token.text != "mihi")
-        after = self.token(ahead + 1)
-        glued = after is not None and not after.gap
-        if glued and after is not None and after.kind != "p":
-            return False
-        if glued and after is not None and after.text not in "(,;:.?)×†[":
-            return False
-        return not (part.epithet is not None and token.text in w.STAGES)
+        return is_epithet(self.words, self.at + ahead, part)
 
     def _epithet(self, part: Part) -> str | None:
         """The epithet at this place, stepped over; None when there is none."""
         if not self._is_epithet(part):
             return None
         token = self.words[self.at]
+        if is_short(self.words, self.at, part):
+            self.mark(3, "particle read as an epithet")
         word = epithet(token) or (token.text if token.kind == "x" else epithet(token._replace(text=token.text[:-1])))
         if word is None:
             return None
@@ -291,13 +276,26 @@ class Reader:
         if part.epithet is None:
             return False
         part.authors = self._authors() or self._behind_comma()
-        if self._qualified(part):
+        if self._qualified(part) or self._one_of_several(part):
             return True
         for _ in range(3):
             if not self._below(part):
                 break
             if self._qualified(part):
                 break
+        return True
+
+    def _one_of_several(self, part: Part) -> bool:
+        """ "Larus argentatus / cachinnans", "Larus argentatus / Larus cachinnans": nothing but the genus is certain."""
+        after = self.token(1) if self.text() == "/" else None
+        if after is None or part.genus is None:
+            return False
+        same = after.text == part.genus or (after.text.endswith(".") and part.genus.startswith(after.text[:-1]))
+        if not same and epithet(after) is None:
+            return False
+        part.uncertain, part.epithet, part.authors = part.epithet, None, None
+        self.qualifier, self.informal = "/", True
+        self.mark(4, "one of several")
         return True
 
     def _below(self, part: Part) -> bool:

@@ -27,6 +27,14 @@ _CLEAN = re.compile(
 _QUOTED = re.compile(
     r"""["'\u201c\u201d\u2018\u2019\u00ab\u00bb]([^"\u201c\u201d\u00ab\u00bb]+)["'\u201c\u201d\u2018\u2019\u00ab\u00bb]"""
 )
+_QUOTED_START = re.compile(
+    r"""^["'\u201c\u2018\[]((?:Candidatus )?[A-Z][a-z]{2,}(?: [a-z-]{2,}){0,2})["'\u201d\u2019\]](?= \(?[A-Za-z])"""
+)
+_EMPHASIS = re.compile(r"(?<![\w*])(?:\*{1,2}|_{1,2})([A-Z][^*_<>]{2,80}?)(?:\*{1,2}|_{1,2})(?![\w*])")
+_SIC = re.compile(r" [(\[]sic!?[)\]]")
+_GLUED_YEAR = re.compile(
+    r"(?<![\w.:/-])((?:[A-Z]\.)+|(?:[A-Z]\.)*+[A-Z\u00c0-\u00de][a-z\u00df-\u00ff]{2,}+\.?)((?:1[789]\d|20[012])\d)(?!\w)"
+)
 _ZERO_START = re.compile(r"(?<![\w.:/-])0(?=[a-z])")
 _ZERO_INSIDE = re.compile(r"(?<=[a-z])0(?=[a-z])")
 _ONE_INSIDE = re.compile(r"(?<=[a-z])1(?=[a-z])")
@@ -179,7 +187,7 @@ def clean(text: str) -> Cleaned:
         return new
 
     text = text.strip()
-    if len(text) < LONGEST and _CLEAN.fullmatch(text):
+    if len(text) < LONGEST and text[:1] != "'" and "(sic" not in text and _CLEAN.fullmatch(text):
         return Cleaned(text, (), 1)
     text = mend(text[:LONGEST], f"read to character {LONGEST}", 4)
     if not text.isascii():
@@ -189,12 +197,16 @@ def clean(text: str) -> Cleaned:
     text = mend(_ODD_BLANK.sub(" ", text).replace("\n", " "), "odd blanks", 2)
     text = mend(_CONTROL.sub("", text), "control characters", 2)
     text = mend(_BLANKS.sub(" ", text), "extra blanks", 2)
+    text = mend(_EMPHASIS.sub(r"\1", text), "markup", 3)
     if "_" in text and " " not in text.strip(" _"):
         text = mend(_BLANKS.sub(" ", text.replace("_", " ")), "underscores", 2)
     text = text.replace("†", " ").replace("‡", " ") if "†" in text or "‡" in text else text
     text = mend(text.translate(_DASHES), "odd hyphen", 2)
+    text = mend(_SIC.sub("", text), "sic dropped", 2)
+    text = mend(_GLUED_YEAR.sub(r"\1 \2", text), "year set apart", 3)
     whole = _QUOTED.fullmatch(text.strip())
     text = mend(whole[1] if whole else text, "quotes", 2)
+    text = mend(_QUOTED_START.sub(r"\1", text), "name in quotes", 3)
     text = mend(_digits(text), "digit read as a letter", 4)
     if "\ufffd" in text:
         text, quality = mend(text, "", 4), 4
@@ -257,7 +269,7 @@ def _rewritten(text: str) -> str:
                 authors = authors or family or _is_author(words, at, seen)
                 new, seen = (_title(word) if authors else word), seen + 1
         else:
-            new = word
+            new = "L." if word == "l." and seen else word
             authors = authors or (token.kind == "w" and word in PARTICLES and seen > 0)
         out.append(text[last : token.start] + new)
         last = token.end

@@ -13,6 +13,7 @@ __all__ = [
     "BARE_RANKS",
     "ENDINGS",
     "INFORMAL",
+    "LAST_EPITHETS",
     "NOT_NAMES",
     "NUMERALS",
     "ODD_EPITHETS",
@@ -104,7 +105,7 @@ QUALIFIERS = {
 
 ENDINGS = _each(
     "and apud bis bold clade clone comb complex cultivar culture cv emend emended endosymbiont enrichment environmental et ex fide fil filius"
-    " gen group haplotype hort ht in ined ined. isolate lineage mihi ms nec nob nobis nom nomen non not nov nova novum of or partim pro"
+    " gen group haplotype hort ht in ined ined. isolate lineage mihi ms nec nob nobis nom nomen non not nov of or partim pro hybrid hybrids unpublished"
     " p.p p serotype serovar serovars stat str strain strains subclade sym syn synonym symbiont the type typo und vel vide viz with without"
     " on from for by s rna ssrna dsrna mrna rrna trna"
 )
@@ -118,7 +119,7 @@ RESERVED = frozenset(ENDINGS | PARTICLES | set(RANKS) | set(UNINOMIAL_RANKS) | s
 
 AUTHOR_STOPS = _each(
     "Auct Auct. Auctt Auctt. BOLD Bold Cf CF MS Ms Nom Nom. Nomen Non Nec Sensu Sec Sec. ICTV Ictv NPV Npv MNPV SNPV RNA DNA OTU ASV SH"
-    " Comb Comb. Stat Stat. Var Var. Ssp Ssp. Subsp Subsp. Cv Cv. Sp Spp Spp. Aff Aff. Virus"
+    " Comb Comb. Stat Stat. Var Var. Ssp Ssp. Subsp Subsp. Cv Cv. Sp Spp Spp. Aff Aff. Virus Group Clade Complex Species"
 )
 """Capitalised words that are no author."""
 
@@ -151,6 +152,9 @@ ODD_EPITHETS = {
 ODD_GENERA = frozenset({"complex"})
 """Remarks that are an epithet directly after a genus: over twenty published species are called "complex"."""
 
+LAST_EPITHETS = _each("ab al am da dal den di do dos du el la las le li lo los or san ten ter van ver zu")
+"""Particles and remarks that are published epithets: read so right behind a genus when no author follows (*Otacilia li*, *Tethea or*)."""
+
 SHORT_GENERA = _each("Aa As Ba Ca Do Ea Ge Ia Io Ix Ja La Lo Nu Oa Oo Qu Ra Ty Ua Zu")
 """The genera of two letters."""
 
@@ -169,7 +173,8 @@ def is_viral(text: str) -> bool:
 
 
 NOT_NAMES = re.compile(
-    r"(?i:\b\w*symbiont\b|phytoplasma\b|\b(?:ss|ds|m|r|t)?rna(?=\d|_|\b)|^(?:bold[: ]?[a-z]{3}\d+|(?:z?otu|asv|sh|motu)[ _.-]?\d[\w.]*)$)"
+    r"(?i:\b\w*symbiont\b|(?<!^)(?<!candidatus )phytoplasma\b|metagenome\b"
+    r"|\b(?:ss|ds|m|r|t)?rna(?=\d|_|\b)|^(?:bold[: ]?[a-z]{3}\d+|(?:z?otu|asv|sh|motu)[ _.-]?\d[\w.]*)$)"
 )
 """Organisms known by what they live in, sequences, and codes."""
 

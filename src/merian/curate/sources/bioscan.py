@@ -33,7 +33,6 @@ COLUMNS = (
     "split",
     "chunk",
 )
-ALSO = ("subfamily", "country", "province_state", "coord-lat", "coord-lon")
 KINDS = ("original_full", "cropped", "original_256", "cropped_256")
 """Folders of images, the largest first: the first that is there is read."""
 LICENCE, HOLDER = "CC BY 3.0", "CBG Photography Group"
