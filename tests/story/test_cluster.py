@@ -30,6 +30,7 @@ CLUSTER = """
     from ray.cluster_utils import Cluster
 
     import merian.curate.sources.files as files
+    from merian.core.errors import BadData
     from merian.curate.cluster import RayRunner
     from merian.curate.run import curate
     from merian.curate.settings import CurateSettings
@@ -61,6 +62,17 @@ CLUSTER = """
         cluster.add_node(num_cpus=1)
     made = curate(source, out, CurateSettings(shard_images=50), runner=Runner(address=cluster.address))
     print(len(made.kept()))
+
+
+    def bad(shard):
+        raise BadData("a shard", "is bad", [str(shard)])
+
+
+    try:
+        list(RayRunner(address=cluster.address).map(bad, [7]))
+    except BadData as error:
+        print("heard:", error)
+    ray.shutdown()
     cluster.shutdown()
 """
 
@@ -91,6 +103,7 @@ def test_a_killed_worker_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
             os.killpg(child.pid, signal.SIGKILL)
     assert child.returncode == 0, said
     assert (tmp_path / "killed").is_file()
+    assert "heard: a shard: is bad (7)" in said
     monkeypatch.setattr("merian.curate.sources.files.ROWS_PER_SHARD", 40)
     local = curate(tmp_path / "source", tmp_path / "local", CurateSettings(shard_images=50))
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")

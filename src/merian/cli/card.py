@@ -47,10 +47,13 @@ def card(
     version
         Version of the data set.
     """
+    from merian.core.errors import BadData
     from merian.core.tables import Catalog
     from merian.curate.card import About, write_card
 
     found = Catalog.open(catalog)
+    if out is not None and out.is_file():
+        raise BadData(out, "the output must be a folder, and this is a file")
     folder = out or catalog.resolve().with_name(catalog.resolve().name + "-card")
     write_card(found, folder, About(title, description, tuple(author or ()), url, cite, version))
     say(f"{path_of(folder / 'card.html')}, croissant.json, attribution.csv and holders.csv beside it")

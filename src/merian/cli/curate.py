@@ -71,10 +71,13 @@ def curate(
     address
         The Ray cluster (host:port, or auto); without it one is started on this machine.
     workers
-        How many workers; 0 is one for each core.
+        How many workers; 0 is one for each core. A cluster at --address has its own.
     overwrite
         Replace a catalog that other settings made.
     """
+    if runner != "local":  # workers elsewhere stand in other folders
+        source, out = source.absolute(), out.absolute()
+        taxa, detections, support, model, rare = (p and p.absolute() for p in (taxa, detections, support, model, rare))
     aids = Aids(taxa=taxa, rare=rare, detections=detections, support=support, model=model)
     return _told(out, run(source, out, settings, aids, overwrite, open_runner(runner, address, workers)))
 

@@ -25,7 +25,7 @@ app = App(
     "New here? Run `merian tour`: the whole path on drawn organisms, in minutes, offline.",
     version=__version__,
     help_flags=["--help", "-h"],
-    help_epilogue="`merian VERB --help` explains each. Every run can be stopped and given again: it goes on where it stopped.",
+    help_epilogue="`merian VERB --help` explains each. Long runs can be stopped and given again: they go on where they stopped.",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )

@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -186,11 +187,11 @@ class Work:
                 target.unlink(missing_ok=True)
         for leftover in self.path.rglob(".*.part"):
             leftover.unlink()
-        files = {
-            p.relative_to(self.path).as_posix(): digest(p)
-            for p in sorted(self.path.rglob("*"))
-            if p.is_file() and p.name not in (MANIFEST, BEGUN)
-        }
+        paths = [p for p in sorted(self.path.rglob("*")) if p.is_file() and p.name not in (MANIFEST, BEGUN)]
+        with ThreadPoolExecutor() as pool:
+            files = {
+                p.relative_to(self.path).as_posix(): h for p, h in zip(paths, pool.map(digest, paths), strict=True)
+            }
         manifest = Manifest(
             kind=self.kind,
             version=self.version,

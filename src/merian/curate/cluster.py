@@ -7,12 +7,11 @@ whose worker is lost is run again).
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from merian.core.errors import Missing, MissingExtra
+from merian.core.errors import MerianError, Missing, MissingExtra
 from merian.curate.runner import Runner, Stage
 
 if TYPE_CHECKING:
@@ -29,33 +28,29 @@ class RayRunner:
     workers: int = 0
 
     def map(self, stage: Stage, shards: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Run `stage` on each shard, a shard a task; what it raises stops the run and is raised here."""
+        """Run `stage` on each shard, a shard a task; a MerianError that it raises stops the run and is raised here."""
         if not shards:
             return
         ray = _ray()
-        with self._joined(ray):
-            held = ray.put(stage)
+        self._join(ray)
+        held = ray.put(stage)
 
-            def run(row: dict[str, Any]) -> dict[str, int]:
-                shard = int(row["shard"])
-                return {"shard": shard, "rows": ray.get(held)(shard)}
-
-            told = ray.data.from_items([{"shard": s} for s in shards], override_num_blocks=len(shards))
-            done = told.map(run, num_cpus=1)
+        def run(row: dict[str, Any]) -> dict[str, Any]:
+            shard = int(row["shard"])
             try:
-                for row in done.iter_rows():
-                    yield int(row["shard"]), int(row["rows"])
-            except ray.exceptions.RayTaskError as error:
-                cause = error.cause
-                if isinstance(cause, Exception):
-                    raise cause from error
-                raise
+                return {"shard": shard, "rows": ray.get(held)(shard), "error": None}
+            except MerianError as error:  # as a result: raised, Ray would try again and give back a text of it
+                return {"shard": shard, "rows": 0, "error": error}
 
-    @contextlib.contextmanager
-    def _joined(self, ray: ModuleType) -> Iterator[None]:
-        """Ray connected inside the block; a connection that the caller made is used and left open."""
+        told = ray.data.from_items([{"shard": s} for s in shards], override_num_blocks=len(shards))
+        for row in told.map(run, num_cpus=1).iter_rows():
+            if row["error"] is not None:
+                raise row["error"]
+            yield int(row["shard"]), int(row["rows"])
+
+    def _join(self, ray: ModuleType) -> None:
+        """Connect to Ray, or start it; the connection serves all stages and ends with this process. One that the caller made is used."""
         if ray.is_initialized():
-            yield
             return
         options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "include_dashboard": False}
         try:
@@ -65,12 +60,10 @@ class RayRunner:
                 ray.init(num_cpus=self.workers or None, **options)
         except (ConnectionError, ValueError) as error:
             raise Missing(
-                "the Ray cluster", self.address or "this machine", f"start it with `ray start --head` ({error})"
+                "the Ray cluster",
+                self.address or "this machine",
+                f"start it with `ray start --head`; if it asks for a token, give the same one here, see Ray's page on RAY_AUTH_MODE ({error})",
             ) from error
-        try:
-            yield
-        finally:
-            ray.shutdown()
 
 
 def open_ray(address: str, workers: int) -> Runner:

@@ -78,7 +78,7 @@ class FilterSettings:
     )
     near_cosine: float = knob(
         0.0,
-        "Refuse an image whose embedding has this cosine to an earlier one's; 0: off; needs a model",
+        "Refuse an image whose embedding has this cosine to an earlier one's (of --model, else of a descriptor without weights); 0: off",
         ge=0,
         le=1,
         source="SemDeDup: Abbas et al. 2023, arXiv:2303.09540",

@@ -21,7 +21,7 @@ class CurateSettings(FilterSettings):
     )
     min_name_score: float = knob(
         0.45,
-        "Refuse images whose name was resolved with less certainty than this (merian names --help lists the decisions)",
+        "Refuse images whose name was resolved with less certainty than this (docs/how/names.md lists the decisions and how certain each is)",
         ge=0,
         le=1,
     )
@@ -41,7 +41,7 @@ class CurateSettings(FilterSettings):
     )
     only: str = knob("", "Keep only the rows of this data set, when a table holds several")
     shard_images: int = knob(2_000, "Images in a shard", ge=1, le=100_000)
-    seed: int = knob(0, "Seed of the splits and of the shuffle", ge=0)
+    seed: int = knob(0, "Seed of the splits, of what the cap leaves, and of the shuffle", ge=0)
 
 
 @dataclass(frozen=True, kw_only=True)
