@@ -1,13 +1,14 @@
 """A folder or a ZIP archive read as the same thing: named members, streamed, with the guards that a stranger's file needs.
 
 A member that must not be unpacked (a path that leads out of the archive, a link, a password, a bomb) is no member: it stands in `refused` with
-the reason, and asking for it by name raises BadData. What a member really holds is counted while it is read.
+the reason, and asking for it by name raises BadData. What a member, or a gzipped file, really holds is counted while it is read.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import gzip
 import hashlib
 import io
 import os
@@ -17,7 +18,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -26,7 +27,7 @@ from typing import IO, BinaryIO, cast
 from merian.core import store
 from merian.core.errors import BadData, Missing
 
-__all__ = ["Archive", "Limits"]
+__all__ = ["Archive", "Limits", "gunzip"]
 
 TABLES = frozenset((".csv", ".json", ".parquet", ".tsv", ".txt", ".xml", ".yaml", ".yml"))
 """Files of a folder whose content counts for its hash; all others (pictures) count by name and size."""
@@ -35,13 +36,17 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a member of a ZIP is taken for a bomb: larger than `size` bytes and more than `ratio` times its packed size.
+    """When a member of a ZIP or a gzipped file is taken for a bomb: larger than `size` bytes and more than `ratio` times its packed size.
 
     Deflate cannot pack tighter than 1032 : 1 (zlib technical notes, https://zlib.net/zlib_tech.html); tables of names pack about 5 : 1.
     """
 
     size: int = 1 << 30
     ratio: float = 200.0
+
+
+GZIP = Limits(size=1 << 28)
+"""The same for a gzipped file: it is read from its beginning, so that what is a bomb need not come out whole to be known for one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +122,13 @@ class Archive:
             return self._file(name).open("rb")
         info = self._info(name)
         try:
-            return cast(
-                BinaryIO, io.BufferedReader(_Guarded(self._zip.open(info), f"{self.path}: {name}", info.file_size))
+            size = info.file_size
+            guarded = _Guarded(
+                self._zip.open(info),
+                f"{self.path}: {name}",
+                lambda out: "holds more than the archive says: refused as a bomb" if out > size else "",
             )
+            return cast(BinaryIO, io.BufferedReader(guarded))
         except BROKEN as error:
             raise BadData(f"{self.path}: {name}", f"cannot be unpacked ({error})") from error
 
@@ -196,11 +205,44 @@ class Archive:
         return file
 
 
-class _Guarded(io.RawIOBase):
-    """A member's stream that counts what really comes out, and says in Merian's words what is broken."""
+def gunzip(packed: IO[bytes], where: str, limits: Limits = GZIP) -> BinaryIO:
+    """What the gzipped file `packed` holds, as a stream that closes it too.
 
-    def __init__(self, stream: IO[bytes], where: str, size: int) -> None:
-        self._stream, self._where, self._left = stream, where, size
+    A gzipped file does not say how much it holds, so that is counted as it comes out, against what went in. The stream raises BadData that names
+    `where` when the file is damaged, or when more comes out than `limits` allow.
+    """
+    counted = _Counted(packed)
+
+    def too_much(out: int) -> str:
+        if out <= limits.size or out <= limits.ratio * counted.read_so_far:
+            return ""
+        allowed = f"the limit is {limits.ratio:g} times as many, beyond {limits.size:,}"
+        return f"unpacks {counted.read_so_far:,} bytes to more than {out:,}, and {allowed}: refused as a bomb"
+
+    stream = cast(IO[bytes], gzip.GzipFile(fileobj=cast(IO[bytes], counted), mode="rb"))
+    return cast(BinaryIO, io.BufferedReader(_Guarded(stream, where, too_much, packed)))
+
+
+class _Counted:
+    """Bytes that are read from a stream, counted."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self.read_so_far = stream, 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.read_so_far += len(data)
+        return data
+
+
+class _Guarded(io.RawIOBase):
+    """A packed stream that counts what really comes out, and says in Merian's words what is broken; `below` is closed with it."""
+
+    def __init__(
+        self, stream: IO[bytes], where: str, too_much: Callable[[int], str], below: IO[bytes] | None = None
+    ) -> None:
+        self._stream, self._where, self._too_much, self._below = stream, where, too_much, below
+        self._out = 0
 
     def readable(self) -> bool:
         return True
@@ -210,15 +252,20 @@ class _Guarded(io.RawIOBase):
         try:
             data = self._stream.read(len(view))
         except BROKEN as error:
+            if self._below is not None:
+                raise BadData(self._where, f"the gzip file is damaged: {error}") from error
             raise BadData(self._where, f"cannot be unpacked: the archive is damaged ({error})") from error
-        self._left -= len(data)
-        if self._left < 0:
-            raise BadData(self._where, "holds more than the archive says: refused as a bomb")
+        self._out += len(data)
+        fault = self._too_much(self._out)
+        if fault:
+            raise BadData(self._where, fault)
         view[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
         self._stream.close()
+        if self._below is not None:
+            self._below.close()
         super().close()
 
 

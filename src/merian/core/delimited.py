@@ -6,11 +6,10 @@ and the lines that cannot be a row are refused with their number and the reason.
 
 from __future__ import annotations
 
-import gzip
+import contextlib
 import io
 import tempfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -19,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from merian.core import lines as text
+from merian.core.archives import gunzip
 from merian.core.errors import BadData, Missing
 from merian.core.lines import Dialect
 
@@ -29,7 +29,25 @@ REFUSED = {"row": pl.Int64, "text": pl.String, "reason": pl.String}
 HEAD = 1 << 16
 """Bytes that are looked at to tell the separator."""
 GUESS = "guess"
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
+GZIP = b"\x1f\x8b"
+NO_TEXT = {
+    b"PK\x03\x04": "a ZIP archive or Excel workbook",
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"PAR1": "a Parquet file",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"%PDF-": "a PDF",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"SQLite format 3": "an SQLite database",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+}
+"""First bytes of files that people take for a table by their name."""
+CONTROL = bytes(set(range(1, 27)) - set(b"\t\n\f\r"))
+"""Bytes that text does not hold; NUL is another matter."""
+MOST_CONTROL = 0.05
+"""Share of them in the first bytes from which a file is no text; of random bytes they are 9 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +108,9 @@ def read_delimited(
     where = str(file) if isinstance(file, Path) else "table"
     if isinstance(file, Path) and not file.is_file():
         raise Missing("the table", file, "is the path right?")
-    try:
-        dialect = _dialect(file, separator, quote, encoding, where)
-        with _stream(file) as stream:
-            fields, skip = text.first_record(stream, dialect, max(header, 1))
-    except DAMAGED as error:
-        raise BadData(where, f"the gzip file is damaged: {error}") from error
+    dialect = _dialect(file, separator, quote, encoding, where)
+    with _stream(file) as stream:
+        fields, skip = text.first_record(stream, dialect, max(header, 1))
     if not fields:
         raise BadData(where, "the file is empty")
     names, keep = _names(fields, header, columns)
@@ -117,10 +132,7 @@ def _mended(
     with tempfile.TemporaryDirectory(prefix="merian-") as folder:
         scratch = Path(folder) / "clean.csv"
         with _stream(file) as stream, scratch.open("wb") as out:
-            try:
-                mended = text.mend(stream, out, dialect, skip, len(names))
-            except DAMAGED as error:
-                raise BadData(where, f"the gzip file is damaged: {error}") from error
+            mended = text.mend(stream, out, dialect, skip, len(names))
         if mended.refused and not mended.lines:
             raise BadData(where, f"no row fits the header of {len(names)} columns", [r[2] for r in mended.refused[:1]])
         frame = _parse(scratch, where, dialect, names, keep, 0)
@@ -175,7 +187,7 @@ def _names(
 def _unique(names: list[str]) -> list[str]:
     unique: dict[str, None] = {}
     for k, name in enumerate(names):
-        plain = name.strip().removeprefix("\ufeff") or f"column_{k + 1}"
+        plain = name.replace("\0", "").strip().removeprefix("\ufeff") or f"column_{k + 1}"
         new, repeat = plain, 2
         while new in unique:
             new, repeat = f"{plain}_{repeat}", repeat + 1
@@ -200,13 +212,35 @@ def _outside(line: str, separator: str) -> int:
 
 
 def _gzipped(file: Path | bytes) -> bool:
-    if isinstance(file, bytes):
-        return file.startswith(b"\x1f\x8b")
-    with file.open("rb") as stream:
-        return stream.read(2) == b"\x1f\x8b"
+    with _opened(file) as stream:
+        return stream.peek(2).startswith(GZIP)
 
 
-def _stream(file: Path | bytes) -> IO[bytes]:
-    if _gzipped(file):
-        return cast(IO[bytes], gzip.open(io.BytesIO(file) if isinstance(file, bytes) else file, "rb"))
-    return io.BytesIO(file) if isinstance(file, bytes) else file.open("rb")
+def _opened(file: Path | bytes) -> io.BufferedReader:
+    return file.open("rb") if isinstance(file, Path) else io.BufferedReader(io.BytesIO(file))
+
+
+@contextlib.contextmanager
+def _stream(file: Path | bytes) -> Iterator[IO[bytes]]:
+    """The text of a table, unpacked; BadData that is raised while it is open names the file."""
+    where = str(file) if isinstance(file, Path) else "table"
+    try:
+        with _opened(file) as packed:
+            stream = gunzip(packed, where) if packed.peek(2).startswith(GZIP) else packed
+            with stream:
+                _refuse_other(cast(io.BufferedReader, stream).peek(HEAD))
+                yield stream
+    except BadData as error:
+        raise BadData(where, error.rule, error.offenders) from error
+
+
+def _refuse_other(head: bytes) -> None:
+    """Raise BadData when a file with these first bytes is no text."""
+    kind = next((kind for mark, kind in NO_TEXT.items() if head.startswith(mark)), None)
+    if kind is not None:
+        raise BadData("table", f"is {kind}, not a text table: give it the ending of what it is, or save it as CSV")
+    if head and not head.strip(b"\0"):
+        raise BadData("table", f"is no text: its first {len(head):,} bytes are all zero")
+    odd = len(head) - len(head.translate(None, CONTROL))
+    if odd > MOST_CONTROL * len(head) and text.codec_of(head, None)[0] is None:
+        raise BadData("table", f"is no text: {odd:,} of its first {len(head):,} bytes are control characters")

@@ -13,16 +13,18 @@ from array import array
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, AnyStr
 
 import numpy as np
 import numpy.typing as npt
+
+from merian.core.errors import BadData
 
 __all__ = ["Dialect", "Look", "Mended", "codec_of", "first_record", "lines_of", "look", "mend", "text_of"]
 
 BLOCK = 4 << 20
 LONGEST = 64 << 20
-"""A record longer than this (bytes) is taken for one whose quote never closes."""
+"""A record longer than this (bytes) is taken for one whose quote never closes, and a file with a longer line for no table."""
 SPAN = 500
 """A quoted field that runs over more lines than this is looked at as one with a stray quote, when the file needs mending."""
 SHOWN = 2000
@@ -84,8 +86,7 @@ def codec_of(head: bytes, said: str | None) -> tuple[str | None, str, int]:
     except LookupError:
         name = "utf-8"
     if name.startswith(("utf-16", "utf-32")):
-        # said to be wide, and no byte is zero: it is not
-        name = "utf-8"
+        name = "utf-8"  # said to be wide, and no byte is zero: it is not
     fallback = "cp1252" if name in UTF8 or name == "iso8859-1" else name
     return None, fallback, 0
 
@@ -104,15 +105,23 @@ def lines_of(stream: IO[bytes], said: str | None) -> Iterator[tuple[str, bool]]:
     wide, fallback, skip = codec_of(head, said)
     rest = io.BufferedReader(_Joined(head[skip:], stream), BLOCK)
     if wide is not None:
-        for text in io.TextIOWrapper(rest, encoding=wide, errors="replace", newline=None):
+        for text in _lines(io.TextIOWrapper(rest, encoding=wide, errors="replace", newline=None), "\n"):
             yield text.removesuffix("\n"), False
     elif b"\n" not in head and b"\r" in head:
-        for text in io.TextIOWrapper(rest, encoding="utf-8", errors="replace", newline=None):
+        for text in _lines(io.TextIOWrapper(rest, encoding="utf-8", errors="replace", newline=None), "\n"):
             yield text.removesuffix("\n"), False
     else:
-        for line in rest:
+        for line in _lines(rest, b"\n"):
             text, odd = text_of(line, fallback)
             yield text.removesuffix("\n").removesuffix("\r"), odd
+
+
+def _lines(stream: IO[AnyStr], end: AnyStr) -> Iterator[AnyStr]:
+    """The lines with their ends. Raises BadData for one too long to be of a table, before all of it is in memory."""
+    while line := stream.readline(LONGEST):
+        if len(line) == LONGEST and not line.endswith(end):
+            raise BadData("table", f"a line is longer than {LONGEST:,} bytes: this is no table")
+        yield line
 
 
 def first_record(stream: IO[bytes], dialect: Dialect, nth: int = 1) -> tuple[list[str], int]:

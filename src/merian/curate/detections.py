@@ -5,7 +5,6 @@ Format: https://lila.science/megadetector-output-format. The file is read entry 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,8 @@ CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle"}
 """What the numbers mean where a file does not say."""
 PEOPLE, VEHICLES = ("person", "people", "human"), ("vehicle", "car")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".mpeg", ".mpg", ".m4v", ".wmv", ".asf", ".flv")
+FAR = 1e9
+"""A number of a box beyond this (or NaN) is none: pixels, which are told apart below, are fewer."""
 LIST_OF_BOXES = pl.List(pl.List(pl.Float64))
 
 
@@ -102,9 +103,8 @@ def attach(rows: pl.DataFrame, found: Detections, settings: FilterSettings) -> p
     rows that have a box of their own stay. An image is found by its path, else by the end of its path where only one file fits.
     """
     place = _matched(rows["path"], found.frame["file"])
-    seen = found.frame.select("animal", "person", "boxes")[place.to_list()] if len(found.frame) else None
-    if seen is None:
-        seen = pl.DataFrame(schema={k: SCHEMA[k] for k in ("animal", "person", "boxes")}).clear(len(rows))
+    told = found.frame.select(*(pl.col(c).cast(SCHEMA[c]) for c in ("animal", "person", "boxes")))
+    seen = told.clear(len(rows)) if place.null_count() == len(place) else told.select(pl.all().gather(place))
     rows = rows.drop(c for c in seen.columns if c in rows.columns).hstack(seen.get_columns())
     one = pl.element().struct
     sure = pl.col("boxes").list.filter(one.field("confidence") >= settings.detection_threshold)
@@ -170,12 +170,14 @@ def _entry(value: Any) -> tuple[str | None, Kept | None, str | None, list[str]]:
     if not isinstance(value, Mapping) or not isinstance(value.get("file"), str) or not value["file"]:
         return None, None, None, ["no file name"]
     file = str(value["file"])
+    if any("\ud800" <= letter <= "\udfff" for letter in file):
+        return None, None, None, ["a file name that is no text"]
     if file.lower().endswith(VIDEOS) or "frames_processed" in value:
         return None, None, None, [f"a video: {file}"]
     given = value.get("detections")
     failure = value.get("failure")
     if failure or given is None:
-        return file, None, str(failure or "no detections given"), []
+        return file, None, str(failure or "no detections given").encode("utf-8", "replace").decode(), []
     if not isinstance(given, list):
         return file, None, "detections are not a list", ["detections are not a list"]
     boxes, faults = [], []
@@ -193,7 +195,7 @@ def _box(value: Any) -> tuple[str, float, float, float, float, float] | str:
     if not isinstance(value, Mapping):
         return "a detection that is no object"
     numbers = [value.get("conf"), *(value["bbox"] if isinstance(value.get("bbox"), list) else [])]
-    if len(numbers) != 5 or not all(isinstance(v, int | float) and math.isfinite(v) for v in numbers):
+    if len(numbers) != 5 or not all(isinstance(v, int | float) and abs(v) <= FAR for v in numbers):
         return "a box without confidence or without four numbers"
     confidence, x, y, width, height = (float(v) for v in numbers if v is not None)
     if max(x + width, y + height) > 1.5:

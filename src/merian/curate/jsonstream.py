@@ -45,7 +45,7 @@ class _Reader:
             if not isinstance(key, str):
                 raise self.broken("a name in quotes was expected")
             self.expect(":")
-            if key == listed and self.peek() == "[":
+            if key == listed:
                 yield from self.elements(key, empty)
             else:
                 yield key, self.value()
@@ -53,6 +53,8 @@ class _Reader:
                 return
 
     def elements(self, key: str, empty: bool) -> Iterator[tuple[str, Any]]:
+        if self.peek() not in "[":
+            raise BadData(self.path, f"{key!r} must be a list, and begins with {self.peek()!r}")
         self.expect("[")
         if self.peek() == "]":
             self.expect("]")
@@ -95,6 +97,10 @@ class _Reader:
                     self.here = min(error.pos, len(self.text))
                     raise self.broken("the file breaks off" if self.here >= len(self.text) else error.msg) from error
                 continue
+            except RecursionError as error:
+                raise self.broken("nested too deep") from error
+            except ValueError as error:  # a number of thousands of digits
+                raise self.broken(str(error)) from error
             # A number may go on in the next part.
             if end == len(self.text) and self.more():
                 continue

@@ -1,7 +1,8 @@
 """Leakage: how many images of one data set another one holds as well: by record, bytes, near duplicate, embedding, and by what they show or were taken with.
 
 A benchmark whose images were in the training set measures memory: 65.4 % of a moth benchmark's test images turned out to be in a public training set once their
-occurrence ids were compared (shared/reference/bioclip.md 2.2). The same comparison of a catalog's own splits with one another audits the catalog.
+occurrence ids were compared (G. Mougeot, lepinet, paper draft of August 2026, 4.14). The same comparison of a catalog's own splits with one another audits
+the catalog.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Side:
     """One of the two data sets: a row per image with id and, as far as known, source, publisher, url, references, split, hash and what keeps rows together.
 
     prints [n, 4] uint64 of the images with `has_print` [n]; vectors of those whose ids they hold. `bare`: a list of ids or hashes that says nothing of
-    where they come from.
+    where they come from. Raises BadData when it has no rows, or an id twice.
     """
 
     name: str
@@ -85,8 +86,12 @@ class Side:
     prints: Prints | None = None
     has_print: npt.NDArray[np.bool_] | None = None
     vectors: Embeddings | None = None
+    remarks: tuple[str, ...] = ()
+    """What of the data set could not be compared, for the report."""
 
     def __post_init__(self) -> None:
+        if self.rows.is_empty():
+            raise BadData(self.name, "has no rows: there is nothing to compare")
         if self.rows["id"].n_unique() < len(self.rows):
             raise BadData(
                 self.name, "an id stands twice", self.rows.filter(pl.col("id").is_duplicated())["id"].head(10).to_list()
@@ -122,7 +127,7 @@ def leakage(a: Side, b: Side | None, settings: LeakageSettings | None = None, co
     settings = settings or LeakageSettings()
     own = b is None
     other = a if b is None else b
-    remarks: list[str] = []
+    remarks = [*a.remarks, *(() if own else other.remarks)]
     parts = [pl.DataFrame(schema=LEAKS)]
     for way in WAYS:
         found = _shared(way, a, other, own, settings, remarks)

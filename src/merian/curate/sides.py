@@ -8,14 +8,16 @@ import numpy as np
 import polars as pl
 
 from merian.core import progress, store
-from merian.core.errors import Missing
+from merian.core.errors import BadData, Missing
 from merian.core.tables import Catalog
 from merian.core.tree import read_table
 from merian.core.vectors import Embeddings
 from merian.curate.leakage import Side
 from merian.curate.measures import measure
 from merian.curate.sources import Source, open_source
+from merian.curate.sources.files import parquet_schema
 from merian.curate.sources.seam import NoBytes
+from merian.curate.sources.text import text_file
 from merian.encode.pixels import Unreadable
 
 __all__ = ["open_side", "side_of_catalog", "side_of_source", "side_of_table"]
@@ -36,6 +38,7 @@ LISTS = {
 """Column of a Side -> the names it goes by in a list, lower case without underscores."""
 PLACES = frozenset(("path", "associatedmedia", "filepath", "file", "filename", "image", "imagepath"))
 """A table with one of these columns is a source, whose images can be looked at."""
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 WORDS = 4
 """64-bit words of a fingerprint."""
 
@@ -50,10 +53,10 @@ def open_side(path: Path, embeddings: Path | None = None) -> Side:
     vectors = None if embeddings is None else Embeddings.load(embeddings)
     if path.is_dir() and (path / store.MANIFEST).is_file() and store.read(path).kind == "catalog":
         return side_of_catalog(Catalog.open(path), vectors)
-    if path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt", ".parquet"):
-        table = read_table(path)
-        if not PLACES & {_folded(c) for c in table.columns}:
-            return side_of_table(path.stem, table, store.digest(path), vectors)
+    if path.is_file() and path.name.lower().endswith(TABLES):
+        names = list(parquet_schema(path)) if path.suffix == ".parquet" else text_file(path).names()
+        if not PLACES & {_folded(c) for c in names}:
+            return side_of_table(path.stem, read_table(path), store.digest(path), vectors)
     return side_of_source(open_source(path), vectors)
 
 
@@ -63,14 +66,20 @@ def side_of_catalog(catalog: Catalog, vectors: Embeddings | None = None) -> Side
     file = catalog.path / "measures.parquet"
     prints, has = None, None
     if file.is_file():
-        measured = pl.read_parquet(file, columns=["id", "fingerprint"], glob=False).unique("id", keep="first")
+        try:
+            measured = pl.read_parquet(file, columns=["id", "fingerprint"], glob=False).unique("id", keep="first")
+        except pl.exceptions.PolarsError as error:
+            raise BadData(file, f"not the measures of a catalog: {str(error).splitlines()[0]}; curate again") from error
         found = rows.select("id").join(measured, on="id", how="left", maintain_order="left")["fingerprint"]
         prints, has = _words(found)
     return Side(catalog.path.name, rows, catalog.hash, prints=prints, has_print=has, vectors=vectors)
 
 
 def side_of_table(name: str, table: pl.DataFrame, digest: str = "", vectors: Embeddings | None = None) -> Side:
-    """A list of ids, addresses or hashes, of which nothing else need be known. Raises Missing when it has no such column."""
+    """A list of ids, addresses or hashes, of which nothing else need be known.
+
+    Raises Missing when it has no such column, BadData when no row has anything in it.
+    """
     given = {_folded(c): c for c in reversed(table.columns)}
     found = {to: next((given[n] for n in names if n in given), None) for to, names in LISTS.items()}
     columns = [pl.col(c).cast(pl.String).str.strip_chars().replace("", None).alias(to) for to, c in found.items() if c]
@@ -80,6 +89,13 @@ def side_of_table(name: str, table: pl.DataFrame, digest: str = "", vectors: Emb
             "a column of ids, addresses or hashes", name, f"name one of its columns {names}; it has {table.columns}"
         )
     rows = table.select(columns)
+    telling = [c for c in ("id", "hash", "url", "references") if c in rows.columns]
+    mute = int(rows.select(pl.all_horizontal(pl.col(c).is_null() for c in telling).sum()).item())
+    if mute == len(rows) > 0:
+        raise BadData(name, f"no row has anything in {' or '.join(str(found[c]) for c in telling)}")
+    remarks = (
+        (f"{mute:,} of {len(rows):,} rows of {name} name no record or image and were not compared",) if mute else ()
+    )
     if "id" not in rows.columns:
         rows = rows.with_columns(id=pl.coalesce(*[c for c in ("hash", "url", "references") if c in rows.columns]))
     nth = pl.int_range(pl.len()).over("id") + 1
@@ -87,7 +103,7 @@ def side_of_table(name: str, table: pl.DataFrame, digest: str = "", vectors: Emb
     while not rows["id"].is_unique().all():
         rows = rows.with_columns(id=pl.when(nth > 1).then(pl.format("{}#{}", "id", nth)).otherwise("id"))
     bare = all(c not in rows.columns or rows[c].null_count() == len(rows) for c in ("source", "publisher"))
-    return Side(name, rows, digest, bare=bare, vectors=vectors)
+    return Side(name, rows, digest, bare=bare, vectors=vectors, remarks=remarks)
 
 
 def side_of_source(source: Source, vectors: Embeddings | None = None) -> Side:
@@ -107,7 +123,13 @@ def side_of_source(source: Source, vectors: Embeddings | None = None) -> Side:
     if "source" not in frame.columns:
         frame = frame.with_columns(source=pl.lit(source.name))
     prints, has = _words(pl.Series(marks, dtype=pl.Binary))
-    return Side(source.name, frame, source.hash, prints=prints, has_print=has, vectors=vectors)
+    remarks = []
+    blind = len(has) - int(has.sum())
+    if blind:
+        remarks.append(f"{blind:,} of {len(has):,} images of {source.name} could not be seen; their rows were compared")
+    if len(source.refused):
+        remarks.append(f"{len(source.refused):,} rows of {source.name} could not be read and were not compared")
+    return Side(source.name, frame, source.hash, prints=prints, has_print=has, vectors=vectors, remarks=tuple(remarks))
 
 
 def _look(source: Source, place: str | None) -> tuple[str | None, bytes | None]:

@@ -85,10 +85,16 @@ class Backbone:
     @classmethod
     def _load(cls, folder: Path) -> Backbone:
         manifest = store.read(folder, KIND, FORMAT)
-        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-        usages, vernaculars, refused = (pl.read_parquet(folder / f"{name}.parquet", glob=False) for name in FILES)
-        source, notes = manifest.inputs["source"], tuple(about["notes"])
-        return cls(usages, vernaculars, refused, about["title"], about["release"], source[:8], notes)
+        try:
+            about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+            usages, vernaculars, refused = (pl.read_parquet(folder / f"{name}.parquet", glob=False) for name in FILES)
+            source, notes = manifest.inputs["source"], tuple(about["notes"])
+            return cls(usages, vernaculars, refused, about["title"], about["release"], source[:8], notes)
+        except (pl.exceptions.PolarsError, OSError, ValueError, KeyError, TypeError) as error:
+            fault = str(error).splitlines()[0]
+            raise BadData(
+                folder, f"the compiled backbone is damaged: {fault}. Delete this folder, and it is made anew"
+            ) from error
 
     @property
     def version(self) -> str:

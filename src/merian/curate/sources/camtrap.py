@@ -54,7 +54,7 @@ def camtrap_dp(path: Path) -> Source | None:
         for name, columns in NEEDED.items():
             listed = str(resources.get(name, {}).get("path") or f"{name}.csv")
             member = (top / listed).as_posix()
-            table = text_member(archive, member if member in archive.names else member + ".gz", ",", '"')
+            table = text_member(archive, f"{member}.gz" if f"{member}.gz" in archive.names else member, ",", '"')
             need(table.names(), columns, table.where)
             tables[name], refused = table.whole()
             labels[name] = table.label
@@ -77,7 +77,7 @@ def camtrap_dp(path: Path) -> Source | None:
 def _package(archive: Archive, name: str) -> dict[str, Any]:
     try:
         package = json.loads(archive.read(name))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadData(f"{archive.path}: {name}", f"not sound JSON: {error}") from error
     if not isinstance(package, dict):
         raise BadData(f"{archive.path}: {name}", "must be an object with resources")

@@ -28,6 +28,7 @@ HEAD = 1 << 16
 MOST = 8 << 30
 """Bytes of JSON that are read: beyond this a data set must be split."""
 _KEYS = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _OF_CATEGORY = {
     "common_name": ("common_name", "commonname", "vernacularName"),
     "scientific": ("scientific_name", "scientificName", "latin_name"),
@@ -82,13 +83,17 @@ def json_of(path: Path) -> Any:
     else:
         text = path.read_bytes()
     try:
-        return json.loads(text)
+        data = json.loads(text)
     except UnicodeDecodeError as error:
         raise BadData(path, f"not UTF-8 from byte {error.start} on: JSON must be") from error
     except RecursionError as error:
         raise BadData(path, "not sound JSON: nested too deep") from error
     except json.JSONDecodeError as error:
         raise BadData(path, f"not sound JSON: {error.msg}, line {error.lineno}, column {error.colno}") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise BadData(path, f"not sound JSON: {error}") from error
+    # half of a surrogate pair, written as an escape, is no letter
+    return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")) if _HALF.search(text) else data
 
 
 def _rows(data: Mapping[str, Any], path: Path) -> Batch:
@@ -157,8 +162,12 @@ def _images(images: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> pl.
             "_height": [_number(i.get("height")) for i in images],
             "_corrupt": [i.get("corrupt") is True or str(i.get("corrupt")).casefold() == "true" for i in images],
         },
-        schema_overrides=dict.fromkeys(("latitude", "longitude", "_width", "_height"), pl.Float64)
-        | dict.fromkeys(("licence", "rights_holder", "url", "event_id", "event_date", "camera", "country"), pl.String),
+        schema_overrides={"_corrupt": pl.Boolean}
+        | dict.fromkeys(("latitude", "longitude", "_width", "_height"), pl.Float64)
+        | dict.fromkeys(
+            (KEY, "id", "path", "licence", "rights_holder", "url", "event_id", "event_date", "camera", "country"),
+            pl.String,
+        ),
     )
     return frame.with_columns(event_date=iso_time("event_date"))
 
@@ -199,7 +208,7 @@ def _text(value: object) -> str | None:
 def _number(value: object) -> float | None:
     try:
         return float(value) if isinstance(value, str | int | float) else None
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
 
 

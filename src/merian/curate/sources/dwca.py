@@ -41,6 +41,8 @@ RECORD_TERMS = (
     "phylum", "class", "order", "family", "genus", "species",
 )  # fmt: skip
 """Darwin Core terms of a record that are read; all others are left in the archive."""
+IMAGES = frozenset(("associatedMedia", "identifier", "accessURI"))
+"""Terms that say where an image is."""
 WORDS = ("occurrence", "multimedia")
 
 
@@ -197,6 +199,10 @@ def _tables(archive: Archive, table: DwcTable, terms: Collection[str]) -> list[T
                     {c: v for c, v in table.defaults if c in terms},
                 )
             )  # fmt: skip
+            width = len(made[-1].names())
+            beyond = sorted({name for k, name in columns.items() if k >= width} & IMAGES)
+            if beyond:
+                raise BadData(where, f"has {width} columns, and meta.xml places {', '.join(beyond)} beyond them")
     return made
 
 

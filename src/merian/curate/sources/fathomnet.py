@@ -45,7 +45,7 @@ def fathomnet(path: Path) -> Source | None:
 
     def batches() -> Iterator[Batch]:
         frame = _flat(images)
-        boxless = sum(not i.get("boundingBoxes") for i in images)
+        boxless = sum(not _dicts(i.get("boundingBoxes")) for i in images)
         batch = _rows(frame, path.name, path.parent)
         notes = [refusals(path.name, [None], f"images without a box: {boxless:,}")] if boxless else []
         yield Batch(batch.rows, pl.concat([batch.refused, *notes]))
@@ -96,14 +96,18 @@ def _digest_of(path: Path) -> str:
     return content_digest([path], f"fathomnet {sorted(_beside(path.parent).items())}")
 
 
+def _dicts(value: object) -> list[dict[str, Any]]:
+    """The objects of a JSON list, none when it is no list."""
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
 def _flat(images: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """One row for each box (columns FIELDS), all text."""
     rows = []
     for image in images:
-        upload = next(
-            (u.get("darwinCore") or {} for u in image.get("imageSetUploads") or () if isinstance(u, dict)), {}
-        )
-        for box in image.get("boundingBoxes") or ():
+        uploads = (u.get("darwinCore") for u in _dicts(image.get("imageSetUploads")))
+        upload = next((u for u in uploads if isinstance(u, dict)), {})
+        for box in _dicts(image.get("boundingBoxes")):
             name = " ".join(str(n) for n in (box.get("concept"), box.get("altConcept")) if n)
             values = (
                 image.get("uuid") or image.get("url"), None, box.get("uuid"), image.get("url"), name or None, box.get("x"), box.get("y"), box.get("width"),

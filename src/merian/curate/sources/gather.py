@@ -30,6 +30,8 @@ __all__ = ["Batch", "Origin", "bucketed", "content_digest", "gathered", "refusal
 
 IN_MEMORY_ROWS = 50_000
 """More rows than this go to the cache: what is in memory is sent to each worker."""
+IN_MEMORY_BYTES = 256 << 20
+"""The same for the bytes of fewer but longer ones."""
 BUCKET_BYTES = 96 << 20
 """Bytes of text of two tables that are joined at once; in memory, with all that is derived from them, about ten times as many."""
 FLUSH_BYTES = 256 << 20
@@ -94,7 +96,8 @@ def gathered(origin: Origin, batches: Callable[[], Iterator[Batch]]) -> Source:
                 if parts is None:
                     rows.append(batch.rows)
                     refused.append(batch.refused)
-                    if sum(map(len, rows)) <= IN_MEMORY_ROWS:
+                    size = sum(int(r.estimated_size()) for r in rows)
+                    if sum(map(len, rows)) <= IN_MEMORY_ROWS and size <= IN_MEMORY_BYTES:
                         continue
                     parts = _Parts(_workplace(final))
                     parts.add(pl.concat(map(_full, rows)), pl.concat(refused))

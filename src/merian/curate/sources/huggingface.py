@@ -150,7 +150,7 @@ def _rows(frame: pl.DataFrame, features: Features, place: str, at: pl.Series) ->
     """The rows of the catalog: class numbers as names, the split as fold."""
     for column, names in features.names.items():
         if column in frame.columns:
-            words = pl.Series(list(names), dtype=pl.String)
+            words = pl.Series([n if isinstance(n, str) else None for n in names], dtype=pl.String)
             number = frame[column].cast(pl.Int64, strict=False)
             number = number.set((number < 0) | (number >= len(words)), None)  # -1: no label
             frame = frame.with_columns(words.gather(number).alias(column))
@@ -192,17 +192,17 @@ def _features(folder: Path, parquet: Path | None) -> Features:
     for source in (text, info.read_text(encoding="utf-8", errors="replace") if info is not None else ""):
         try:
             data = json.loads(source) if source else {}
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue
         data = data.get("info", data) if isinstance(data, dict) else {}
-        if isinstance(data.get("features"), dict):
+        if isinstance(data, dict) and isinstance(data.get("features"), dict):
             said = data["features"]
             break
     images = tuple(c for c, f in said.items() if isinstance(f, dict) and f.get("_type") == "Image")
     names = {
         c: f["names"]
         for c, f in said.items()
-        if isinstance(f, dict) and f.get("_type") == "ClassLabel" and f.get("names")
+        if isinstance(f, dict) and f.get("_type") == "ClassLabel" and isinstance(f.get("names"), list) and f["names"]
     }
     if not said and (folder / "README.md").is_file():
         names = _from_readme((folder / "README.md").read_text(encoding="utf-8", errors="replace"))
@@ -271,8 +271,8 @@ def _arrow_files(path: Path) -> list[Path]:
     if listed.is_file():
         try:
             splits = json.loads(listed.read_text(encoding="utf-8"))["splits"]
-            folders = [path / PurePosixPath(s).name for s in splits]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            folders = [path / PurePosixPath(str(s)).name for s in splits]
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
             raise BadData(listed, f"does not list the splits: {error}") from error
     elif not ((path / "state.json").is_file() or (path / "dataset_info.json").is_file()):
         return []
@@ -285,9 +285,11 @@ def _arrow_files(path: Path) -> list[Path]:
                 if state.is_file()
                 else None
             )
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
             raise BadData(state, f"does not list the data files: {error}") from error
-        files = sorted(folder.glob("*.arrow")) if names is None else [folder / PurePosixPath(n).name for n in names]
+        files = (
+            sorted(folder.glob("*.arrow")) if names is None else [folder / PurePosixPath(str(n)).name for n in names]
+        )
         absent = [f.name for f in files if not f.is_file()]
         if absent:
             raise BadData(folder, "lacks files that state.json lists", absent)

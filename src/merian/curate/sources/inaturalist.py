@@ -35,8 +35,8 @@ def inaturalist(path: Path) -> Source | None:
     if path.is_file() or files["photos"] is None or files["observations"] is None:
         return None
     photos, observations = (_open(files[n]) for n in ("photos", "observations"))
-    if not {"photo_id", KEY} <= set(photos.names()):
-        return None
+    if not {"photo_id", KEY} <= set(photos.names()) and None in files.values():
+        return None  # two tables that happen to be called so
     need(photos.names(), PHOTOS, photos.where)
     need(observations.names(), OBSERVATIONS, observations.where)
     taxa = _taxa(files["taxa"])

@@ -67,6 +67,8 @@ def folder_of_photos(path: Path) -> Source | None:
 def _from_table(file: Path, root: Path, name: str, taxa: Path | None) -> Source:
     parquet = file.suffix == ".parquet"
     names = list(parquet_schema(file)) if parquet else text_file(file).names()
+    if not names:
+        raise BadData(file, "the file is empty" if not parquet else "has no columns")
     known = taken(pl.DataFrame(schema=dict.fromkeys(names, pl.String))).columns
     if "path" not in known and "url" not in known:
         raise BadData(

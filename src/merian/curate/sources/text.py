@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import zlib
+import codecs
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 import polars as pl
 
-from merian.core.archives import Archive
+from merian.core.archives import Archive, gunzip
 from merian.core.delimited import header_of, read_delimited, sniff
 from merian.core.errors import BadData
-from merian.core.lines import Dialect
+from merian.core.lines import Dialect, codec_of
 from merian.curate.sources.gather import refusals
 from merian.curate.sources.seam import REFUSED
 
@@ -26,9 +24,12 @@ LINE = "_line"
 BLOCK = 64 << 20
 """Bytes of text that are parsed at once."""
 FORCED = 4 * BLOCK
-"""Bytes without a line end outside of quotes, after which a quote is taken for a stray one."""
+"""Bytes without a line end outside of quotes, after which a quote is taken for a stray one; without any line end the file is no table."""
 HEAD = 1 << 16
 """Bytes of a table that are looked at to know its columns."""
+GZIP = b"\x1f\x8b"
+PACKED = 5
+"""Bytes of text in a gzipped byte, about: for the progress that is shown."""
 
 
 class Block(NamedTuple):
@@ -59,11 +60,14 @@ class TextTable:
         """The names in the header."""
         head = self.head()
         separator, quote = self._dialect(head)
-        return header_of(head, Dialect(separator, quote, self.encoding), self.header) if head else []
+        try:
+            return header_of(head, Dialect(separator, quote, self.encoding), self.header) if head else []
+        except BadData as error:
+            raise BadData(self.where, error.rule, error.offenders) from error
 
     def head(self) -> bytes:
         """The first 64 KiB."""
-        with self._told(), self.open() as stream:
+        with self.open() as stream:
             return stream.read(HEAD)
 
     def blocks(self) -> Iterator[Block]:
@@ -72,11 +76,11 @@ class TextTable:
         separator, quote = self._dialect(head)
         before = 0
         last: pl.DataFrame | None = None
-        with self._told(), self.open() as stream:
-            top = b"".join(stream.readline() for _ in range(self.header))
-            for chunk in _chunks(
-                stream, None if quote is None else quote.encode(), head[:2] in (b"\xff\xfe", b"\xfe\xff")
-            ):
+        wide = codec_of(head, self.encoding)[0]
+        with self.open() as opened:
+            stream = opened if wide is None else codecs.EncodedFile(opened, "utf-8", wide, "replace")
+            top = b"".join(stream.readline(FORCED) for _ in range(self.header))
+            for chunk in _chunks(stream, None if quote is None else quote.encode(), self.where):
                 if not (top + chunk).strip():
                     raise BadData(self.where, "the file is empty")
                 try:
@@ -113,49 +117,53 @@ class TextTable:
     def _dialect(self, head: bytes) -> tuple[str, str | None]:
         if self.separator is not None and self.quote != "guess":
             return self.separator, self.quote
-        separator, quote = sniff(head, self.encoding)
+        try:
+            separator, quote = sniff(head, self.encoding)
+        except BadData as error:
+            raise BadData(self.where, error.rule, error.offenders) from error
         if self.separator is not None:
             separator = self.separator
         return separator, quote if self.quote == "guess" else self.quote
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise BadData(self.where, f"cannot be unpacked: the file is damaged ({error})") from error
-
 
 def text_file(file: Path, separator: str | None = None, quote: str | None = "guess") -> TextTable:
-    """The table in a file, gzipped when its name ends in .gz."""
-    packed = file.suffix.casefold() == ".gz"
-    # text packs about five to one
-    size = file.stat().st_size * (5 if packed else 1)
+    """The table in a file, which may be gzipped."""
+    with file.open("rb") as stream:
+        packed = stream.read(2) == GZIP
+    size = file.stat().st_size
 
     def opened() -> IO[bytes]:
-        return cast(IO[bytes], gzip.GzipFile(file)) if packed else file.open("rb")
+        return gunzip(file.open("rb"), str(file)) if packed else file.open("rb")
 
-    return TextTable(file.name, str(file), opened, size, separator, quote)
+    return TextTable(file.name, str(file), opened, size * (PACKED if packed else 1), separator, quote)
 
 
 def text_member(archive: Archive, name: str, separator: str | None = None, quote: str | None = "guess") -> TextTable:
     """The table in a member of an archive (folder or ZIP) that stays open meanwhile."""
-    where = f"{archive.path}: {name}"
-    return TextTable(name, where, lambda: archive.open_member(name), archive.size(name), separator, quote)
+    where, size = f"{archive.path}: {name}", archive.size(name)
+    packed = name.casefold().endswith(".gz")
+
+    def opened() -> IO[bytes]:
+        stream = archive.open_member(name)
+        return gunzip(stream, where) if packed else stream
+
+    return TextTable(name, where, opened, size * (PACKED if packed else 1), separator, quote)
 
 
 def need(names: Sequence[str], wanted: Sequence[str], where: object) -> None:
     """Return quietly when all `wanted` columns are among `names`; raise BadData that names those that are absent."""
+    if not names:
+        raise BadData(where, "the file is empty")
     absent = [w for w in wanted if w not in names]
     if absent:
         raise BadData(where, f"lacks the columns {', '.join(absent)}; it has", list(names))
 
 
-def _chunks(stream: IO[bytes], quote: bytes | None, whole: bool) -> Iterator[bytes]:
+def _chunks(stream: IO[bytes], quote: bytes | None, where: str) -> Iterator[bytes]:
     """Pieces of about BLOCK bytes that end with a row: at a line end outside of quotes."""
-    rest = stream.read() if whole else b""
+    rest = b""
     yielded = False
-    while not whole:
+    while True:
         data = stream.read(BLOCK)
         if not data:
             break
@@ -165,6 +173,8 @@ def _chunks(stream: IO[bytes], quote: bytes | None, whole: bool) -> Iterator[byt
             cut = rest.rfind(b"\n", 0, cut - 1) + 1
         if cut == 0 and len(rest) > FORCED:
             cut = rest.rfind(b"\n") + 1  # a stray quote: the lines as they are
+            if cut == 0:
+                raise BadData(where, f"a line is longer than {FORCED:,} bytes: this is no table")
         if cut:
             yield rest[:cut]
             yielded = True

@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from merian.core.errors import BadData
 from merian.core.tables import CATALOG, Catalog
 from merian.core.tree import RANKS
 from merian.curate.sources.columns import ALIASES, labelled, taken
@@ -93,7 +94,11 @@ def merian_catalog(path: Path) -> Source | None:
 def webdataset(path: Path) -> Source | None:
     """A tar, or a folder of tars (at its top, or in train/, val/ ... below it)."""
     if path.is_file():
+        if path.name.casefold().endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")):
+            raise BadData(path, "is a packed tar, and images are read from their place in a tar: unpack it to a .tar")
         files, root = ([path] if path.suffix == ".tar" else []), path.parent
+        for file in files:
+            _check(file)
     elif path.is_dir():
         files, root = [f for f in sorted(path.glob("*.tar")) if f.is_file()], path
         files = files or [f for f in sorted(path.glob("*/*.tar")) if f.is_file()]
@@ -108,6 +113,17 @@ def webdataset(path: Path) -> Source | None:
 
     size = sum(f.stat().st_size for f in files)
     return gathered(Origin(path.stem, root, tail_digest(files, "webdataset"), size, Tarred(root)), batches)
+
+
+def _check(file: Path) -> None:
+    """Return quietly when a tar given by its name begins like one; raises BadData."""
+    try:
+        with tarfile.open(file, mode="r:") as tar:
+            empty = tar.next() is None
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise BadData(file, f"is no tar that can be read: {error}") from error
+    if empty:
+        raise BadData(file, "the tar is empty")
 
 
 def _rows(file: Path, place: Path) -> Batch:
@@ -160,6 +176,11 @@ def _rows(file: Path, place: Path) -> Batch:
     return Batch(_table(found), refused, file.stat().st_size)
 
 
+def _whole(text: str) -> str:
+    """`text` without halves of surrogate pairs, which JSON can write and nothing else can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _learn(sample: dict[str, Any], kind: str, data: bytes, name: str) -> list[str]:
     """Add to `sample` what a file beside the image says; the reasons why it says nothing."""
     try:
@@ -169,12 +190,12 @@ def _learn(sample: dict[str, Any], kind: str, data: bytes, name: str) -> list[st
     if kind == "json":
         try:
             said = json.loads(text)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return [f"not sound JSON: {name[:80]}"]
         if isinstance(said, dict):
             sample.update(
                 {
-                    str(k): str(v)
+                    _whole(k): _whole(str(v))
                     for k, v in said.items()
                     if isinstance(v, str | int | float) and not str(k).startswith("_")
                 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from merian.core.errors import BadData
 from merian.core.tree import RANKS
 from merian.curate.sources.columns import labelled, located, taken
 from merian.curate.sources.gather import Batch, Origin, content_digest, gathered
@@ -35,11 +36,19 @@ COLUMNS = (
 )
 
 
+def _is_ours(file: Path) -> bool:
+    """Whether a table has this format's columns; one that cannot be read is not for us to complain of."""
+    try:
+        return set(text_file(file).names()) >= MARKS
+    except BadData:
+        return False
+
+
 def wildlife_insights(path: Path) -> Source | None:
     """A folder with images.csv (or images_<project>.csv) and deployments.csv; several parts of images are one source."""
     if not path.is_dir():
         return None
-    files = [f for f in sorted(path.glob("images*.csv")) if f.is_file() and set(text_file(f).names()) >= MARKS]
+    files = [f for f in sorted(path.glob("images*.csv")) if f.is_file() and _is_ours(f)]
     if not files:
         return None
     tables = [text_file(f, ",", '"') for f in files]
