@@ -346,14 +346,17 @@ def test_boxes_that_make_no_sense_are_passed_over(run: Run) -> None:
     images: list[object] = [{"file": f"p{k}.png", "detections": found if k else []} for k in range(8)]
     images += [{"file": "\ud800.png", "detections": []}, 5]
     written("d.json", json.dumps({"images": images}))
-    code, _ = run("curate", written("t.csv", HEADER + ROWS), "out", "--detections", "d.json")
+    code, told = run("curate", written("t.csv", HEADER + ROWS), "out", "--detections", "d.json")
     assert code == 3
+    assert "some rows of the detections could not be used: out/refused_detections.csv" in told
+    assert pl.read_csv("out/refused_detections.csv").height == 16
     found_out = reasons("out")
     assert found_out[None] == 7
     assert len(found_out) == 2
     # of other images altogether: nothing is known of these
     written("d.json", json.dumps({"images": [{"file": "other.png", "detections": []}]}))
-    assert run("curate", "t.csv", "out2", "--detections", "d.json")[0] == 0
+    code, told = run("curate", "t.csv", "out2", "--detections", "d.json")
+    assert (code, "d.json names none of these images" in told) == (0, True)
     assert reasons("out2") == {None: 8}
 
 
@@ -413,13 +416,33 @@ def test_an_inaturalist_table_that_lacks_a_column_says_which(run: Run) -> None:
         (["--taxa", "p1.png"], 1, "p1.png: is a PNG image, not a text table"),
         (["--settings", "p1.png"], 2, "is not valid TOML"),
         (["--nonsense"], 2, "Unknown option"),
+        (["--licences", "nonsense"], 2, "setting 'licences'"),
+        (["--licences", ""], 2, "setting 'licences'"),
+        (["--workers", "-1"], 2, "setting 'workers' = -1"),
+        (["--test-fold", "x"], 2, "it has none"),
+        (["--rare", "empty.txt"], 1, "empty.txt: lists no species"),
     ],
 )
 def test_flags_that_make_no_sense(run: Run, flags: list[str], code: int, said: str) -> None:
+    written("empty.txt", "# none yet")
     got, told = run("curate", written("t.csv", HEADER + ROWS), "out", *flags)
     assert got == code
     assert said in told
     assert nothing_finished("out")
+
+
+def test_a_source_without_a_good_row_says_why(run: Run) -> None:
+    tarred("only.tar", {"a.json": b"{}", "b.txt": b"b"})
+    code, told = run("curate", "only.tar", "out")
+    assert code == 1
+    assert "has no rows (only.tar" in told
+
+
+def test_what_would_steer_the_terminal_is_shown_and_not_sent(run: Run) -> None:
+    code, told = run("curate", written("t.csv", "a\x1b[31mb,c\n1,2\n"), "out")
+    assert code == 1
+    assert "\x1b[31m" not in told
+    assert "\\x1b[31m" in told
 
 
 def test_where_nothing_may_be_written(run: Run) -> None:
@@ -535,6 +558,10 @@ def test_names_writes_over_nothing_that_it_reads(run: Run) -> None:
     ):
         code, told = run("names", "l.csv", "--backbone", "t.csv", "--out", out)
         assert (code, said in told) == (2, True), told
+    written("empty.csv", "")
+    written("k.csv", "scientificName,taxonKey\nPica,1\n")
+    code, told = run("names", "k.csv", "--backbone", "t.csv", "--crosswalk", "empty.csv", "--out", "r.csv")
+    assert (code, "empty.csv: the file is empty" in told) == (1, True), told
     assert Path("l.csv").read_text() == "scientificName\nPica\n"
     assert Path("t.csv").read_text() == TAXA + USAGES
 
@@ -582,6 +609,12 @@ def test_a_catalog_whose_files_were_damaged(run: Run) -> None:
     written("cat/measures.parquet", b"x")
     code, told = run("leakage", "cat")
     assert (code, "cat/measures.parquet: not the measures of a catalog" in told) == (1, True)
+    whole = Path("cat/catalog.parquet").read_bytes()
+    written("cat/catalog.parquet", whole[:99])
+    assert "cat/catalog.parquet: is damaged, curate again" in run("card", "cat")[1]
+    Path("cat/catalog.parquet").unlink()
+    assert "the catalog's table not found at cat/catalog.parquet" in run("card", "cat")[1]
+    written("cat/catalog.parquet", whole)
     for file in ("tree.parquet", "manifest.json"):
         written(f"cat/{file}", b"{")
         code, told = run("card", "cat")
@@ -595,6 +628,7 @@ def test_a_catalog_whose_files_were_damaged(run: Run) -> None:
         (["--hosts", "a=b"], "setting 'hosts' = 'a=b'"),
         (["--rate", "nan"], "setting 'rate' = nan"),
         (["--at-once", "-1"], "setting 'at_once' = -1"),
+        (["--proxy", "http://[x", "--dry-run"], "setting 'proxy' = 'http://[x'"),
     ],
 )
 def test_download_flags_that_make_no_sense(run: Run, flags: list[str], said: str) -> None:

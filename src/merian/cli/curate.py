@@ -17,7 +17,12 @@ from merian.curate.settings import Aids, CurateSettings
 __all__ = ["curate"]
 
 AIDS = Group("Aids", sort_key=5)
-FAULTS = {"refused_taxa.csv": "the taxonomy", "refused_rows.csv": "the source", "refused_examples.csv": "the examples"}
+FAULTS = {
+    "refused_taxa.csv": "the taxonomy",
+    "refused_rows.csv": "the source",
+    "refused_examples.csv": "the examples",
+    "refused_detections.csv": "the detections",
+}
 WHERE = Group("Where it runs", sort_key=6)
 
 

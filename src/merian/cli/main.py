@@ -85,7 +85,9 @@ def _say(message: object, code: int) -> int:
     from rich.console import Console
     from rich.text import Text
 
-    Console(stderr=True).print(Text("merian: ", style="bold red") + Text(str(message)), soft_wrap=True)
+    # names and paths come from outside: what would steer the terminal is shown, not sent
+    text = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in str(message))
+    Console(stderr=True).print(Text("merian: ", style="bold red") + Text(text), soft_wrap=True)
     return code
 
 

@@ -152,9 +152,18 @@ class Catalog:
 
     @classmethod
     def open(cls, folder: Path) -> Catalog:
-        """The Catalog that `merian curate` wrote to `folder`."""
+        """The Catalog that `merian curate` wrote to `folder`. Raises Missing when there is none, BadData when its table is damaged."""
         manifest = store.read(folder, "catalog", FORMAT)
-        frame = conform(pl.read_parquet(folder / "catalog.parquet", glob=False), CATALOG)
+        try:
+            frame = conform(pl.read_parquet(folder / "catalog.parquet", glob=False), CATALOG)
+        except FileNotFoundError as error:
+            raise Missing(
+                "the catalog's table", folder / "catalog.parquet", "curate again, into another folder"
+            ) from error
+        except pl.exceptions.PolarsError as error:
+            raise BadData(
+                folder / "catalog.parquet", f"is damaged, curate again: {str(error).splitlines()[0]}"
+            ) from error
         return cls(folder, frame, Tree.load(folder / "tree.parquet"), manifest.hash)
 
     def __len__(self) -> int:

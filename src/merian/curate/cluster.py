@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from merian.core.errors import MerianError, Missing, MissingExtra
+from merian.core.errors import BadSetting, MerianError, Missing, MissingExtra
 from merian.curate.runner import Runner, Stage
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class RayRunner:
 def open_ray(address: str, workers: int) -> Runner:
     """The Ray cluster at `address` (host:port, or "auto"). Raises MissingExtra when Ray is not installed."""
     _ray()
+    if workers < 0:
+        raise BadSetting("workers", workers, "must be 0 (one for each core) or more")
     return RayRunner(address, workers)
 
 

@@ -18,6 +18,7 @@ from merian.curate.compare import Compare, compared, propose, uncompared
 from merian.curate.detections import attach, read_megadetector
 from merian.curate.judge import Named, copies, likes, named, placed, refuse, split
 from merian.curate.kinds import learn
+from merian.curate.licences import allowed
 from merian.curate.look import Look, chosen, looked, part, prepared, sketches
 from merian.curate.pack import Pack, deal, packed, tar_of
 from merian.curate.runner import LocalRunner, Runner, Stage
@@ -30,7 +31,7 @@ __all__ = ["curate"]
 
 MEASURES = ("id", "contrast", "sharpness", "fingerprint")
 """What is kept of the measures: for other thresholds, and to find what two catalogs share."""
-DETECTIONS = "megadetector.json"
+DETECTIONS, UNUSED = "megadetector.json", "refused_detections.csv"
 SCRATCH = ("looked", "compared", "dealt", "seen")
 
 
@@ -49,6 +50,7 @@ def curate(
     """
     if settings.test + settings.val >= 1:
         raise BadSetting("test", settings.test, f"with val = {settings.val} nothing is left to train on")
+    allowed(pl.Series([], dtype=pl.String), settings.licences)  # a rule that means nothing is told before any work
     aids = _all_there(aids or Aids())
     source = open_source(source_path)
     detections = aids.detections or (source.root / DETECTIONS if (source.root / DETECTIONS).is_file() else None)
@@ -62,7 +64,8 @@ def curate(
     rows = _look(source, out, settings, detections, runner)
     if rows.is_empty():
         work.abandon()
-        raise BadData(source_path, f"has no rows{f' of the data set {settings.only!r}' if settings.only else ''}")
+        why = [f"{file} {row or ''}: {reason}" for file, row, reason in source.refused.head(5).rows()]
+        raise BadData(source_path, f"has no rows{f' of the data set {settings.only!r}' if settings.only else ''}", why)
     taxonomy = aids.taxa or source.taxa
     known = named(rows, None if taxonomy is None else Backbone.open(taxonomy), settings)
     asked = [pl.col(c).fill_null("") != "" for c in ("verbatim_name", *RANKS) if c in rows.columns]
@@ -71,6 +74,11 @@ def curate(
     frame = placed(frame, rows.select(pl.any_horizontal(asked)).to_series(), settings)
     frame = _compare(frame, source, out, settings, aids, runner)
     frame, remarks = split(frame, known.tree, settings, aids.rare)
+    if "animal" in rows.columns and rows["animal"].null_count() == len(rows):
+        remarks = (
+            *remarks,
+            f"{detections.name if detections else ''} names none of these images, so nothing is known of animals and people",
+        )
     if frame["reason"].null_count() == 0:
         reasons = frame["reason"].value_counts().sort(["count", "reason"], descending=[True, False]).rows()
         work.abandon()
@@ -119,7 +127,10 @@ def _prepare(source: Source, folder: Path, settings: CurateSettings, detections:
     """How many rows wait to be looked at, written to `folder` with what the detector saw in them."""
     parts = [chosen(source, s, settings.only) for s in range(source.shards)]
     rows = pl.concat([p.with_columns(_shard=pl.lit(s, pl.Int32)) for s, p in enumerate(parts)], how="vertical_relaxed")
-    rows = attach(rows, read_megadetector(detections), settings)
+    found = read_megadetector(detections)
+    rows = attach(rows, found, settings)
+    if len(found.refused):
+        store.write_text(folder.parent / UNUSED, found.refused.write_csv())
     for number in range(source.shards):
         with store.atomic(prepared(folder, number)) as stream:
             rows.filter(pl.col("_shard") == number).drop("_shard").write_parquet(stream)

@@ -42,9 +42,11 @@ class LocalRunner:
 
 
 def open_local(address: str, workers: int) -> Runner:
-    """Processes of this machine; it has no address."""
+    """Processes of this machine. Raises BadSetting for an address, which it has not, and for fewer than 0 workers."""
     if address:
         raise BadSetting("address", address, "only the runner 'ray' has an address")
+    if workers < 0:
+        raise BadSetting("workers", workers, "must be 0 (one for each core) or more")
     return LocalRunner(workers)
 
 

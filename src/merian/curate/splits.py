@@ -165,7 +165,7 @@ def rare_species(path: Path, tree: Tree) -> pl.DataFrame:
     """The species listed in a file, in its order: `name` as listed and `taxon`, -1 where the Tree has none of that name.
 
     The file is a table with the seven ranks, or with a column scientificName, scientific_name, species or name, or plain text with a name on each line.
-    Raises Missing when it is not there, BadData when no listed name is in the Tree.
+    Raises Missing when it is not there, BadData when it lists none, or none that is in the Tree.
     """
     if not path.is_file():
         raise Missing(
@@ -185,7 +185,9 @@ def rare_species(path: Path, tree: Tree) -> pl.DataFrame:
         lineages = table.select(*nothing, words.str.split(" ").list.first().alias("genus"), binomial.alias("species"))
     named = table["name"] if "name" in table.columns else lineages["species"]
     found = pl.DataFrame({"name": named, "taxon": pl.Series(tree.match(lineages), dtype=pl.Int32)})
-    if len(found) and (found["taxon"] < 0).all():
+    if not len(found):
+        raise BadData(path, "lists no species")
+    if (found["taxon"] < 0).all():
         raise BadData(path, f"none of these is in the taxonomy (tree {tree.version})", found["name"].to_list())
     return found
 
@@ -307,7 +309,9 @@ def _by_fold(rows: pl.DataFrame, shares: Shares) -> pl.Expr:
     """Given folds rule: the test fold is the test split, validation is dealt from the others."""
     folds = rows["fold"].drop_nulls().unique().sort().to_list()
     if shares.test_fold not in folds:
-        raise BadSetting("test_fold", shares.test_fold, f"is no fold of this source; it has {folds[:10]}", folds)
+        raise BadSetting(
+            "test_fold", shares.test_fold, f"is no fold of this source; it has {', '.join(folds[:10]) or 'none'}", folds
+        )
     rest = pl.when(pl.col("key") < shares.val).then(pl.lit("val")).otherwise(pl.lit("train"))
     return pl.when(pl.col("fold") == shares.test_fold).then(pl.lit("test")).otherwise(rest)
 

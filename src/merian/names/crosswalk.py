@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from merian.core.errors import BadData, Missing
+from merian.core.tree import read_table
 from merian.names.usages import ACCEPTED
 
 if TYPE_CHECKING:
@@ -60,11 +61,7 @@ def read_crosswalk(path: Path) -> pl.DataFrame:
     """
     if not path.is_file():
         raise Missing("the crosswalk", path, "give a table with the columns old and new, or the old backbone itself")
-    if path.suffix.lower() == ".parquet":
-        table = pl.read_parquet(path, glob=False)
-    else:
-        separator = "\t" if path.suffix.lower() in (".tsv", ".txt") else ","
-        table = pl.read_csv(path, separator=separator, infer_schema=False, glob=False)
+    table = read_table(path)
     names = {c.strip().lower(): c for c in table.columns}
     found = {}
     for role, usual in _COLUMNS.items():

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import ResolveResult
 
-__all__ = ["Answer", "Client", "pause_of", "user_agent"]
+__all__ = ["Answer", "Client", "check_proxy", "pause_of", "user_agent"]
 
 MOVED = frozenset((301, 302, 303, 307, 308))
 SLOWER = frozenset((429, 503))
@@ -55,6 +55,16 @@ class Answer:
     sha256: str | None = None
 
 
+def check_proxy(address: str) -> None:
+    """Raise BadSetting when `address` is neither empty nor that of a proxy."""
+    try:
+        good = not address or (urlsplit(address).scheme in ("http", "https") and bool(urlsplit(address).hostname))
+    except ValueError:
+        good = False
+    if not good:
+        raise BadSetting("proxy", address, "must be the http:// or https:// address of a proxy")
+
+
 class Client:
     """Asks for images. Keeps no cookies, takes no proxy from the environment, follows no redirect itself, accepts no compression."""
 
@@ -63,8 +73,7 @@ class Client:
             import aiohttp
         except ImportError as error:
             raise MissingExtra("aiohttp", "download") from error
-        if settings.proxy and urlsplit(settings.proxy).scheme not in ("http", "https"):
-            raise BadSetting("proxy", settings.proxy, "must be the http:// or https:// address of a proxy")
+        check_proxy(settings.proxy)
         self._aiohttp, self.settings = aiohttp, settings
 
     async def __aenter__(self) -> Client:

@@ -16,7 +16,7 @@ import polars as pl
 from merian.core import store
 from merian.core.errors import BadData, Missing
 from merian.core.progress import track
-from merian.curate.download.client import Client
+from merian.curate.download.client import Client, check_proxy
 from merian.curate.download.fetch import Fetching
 from merian.curate.download.pack import index_file, reopen, write_rows
 from merian.curate.download.plan import Estimate, Plan, make_plan
@@ -54,6 +54,7 @@ class Downloaded:
 
 def estimate(source_path: Path, settings: DownloadSettings) -> Estimate:
     """What a download of the source would ask for, of whom and for how long; nothing is fetched and nothing kept."""
+    check_proxy(settings.proxy)
     source = open_source(source_path)
     with tempfile.TemporaryDirectory(prefix="merian-plan-") as folder:
         return _planned(source, source_path, Path(folder), settings).estimate(settings)
