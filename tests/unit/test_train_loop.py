@@ -20,7 +20,7 @@ from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import Tree
 from merian.encode import decode_many, open_encoder
 from merian.train import TrainSettings, train
-from merian.train.loop import learning_rate
+from merian.train.optimizer import learning_rate
 from merian.train.towers import model_config
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
@@ -106,7 +106,7 @@ def test_a_finished_folder_holds_the_model_and_no_scratch(whole: Path) -> None:
     assert set(manifest.files) == expected | graphs
     lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(8))
-    assert lines[0].keys() == {"step", "loss", "lr", "scale"}
+    assert lines[0].keys() == {"step", "loss", "bio", "grad_norm", "lr", "scale"}
 
 
 @pytest.mark.parametrize("stop", [(1,), (3, 4, 7)])

@@ -8,7 +8,7 @@ from merian.core.settings import load
 from merian.encode.tokens import train_tokenizer
 from merian.testing import sample_texts
 from merian.train import TrainSettings
-from merian.train.towers import build, chance, encode_captions, model_config
+from merian.train.towers import Towers, build, chance, model_config
 
 SETTINGS = load(
     TrainSettings,
@@ -26,7 +26,7 @@ def test_captions_cut_to_length_are_what_open_clip_makes_of_them_with_the_same_g
     (expected * weights).sum().backward()
     gradient = model.token_embedding.weight.grad.clone()
     model.zero_grad()
-    given = encode_captions(model, tokens)
+    given = Towers(model).texts(tokens)
     (given * weights).sum().backward()
     assert torch.allclose(given, expected, atol=1e-6)
     assert torch.allclose(model.token_embedding.weight.grad, gradient, atol=1e-5)

@@ -13,7 +13,17 @@ from typing import Literal, get_args
 from merian.core.errors import BadData, UnknownTaxon
 from merian.core.tree import Lineage, Tree
 
-__all__ = ["TEXT_TYPES", "TextType", "caption", "captions", "compose", "scientific_name", "taxon_of", "taxonomic_name"]
+__all__ = [
+    "TEXT_TYPES",
+    "TextType",
+    "caption",
+    "captions",
+    "compose",
+    "scientific_name",
+    "taxon_of",
+    "taxonomic_name",
+    "trait_caption",
+]
 
 TextType = Literal["sci", "com", "taxon", "sci_com", "taxon_com"]
 TEXT_TYPES: tuple[TextType, ...] = get_args(TextType)
@@ -61,6 +71,24 @@ def captions(tree: Tree, taxa: Iterable[int], kind: TextType, language: str = "e
     return [
         compose(Lineage(*row), tree.common_name(taxon, language), kind) for taxon, row in zip(chosen, rows, strict=True)
     ]
+
+
+def trait_caption(
+    lineage: Lineage,
+    sex: str | None = None,
+    life_stage: str | None = None,
+    habitat: str | None = None,
+    behaviour: str | None = None,
+) -> str:
+    """A caption that tells what is known of one organism beside its name: "a photo of an adult female Pica pica, calling, in open woodland."
+
+    BioCLIP's captions tell names alone; these give words to variation inside a species.
+    """
+    kind = " ".join(word for word in (life_stage, sex) if word)
+    name = scientific_name(lineage)
+    what = f"{'an' if (kind or name)[:1].lower() in 'aeiou' else 'a'} {kind} {name}" if kind else name
+    tail = "".join(f", {word}" for word in (behaviour, habitat and f"in {habitat}") if word)
+    return f"a photo of {what}{tail}."
 
 
 def taxon_of(tree: Tree, text: str) -> int:

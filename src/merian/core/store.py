@@ -177,8 +177,11 @@ class Work:
         """Delete what was written: this run cannot succeed as it was asked for, and must not stand in the way of another."""
         _clear(self.path)
 
-    def finish(self, scratch: tuple[str, ...] = ()) -> Manifest:
-        """Delete the `scratch` files, hash all others and write the manifest: from now on the store is finished."""
+    def finish(self, scratch: tuple[str, ...] = (), beside: tuple[str, ...] = ()) -> Manifest:
+        """Delete the `scratch` files, hash all others and write the manifest: from now on the store is finished.
+
+        Files and folders `beside` stay and are not in the manifest: what tells of the run and differs from one to the next, as its speed.
+        """
         for name in scratch:
             target = self.path / name
             if target.is_dir():
@@ -188,6 +191,7 @@ class Work:
         for leftover in self.path.rglob(".*.part"):
             leftover.unlink()
         paths = [p for p in sorted(self.path.rglob("*")) if p.is_file() and p.name not in (MANIFEST, BEGUN)]
+        paths = [p for p in paths if p.relative_to(self.path).parts[0] not in beside]
         with ThreadPoolExecutor() as pool:
             files = {
                 p.relative_to(self.path).as_posix(): h for p, h in zip(paths, pool.map(digest, paths), strict=True)

@@ -58,6 +58,7 @@ CATALOG = (
     Column("taxon", pl.Int32, "The taxon in the catalog's Tree; -1 when it has none"),
     Column("verbatim_name", pl.String, "The name as the source wrote it", "verbatimIdentification"),
     Column("common_name", pl.String, "The common name as the source wrote it", "vernacularName"),
+    Column("caption", pl.String, "What a person said of the image, in general words (Audubon Core)", "caption"),
     Column("licence", pl.String, "Licence of the image", "license"),
     Column("rights_holder", pl.String, "Who holds the rights", "rightsHolder"),
     Column("publisher", pl.String, "Who published the record", "institutionCode"),

@@ -1,134 +1,159 @@
-"""What the towers see at a step: a function of the seed and the step alone.
+"""What the towers see at a step: a function of the seed, the step and the rank alone, so that a resumed run goes on as if nothing had been.
 
-So that a resumed run goes on as if nothing had been.
-
-Images lie decoded in memory-mapped blocks a little larger than the tower's input (`Cache`); captions lie tokenised, one
-row per taxon and text type (`Captions`).
+A batch has parts, each with its own captions, projector and objective: `bio`, the images of the catalog with the names of their taxa; `replay`, other
+images with general captions (experience replay); `traits`, those images of `bio` of which sex, life stage, habitat or behaviour is known, with captions that
+tell them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
-from pathlib import Path
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from merian.core.captions import captions
 from merian.core.chance import stream
-from merian.core.errors import BadData
-from merian.core.progress import track
-from merian.core.store import atomic
-from merian.core.tree import Tree
-from merian.encode.pixels import Pixels, Preprocess, decode_many
-from merian.encode.tokens import Tokens, train_tokenizer
+from merian.core.errors import BadSetting
+from merian.encode.pixels import Preprocess
+from merian.train.images import Images
 from merian.train.settings import TrainSettings
+from merian.train.texts import Texts
 
-__all__ = ["Batch", "Batches", "Cache", "Captions", "augment"]
+__all__ = ["Batch", "Batches", "Part", "Stock", "Views", "augment", "drawn_ahead"]
 
-BLOCK = 2048
-"""Images per cached block: 32 MB at 72 px."""
-MARGIN = 9 / 8
-"""Side of a cached image over the side of the tower's input: what a random crop can move within. From taste."""
+AHEAD = 2
+"""Batches that are made while one is computed."""
+SHARDS_AT_ONCE = 16
+"""With order = "shards": shards whose images are shuffled together."""
 
-
-@dataclass(frozen=True, slots=True)
-class Cache:
-    """Decoded images `uint8 [n, c, c, 3]` in memory-mapped blocks."""
-
-    blocks: tuple[Pixels, ...]
-
-    @classmethod
-    def build(cls, images: Iterable[bytes], n: int, folder: Path, preprocess: Preprocess, threads: int) -> Cache:
-        """Decode `n` images into blocks under `folder`; blocks that an earlier run finished are kept.
-
-        Raises BadData when the catalog promises an image that cannot be decoded.
-        """
-        grown = replace(preprocess, size=round(preprocess.size * MARGIN))
-        paths = [folder / f"pixels-{k:05d}.npy" for k in range(-(-n // BLOCK))]
-        source = iter(images)
-        with track("Decoding images", total=n, unit="images") as advance:
-            for k, path in enumerate(paths):
-                encoded = list(islice(source, min(BLOCK, n - k * BLOCK)))
-                if not path.is_file():
-                    decoded = decode_many(encoded, grown, threads)
-                    if decoded.reasons:
-                        bad = [f"image {k * BLOCK + row}: {why}" for row, why in decoded.reasons.items()]
-                        raise BadData("catalog", "images cannot be decoded; curate again", bad)
-                    with atomic(path) as stream:
-                        np.save(stream, decoded.pixels)
-                advance(len(encoded))
-        return cls(tuple(np.load(path, mmap_mode="r") for path in paths))
-
-    def take(self, rows: NDArray[np.int64]) -> Pixels:
-        """The images `[k, c, c, 3]` at `rows`."""
-        out = np.empty((len(rows), *self.blocks[0].shape[1:]), np.uint8)
-        for block in np.unique(rows // BLOCK):
-            here = rows // BLOCK == block
-            out[here] = self.blocks[block][rows[here] % BLOCK]
-        return out
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Captions:
-    """The k text types of each of the t taxa that the images show, each different text tokenised once."""
+class Views:
+    """How each image of a batch is shown: drawn on the processor, applied wherever the images are."""
 
-    tokens: Tokens
-    table: NDArray[np.int64]
-    """`[u, context]`: token numbers of the u different texts."""
-    text: NDArray[np.int64]
-    """`[t, k]`: which text it is. Without a common name two types are one text."""
+    theta: torch.Tensor
+    """`float32 [n, 2, 3]`: the affine map of crop and mirror."""
+    factors: torch.Tensor
+    """`float32 [3, n]`: brightness, contrast, saturation."""
 
     @classmethod
-    def build(cls, tree: Tree, taxa: Sequence[int], settings: TrainSettings) -> Captions:
-        """Tokenised captions of `taxa`, with a vocabulary learned from them; the context is what the longest needs."""
-        kinds = [captions(tree, taxa, kind) for kind in settings.text_types]
-        texts, text = np.unique(np.array(kinds).T, return_inverse=True)
-        tokens = train_tokenizer(texts.tolist(), settings.vocabulary, settings.context)
-        longest = int(tokens.lengths(texts.tolist()).max())
-        tokens = replace(tokens, context=min(settings.context, -(-longest // 8) * 8))
-        return cls(tokens, tokens.encode(texts.tolist()), text.reshape(len(taxa), len(kinds)))
+    def draw(cls, n: int, settings: TrainSettings, rng: np.random.Generator) -> Views:
+        """Views for `n` images. The crop keeps `crop` to 1 of the area at a ratio of 3/4 to 4/3 (Szegedy et al. 2015)."""
+        area = rng.uniform(settings.crop, 1.0, n)
+        ratio = np.exp(rng.uniform(-np.log(4 / 3), np.log(4 / 3), n) / 2)
+        across, down = np.minimum(np.sqrt(area) * ratio, 1.0), np.minimum(np.sqrt(area) / ratio, 1.0)
+        theta = np.zeros((n, 2, 3), np.float32)
+        theta[:, 0, 0] = across * np.where(rng.random(n) < settings.flip, -1.0, 1.0)
+        theta[:, 1, 1] = down
+        theta[:, 0, 2] = rng.uniform(-1.0, 1.0, n) * (1.0 - across)
+        theta[:, 1, 2] = rng.uniform(-1.0, 1.0, n) * (1.0 - down)
+        factors = rng.uniform(1.0 - settings.colour, 1.0 + settings.colour, (3, n)).astype(np.float32)
+        return cls(torch.from_numpy(theta), torch.from_numpy(factors))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some images of a batch, their captions, and what is right."""
+
+    name: str
+    """Of the part and of its projector."""
+    images: torch.Tensor
+    """`int64 [m]`: which images of the batch."""
+    texts: torch.Tensor
+    """`int64 [u]`: which captions of the batch."""
+    caption: torch.Tensor
+    """`int64 [m]`: which of `texts` was drawn for each image, -1 for none."""
+    image_path: torch.Tensor
+    """`int64 [m, r]`"""
+    text_path: torch.Tensor
+    """`int64 [u, r]`"""
+    key: torch.Tensor
+    """`int64 [u]`: names the caption over all ranks."""
+    level: torch.Tensor
+    """`int64 [u]`: -1 for a caption drawn for an image, else the rank where it is cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's input: n images, their captions (each different one once), and their taxa."""
+    """One step's input on one rank."""
 
-    images: torch.Tensor
-    """`float32 [n, 3, s, s]`, scaled as the tower takes them."""
+    pixels: torch.Tensor
+    """`uint8 [n, c, c, 3]`"""
+    views: Views
     tokens: torch.Tensor
-    """`int64 [u, context]`: the u different captions."""
-    caption: torch.Tensor
-    """`int64 [n]`: which of them belongs to each image."""
-    taxa: torch.Tensor
-    """`int64 [n]`."""
+    """`int64 [u, context]`: the different captions of all parts."""
+    parts: tuple[Part, ...]
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device."""
+        if device.type == "cpu":
+            return self
+
+        def move(value: Any) -> Any:
+            return value.pin_memory().to(device, non_blocking=True)
+
+        parts = [Part(p.name, *(move(getattr(p, f)) for f in Part.__slots__ if f != "name")) for p in self.parts]
+        views = Views(move(self.views.theta), move(self.views.factors))
+        return Batch(move(self.pixels), views, move(self.tokens), tuple(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Images of one catalog with the texts that may be drawn for each."""
+
+    images: Images
+    texts: Texts
+    """For each image its taxon's captions, or its own general caption."""
+    traits: Texts | None = None
+    """Captions that tell traits of some of the images."""
+    shard: Numbers | None = None
+    """`[n]`: where each image lies, for order = "shards"."""
+
+    def __len__(self) -> int:
+        return len(self.texts.of)
 
 
 @dataclass(slots=True)
 class Batches:
     """The batches of a run, by step."""
 
-    cache: Cache
-    captions: Captions
-    taxon: NDArray[np.int64]
-    """`[n]`: each image's row among the taxa of `captions`."""
+    bio: Stock
     settings: TrainSettings
-    preprocess: Preprocess
-    _order: tuple[int, NDArray[np.int64]] = field(default=(-1, np.empty(0, np.int64)))
+    replay: Stock | None = None
+    rank: int = 0
+    ranks: int = 1
+    _order: dict[str, tuple[int, Numbers]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        size = self.size
+        if size % self.ranks:
+            raise BadSetting("batch", size, f"must divide among {self.ranks} processes")
+        if self.replay is not None and self.replay_size % self.ranks:
+            raise BadSetting("replay_batch", self.replay_size, f"must divide among {self.ranks} processes")
 
     @property
     def size(self) -> int:
-        """Images per step: fewer than asked when there are fewer."""
-        return min(self.settings.batch, len(self.taxon))
+        """Images of `bio` per step over all ranks: fewer than asked when there are fewer."""
+        return min(self.settings.batch, self._in_pass() // self.ranks * self.ranks)
+
+    @property
+    def replay_size(self) -> int:
+        """Images of `replay` per step over all ranks."""
+        return (
+            0 if self.replay is None else min(self.settings.replay_batch, len(self.replay) // self.ranks * self.ranks)
+        )
 
     @property
     def per_epoch(self) -> int:
         """Steps per pass; the images left over differ from pass to pass."""
-        return len(self.taxon) // self.size
+        return self._in_pass() // self.size
 
     @property
     def total(self) -> int:
@@ -136,50 +161,140 @@ class Batches:
         return self.per_epoch * self.settings.epochs
 
     def draw(self, step: int) -> Batch:
-        """The batch of `step`, the same whenever it is asked for."""
-        chosen = self._rows(step)
-        rng = stream(self.settings.seed, "batch", step)
-        taxa = self.taxon[chosen]
-        kind = rng.integers(self.captions.text.shape[1], size=len(chosen))
-        different, caption = np.unique(self.captions.text[taxa, kind], return_inverse=True)
-        return Batch(
-            augment(self.cache.take(chosen), self.preprocess, self.settings, rng),
-            torch.from_numpy(self.captions.table[different]),
-            torch.from_numpy(caption.reshape(-1)),
-            torch.from_numpy(taxa),
-        )
+        """This rank's batch of `step`, the same whenever it is asked for."""
+        rng = stream(self.settings.seed, "batch", step, *([self.rank] if self.ranks > 1 else []))
+        rows = self._rows("bio", step, self.size, self.per_epoch)
+        pixels = [self.bio.images.take(rows)]
+        kinds = self._kinds(step, len(rows), rng)
+        parts = [_part("bio", self.bio.texts, rows, kinds, 0, self.settings)]
+        if self.bio.traits is not None:
+            parts.append(_part("traits", self.bio.traits, rows, np.zeros(len(rows), np.int64), 0, self.settings))
+        if self.replay is not None and self.replay_size:
+            again = self._rows("replay", step, self.replay_size, len(self.replay) // self.replay_size)
+            parts.append(
+                _part("replay", self.replay.texts, again, np.zeros(len(again), np.int64), len(rows), self.settings)
+            )
+            pixels.append(self.replay.images.take(again))
+        shown = np.concatenate(pixels)
+        views = Views.draw(len(shown), self.settings, rng)
+        return _joined(torch.from_numpy(shown), views, parts)
 
-    def _rows(self, step: int) -> NDArray[np.int64]:
-        epoch, within = divmod(step, self.per_epoch)
-        if self._order[0] != epoch:
-            order = stream(self.settings.seed, "order", epoch).permutation(len(self.taxon))
-            self._order = (epoch, order.astype(np.int64))
+    def _kinds(self, step: int, n: int, rng: np.random.Generator) -> Numbers:
+        """Which kind of caption each of `n` images gets `[n]`."""
+        count = self.bio.texts.kinds
+        if self.settings.text_per == "batch":  # on all ranks the same
+            return np.full(n, stream(self.settings.seed, "kind", step).integers(count))
+        return rng.integers(count, size=n)
+
+    def _in_pass(self) -> int:
+        """Images of `bio` in a pass."""
+        if not self.settings.cap:
+            return len(self.bio)
+        return int(np.minimum(np.bincount(self.bio.texts.of), self.settings.cap).sum())
+
+    def _rows(self, name: str, step: int, size: int, per_epoch: int) -> Numbers:
+        epoch, within = divmod(step, per_epoch)
+        if self._order.get(name, (-1,))[0] != epoch:
+            self._order[name] = epoch, self._shuffled(name, epoch)
+        rows = self._order[name][1][within * size : (within + 1) * size][self.rank :: self.ranks]
         # Sorted for the disk's sake: the order within a batch has no meaning.
-        return np.sort(self._order[1][within * self.size : (within + 1) * self.size])
+        return np.sort(rows)
+
+    def _shuffled(self, name: str, epoch: int) -> Numbers:
+        """The rows of a pass in their order."""
+        stock = self.bio if name == "bio" else self.replay
+        assert stock is not None
+        names = ("order", epoch) if name == "bio" else ("order", name, epoch)
+        rng = stream(self.settings.seed, *names)
+        order = rng.permutation(len(stock)).astype(np.int64)
+        if name == "bio" and self.settings.cap:
+            # the first of each species in this pass's order; another pass has others
+            of = stock.texts.of[order]
+            by = np.argsort(of, kind="stable")
+            start = np.searchsorted(of[by], of[by])
+            place = np.empty(len(of), np.int64)
+            place[by] = np.arange(len(of)) - start
+            order = order[place < self.settings.cap]
+        if self.settings.order == "shards" and stock.shard is not None:
+            turn = rng.permutation(int(stock.shard.max()) + 1) // SHARDS_AT_ONCE
+            order = order[np.argsort(turn[stock.shard[order]], kind="stable")]
+        return order
 
 
-def augment(pixels: Pixels, preprocess: Preprocess, settings: TrainSettings, rng: np.random.Generator) -> torch.Tensor:
-    """Randomly cropped, mirrored and coloured images `[n, 3, s, s]`, scaled as the tower takes them.
+def drawn_ahead(batches: Batches, start: int, stop: int) -> Iterator[Batch]:
+    """The batches of steps `start` to `stop`, made while those before them are computed."""
+    with ThreadPoolExecutor(1, "merian-batches") as pool:
+        waiting = [pool.submit(batches.draw, step) for step in range(start, min(start + AHEAD, stop))]
+        for step in range(start, stop):
+            if step + AHEAD < stop:
+                waiting.append(pool.submit(batches.draw, step + AHEAD))
+            yield waiting.pop(0).result()
 
-    The crop keeps `crop` to 1 of the area at a ratio of 3/4 to 4/3 (Szegedy et al. 2015); colour changes brightness,
-    contrast and saturation by factors of 1 - `colour` to 1 + `colour`.
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A part before its captions are numbered within the batch."""
+
+    name: str
+    images: Numbers
+    key: Numbers
+    caption: Numbers
+    image_path: Numbers
+    text_path: Numbers
+    level: Numbers
+    tokens: NDArray[np.integer[Any]]
+
+
+def _part(name: str, texts: Texts, rows: Numbers, kinds: Numbers, first: int, settings: TrainSettings) -> _Drawn:
+    """The captions of `rows` [m], the images `first`, `first` + 1 ... of the batch, of the kinds `kinds` [m]."""
+    of = texts.of[rows]
+    drawn = np.where(of >= 0, texts.text[of, kinds], -1)
+    key, caption = np.unique(drawn[of >= 0], return_inverse=True)
+    whole = np.full(len(rows), -1, np.int64)
+    whole[of >= 0] = caption.reshape(-1)
+    image_path = np.where(of[:, None] >= 0, texts.path[of], -1)
+    level = np.full(len(key), -1, np.int64)
+    text_path = texts.path_of(key)
+    if name == "bio" and settings.objective == "levels":
+        cut, cut_level = texts.cut(np.unique(of))
+        key, level = np.concatenate([key, cut]), np.concatenate([level, cut_level])
+        text_path = np.concatenate([text_path, texts.path_of(cut)])
+    images = np.arange(first, first + len(rows), dtype=np.int64)
+    return _Drawn(name, images, key, whole, image_path, text_path, level, texts.tokens(key))
+
+
+def _joined(pixels: torch.Tensor, views: Views, drawn: list[_Drawn]) -> Batch:
+    """The batch of parts whose captions follow one another."""
+    parts, start = [], 0
+    for part in drawn:
+        texts = torch.arange(start, start + len(part.key))
+        start += len(part.key)
+        fields = (part.caption, part.image_path, part.text_path, part.key, part.level)
+        parts.append(
+            Part(
+                part.name,
+                torch.from_numpy(part.images),
+                texts,
+                *(torch.from_numpy(np.ascontiguousarray(f)) for f in fields),
+            )
+        )
+    width = max(part.tokens.shape[1] for part in drawn)
+    tokens = [np.pad(part.tokens.astype(np.int64), ((0, 0), (0, width - part.tokens.shape[1]))) for part in drawn]
+    return Batch(pixels, views, torch.from_numpy(np.concatenate(tokens)), tuple(parts))
+
+
+def augment(pixels: torch.Tensor, views: Views, preprocess: Preprocess) -> torch.Tensor:
+    """Images `[n, 3, s, s]` as the tower takes them, of pixels `uint8 [n, c, c, 3]` and their views.
+
+    Colour changes brightness, contrast and saturation by the factors of the views.
     """
     n, side = len(pixels), preprocess.size
-    image = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0
-    area = rng.uniform(settings.crop, 1.0, n)
-    ratio = np.exp(rng.uniform(-np.log(4 / 3), np.log(4 / 3), n) / 2)
-    across, down = np.minimum(np.sqrt(area) * ratio, 1.0), np.minimum(np.sqrt(area) / ratio, 1.0)
-    theta = np.zeros((n, 2, 3), np.float32)
-    theta[:, 0, 0] = across * np.where(rng.random(n) < settings.flip, -1.0, 1.0)
-    theta[:, 1, 1] = down
-    theta[:, 0, 2] = rng.uniform(-1.0, 1.0, n) * (1.0 - across)
-    theta[:, 1, 2] = rng.uniform(-1.0, 1.0, n) * (1.0 - down)
-    grid = F.affine_grid(torch.from_numpy(theta), [n, 3, side, side], align_corners=False)
+    image = pixels.permute(0, 3, 1, 2).float() / 255.0
+    grid = F.affine_grid(views.theta, [n, 3, side, side], align_corners=False)
     image = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
-    factors = rng.uniform(1.0 - settings.colour, 1.0 + settings.colour, (3, n)).astype(np.float32)
-    bright, contrast, saturation = (torch.from_numpy(f).view(n, 1, 1, 1) for f in factors)
+    bright, contrast, saturation = (f.view(n, 1, 1, 1) for f in views.factors)
     image = image * bright
     image = torch.lerp(image.mean(dim=(1, 2, 3), keepdim=True), image, contrast)
     image = torch.lerp(image.mean(dim=1, keepdim=True), image, saturation).clamp(0.0, 1.0)
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (preprocess.mean, preprocess.std))
+    mean, std = (torch.tensor(v, device=image.device).view(1, 3, 1, 1) for v in (preprocess.mean, preprocess.std))
     return (image - mean) / std

@@ -1,43 +1,46 @@
 """The training loop, in the open: draw a batch, compare images and captions, take a step, write it down.
 
-A checkpoint holds weights and the optimizer's state; everything else follows from the seed and the step. A run that was
-killed and started again therefore ends with the same bytes as one that was not (same machine, same number of threads).
+A checkpoint holds weights and the optimizer's state; everything else follows from the seed and the step. A run that was killed and started again therefore ends
+with the same bytes as one that was not (same machine, same number of threads, same number of processes).
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 
 from merian.core import store
-from merian.core.errors import BadData, BadSetting
+from merian.core.errors import BadData
 from merian.core.progress import track
 from merian.core.tables import Catalog
 from merian.encode.folder import FORMAT, KIND
-from merian.train.batches import Batches, Cache, Captions
+from merian.encode.pixels import Preprocess
+from merian.encode.tokens import Tokens
+from merian.train import checkpoint
+from merian.train.batches import Batches, Stock, drawn_ahead
 from merian.train.export import export
-from merian.train.objectives import OBJECTIVES
+from merian.train.images import Cache, Images, Stream, check_shards, grown
+from merian.train.optimizer import learning_rate, make_optimizer
+from merian.train.ranks import Ranks, joined
 from merian.train.settings import TrainSettings
-from merian.train.towers import build, chance, encode_captions, model_config, preprocess
+from merian.train.step import Step
+from merian.train.texts import fitted, general_texts, taxon_texts, trait_texts
+from merian.train.towers import Towers, build, model_config, preprocess
+from merian.train.watch import EVENTS, SPEED, Watch, flops_of, peak_flops
 
-__all__ = ["fit", "learning_rate", "train"]
+__all__ = ["Stocks", "fit", "stocks", "train"]
 
-CHECKPOINT = "checkpoint.safetensors"
-METRICS = "metrics.jsonl"
-SCRATCH = "cache"
-MAX_LOG_SCALE = math.log(100.0)
-"""CLIP keeps the factor of the cosine at 100 or less (Radford et al. 2021, section 2.5)."""
+CHECKPOINTS, SCRATCH = "checkpoints", "cache"
+CACHE_BYTES = 20e9
+"""Decoded images that cache = "auto" keeps on the disk."""
 
 AfterStep = Callable[[int], None]
 
@@ -48,124 +51,183 @@ def train(
     settings: TrainSettings,
     overwrite: bool = False,
     after_step: AfterStep | None = None,
+    replay: Path | None = None,
 ) -> Path:
     """The folder `out` with the trained model in open_clip's layout and its exports; a finished one is left as it is.
 
-    Trains on the catalog's split "train". `overwrite` replaces what another run left there. `after_step(step)` is
-    called after each step. Raises BadData when there is too little to train on, BadSetting when the loss stops being a
-    number.
+    Trains on the catalog's split "train", and on that of the catalog `replay`, whose images have general captions. `overwrite` replaces what another run left
+    there. `after_step(step)` is called after each step. Started by torchrun, each process is one rank. Raises BadData when there is too little to train on or a
+    shard is cut short, BadSetting when the loss stops being a number.
     """
     source = Catalog.open(catalog)
-    work = store.begin(
-        out, kind=KIND, version=FORMAT, settings=settings, inputs={"catalog": source.hash}, overwrite=overwrite
-    )
-    if work.done:
-        return out
-    frame = source.kept("train").filter(pl.col("taxon") >= 0)
-    if len(frame) < 2:
-        raise BadData(catalog, f"training needs at least 2 images with a taxon; the split 'train' has {len(frame)}")
-    shown = frame["taxon"].to_numpy().astype(np.int64)
-    with _reproducible(settings.threads) as threads:
-        taxa, taxon = np.unique(shown, return_inverse=True)
-        captions = Captions.build(source.tree, taxa.tolist(), settings)
+    again = None if replay is None else Catalog.open(replay)
+    inputs = {"catalog": source.hash} | ({} if again is None else {"replay": again.hash})
+    with joined(settings.device) as ranks, _reproducible(settings.threads) as threads:
+        if ranks.first:
+            work = store.begin(out, kind=KIND, version=FORMAT, settings=settings, inputs=inputs, overwrite=overwrite)
+        ranks.wait()
+        if (out / store.MANIFEST).is_file():
+            return out
         look = preprocess(settings)
-        cache = Cache.build(source.images(frame), len(frame), work.path / SCRATCH, look, threads)
-        batches = Batches(cache, captions, taxon.reshape(-1), settings, look)
-        config = model_config(settings, captions.tokens.size, captions.tokens.context)
+        held = stocks(source, again, settings, look, out / SCRATCH, threads, ranks)
+        batches = Batches(held.bio, settings, held.replay, ranks.rank, ranks.size)
+        config = model_config(settings, held.tokens.size, held.tokens.context)
         model = build(settings, config)
-        fit(model, batches, settings, work.path, after_step)
-        export(model, config, captions.tokens, look, work.path, onnx=settings.onnx)
-    work.finish(scratch=(SCRATCH, CHECKPOINT))
+        towers = fit(model, batches, settings, look, out, ranks, after_step)
+        if ranks.first:
+            export(towers.released().cpu().float(), config, held.tokens, look, out, onnx=settings.onnx)
+            work.finish(scratch=(SCRATCH, CHECKPOINTS), beside=(SPEED, EVENTS))
+        ranks.wait()
     return out
 
 
-def fit(
-    model: Any, batches: Batches, settings: TrainSettings, folder: Path, after_step: AfterStep | None = None
-) -> None:
-    """Train `model` in place through all steps, from the checkpoint in `folder` when there is one.
+@dataclass(frozen=True, slots=True)
+class Stocks:
+    """What a run trains on."""
 
-    `metrics.jsonl` gets one line per step: step, loss, lr, scale.
+    tokens: Tokens
+    bio: Stock
+    replay: Stock | None
+
+
+def stocks(
+    source: Catalog,
+    replay: Catalog | None,
+    settings: TrainSettings,
+    look: Preprocess,
+    scratch: Path,
+    threads: int,
+    ranks: Ranks,
+    tokens: Tokens | None = None,
+) -> Stocks:
+    """The images and texts of the catalogs; `tokens` is the tokenizer of a model to go on from. Raises BadData when there is too little to train on."""
+    frame = source.kept("train").filter(pl.col("taxon") >= 0)
+    if len(frame) < 2:
+        raise BadData(source.path, f"training needs at least 2 images with a taxon; the split 'train' has {len(frame)}")
+    if frame["taxon"].n_unique() < 2:
+        raise BadData(source.path, "training needs images of at least 2 taxa; all are of one")
+    every = [taxon_texts(source.tree, frame["taxon"].to_numpy().astype(np.int64), settings)]
+    traits = trait_texts(source.tree, frame) if settings.traits > 0 else None
+    every += [traits] if traits is not None else []
+    general = None
+    if replay is not None and settings.replay_batch:
+        general = replay.kept("train").filter(pl.col("caption").is_not_null())
+        if len(general) < 2:
+            raise BadData(
+                replay.path, f"replay needs at least 2 images with a caption; the split 'train' has {len(general)}"
+            )
+        every.append(general_texts(general["caption"].to_list()))
+    tokens, done = fitted(every, settings, tokens)
+    images = _images(source, frame, settings, look, scratch / "bio", threads, ranks)
+    bio = Stock(images, done[0], done[1] if traits is not None else None, frame["shard"].to_numpy().astype(np.int64))
+    if replay is None or general is None:
+        return Stocks(tokens, bio, None)
+    images = _images(replay, general, settings, look, scratch / "replay", threads, ranks)
+    return Stocks(tokens, bio, Stock(images, done[-1], None, general["shard"].to_numpy().astype(np.int64)))
+
+
+def _images(
+    catalog: Catalog,
+    frame: pl.DataFrame,
+    settings: TrainSettings,
+    look: Preprocess,
+    folder: Path,
+    threads: int,
+    ranks: Ranks,
+) -> Images:
+    """The images of `frame`, decoded once if they fit; the first rank decodes."""
+    check_shards(catalog, frame)
+    fits = len(frame) * grown(look).size ** 2 * 3 < CACHE_BYTES
+    if settings.cache == "off" or (settings.cache == "auto" and not fits):
+        return Stream(catalog, frame, look, threads)
+    if ranks.first:
+        Cache.build(catalog.images(frame), len(frame), folder, look, threads)
+    ranks.wait()
+    return Cache.open(len(frame), folder)
+
+
+def fit(
+    model: Any,
+    batches: Batches,
+    settings: TrainSettings,
+    look: Preprocess,
+    folder: Path,
+    ranks: Ranks,
+    after_step: AfterStep | None = None,
+) -> Towers:
+    """Train `model` in place through all steps, from the newest checkpoint in `folder` when there is one; the towers, averaged if that was asked for.
+
+    `metrics.jsonl` gets one line per step: step, loss, the loss of each part, grad_norm, lr, scale.
     """
-    objective = OBJECTIVES[settings.objective]
-    optimizer = torch.optim.AdamW(
-        _groups(model, settings.weight_decay), lr=settings.lr, betas=(0.9, settings.beta2), eps=1e-6
-    )
-    step = _restore(folder / CHECKPOINT, model, optimizer)
-    lines = _lines(folder / METRICS)[:step]
-    model.train()
-    with track("Training", total=batches.total, unit="steps", done=step) as advance:
-        while step < batches.total:
-            batch = batches.draw(step)
-            rate = learning_rate(step, batches.total, settings)
+    towers = _towers(model, batches, settings, ranks)
+    optimizer = make_optimizer(towers, settings)
+    average = checkpoint.Average(towers, settings.ema) if settings.ema else None
+    last = checkpoint.newest(folder / CHECKPOINTS)
+    step = 0 if last is None else checkpoint.restore(last, towers, optimizer, average)
+    taker, watch = Step(towers, settings, look, ranks), Watch(folder, settings, step, ranks.first)
+    total, many = batches.total // settings.accumulate, settings.accumulate
+    peak, flops = 0.0, 0.0
+    towers.train()
+    with track("Training", total=total, unit="steps", done=step) as advance:
+        drawn = drawn_ahead(batches, step * many, total * many)
+        while step < total:
+            rate = learning_rate(step, total, settings)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            with chance(settings.seed, "step", step):
-                image = model.encode_image(batch.images, normalize=True)
-                text = encode_captions(model, batch.tokens)[batch.caption]
-            scale = model.logit_scale.exp()
-            loss = objective(image, text, scale, batch.taxa)
-            if not math.isfinite(loss.item()):
-                raise BadSetting("lr", settings.lr, f"the loss is {loss.item()} at step {step}: a lower rate may help")
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if settings.grad_clip > 0:
-                torch.nn.utils.clip_grad_norm_(model.parameters(), settings.grad_clip)
+            told: dict[str, float] = {}
+            images = 0
+            for _ in range(many):
+                batch = next(drawn)
+                if not peak:
+                    peak, flops = peak_flops(ranks.device, settings.precision), _flops(taker, batch)
+                for name, value in taker.gradients(batch, step, 1 / many).items():
+                    told[name] = told.get(name, 0.0) + value.item() / many
+                images += len(batch.pixels) * ranks.size
+            told["grad_norm"] = taker.finish().item()
+            told |= {"lr": rate, "scale": towers.logit_scale.exp().item()}
             optimizer.step()
-            with torch.no_grad():
-                model.logit_scale.clamp_(0.0, MAX_LOG_SCALE)
-            record = {"step": step, "loss": loss.item(), "lr": rate, "scale": scale.item()}
-            lines.append(json.dumps(record, sort_keys=True))
+            towers.clamp_scale(settings.logit_scale_max)
+            if average is not None:
+                average.update(towers)
+            watch.step(step, told, images, many * flops, peak)
             step += 1
-            if step % settings.checkpoint == 0 or step == batches.total:
-                _keep(folder, model, optimizer, step, lines)
-            advance(1, note=f"loss {record['loss']:.3f}")
+            if step % settings.checkpoint == 0 or step == total:
+                watch.keep(step)
+                if ranks.first:
+                    checkpoint.keep(folder / CHECKPOINTS, step, towers, optimizer, average, settings.keep)
+                ranks.wait()
+            advance(1, note=watch.note)
             if after_step is not None:
                 after_step(step)
+    if average is not None:
+        average.into(towers)
+    return towers
 
 
-def learning_rate(step: int, total: int, settings: TrainSettings) -> float:
-    """The rate at `step`: a straight rise to `lr`, then half a cosine down to 0 (Loshchilov & Hutter 2017)."""
-    rise = settings.warmup * total
-    if step < rise:
-        return settings.lr * (step + 1) / math.ceil(rise)
-    return settings.lr * 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(1.0, total - rise)))
+def _towers(model: Any, batches: Batches, settings: TrainSettings, ranks: Ranks) -> Towers:
+    """The towers on their device, with the projectors that the parts of the batches need."""
+    further = (["traits"] if batches.bio.traits is not None else []) + (
+        ["replay"] if batches.replay is not None else []
+    )
+    if settings.recompute:
+        model.set_grad_checkpointing()
+    towers = Towers(model, further, whole_captions=settings.compile)
+    if settings.precision in ("pure_bf16", "rounded_bf16"):
+        towers = towers.to(torch.bfloat16)
+    return towers.to(ranks.device)
 
 
-def _groups(model: Any, decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; biases, norms and the scale do not."""
-    flat = [p for p in model.parameters() if p.ndim < 2]
-    deep = [p for p in model.parameters() if p.ndim >= 2]
-    return [{"params": deep, "weight_decay": decay}, {"params": flat, "weight_decay": 0.0}]
+def _flops(step: Step, batch: Any) -> float:
+    """Floating-point operations of a step on `batch`: a forward pass, and a backward pass that takes twice as many."""
+    moved = batch.to(step.ranks.device)
 
-
-def _keep(folder: Path, model: Any, optimizer: torch.optim.Optimizer, step: int, lines: list[str]) -> None:
-    """Write metrics, then the checkpoint: a checkpoint never knows more steps than the metrics do."""
-    store.write_text(folder / METRICS, "\n".join(lines) + "\n")
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        for key, value in optimizer.state[parameter].items():
-            tensors[f"optimizer.{name}.{key}"] = value
-    with store.atomic(folder / CHECKPOINT) as stream:
-        stream.write(save(tensors, {"step": str(step)}))
-
-
-def _restore(path: Path, model: Any, optimizer: torch.optim.Optimizer) -> int:
-    """Load a checkpoint into model and optimizer; the number of steps it has behind it, 0 without one."""
-    if not path.is_file():
-        return 0
-    with safe_open(path, framework="pt") as tensors:
-        names = list(tensors.keys())
-        state = {k.removeprefix("model."): tensors.get_tensor(k) for k in names if k.startswith("model.")}
-        model.load_state_dict(state)
-        for name, parameter in model.named_parameters():
-            prefix = f"optimizer.{name}."
-            kept = {k.removeprefix(prefix): tensors.get_tensor(k) for k in names if k.startswith(prefix)}
-            optimizer.state[parameter] = kept
-        return int(tensors.metadata()["step"])
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    passes = 3 + (step.settings.recompute or 0 < step.settings.chunk < len(batch.pixels))
+    step.towers.eval()
+    try:
+        return passes * flops_of(lambda: step.vectors(moved))
+    finally:
+        step.towers.train()
 
 
 @contextlib.contextmanager

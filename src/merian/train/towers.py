@@ -1,15 +1,20 @@
-"""The two towers: open_clip's own CLIP class, built from the settings."""
+"""The two towers: any CLIP of open_clip, with a projector of its own for each kind of text that images are compared to.
+
+BioCLIP 2 reads lineages through the image tower's own projector and replayed general captions through a second one that starts as its copy (`continual_proj`).
+Here projectors have names, as many as there are parts of a batch; the first, `bio`, is open_clip's own, so that a model loads anywhere without the others.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import torch
 from open_clip.model import CLIP
 from open_clip.transformer import text_global_pool
+from torch import nn
 from torch.nn import functional as F
 
 from merian.core.chance import stream
@@ -17,10 +22,94 @@ from merian.core.errors import BadSetting
 from merian.encode.pixels import Preprocess
 from merian.train.settings import TrainSettings
 
-__all__ = ["build", "chance", "encode_captions", "model_config", "preprocess"]
+__all__ = ["BIO", "Towers", "build", "chance", "model_config", "preprocess"]
 
 LENGTHS = 4
 """Groups of captions of like length that are encoded together. From taste."""
+BIO = "bio"
+"""The projector that is open_clip's own."""
+
+
+class Towers(nn.Module):
+    """An open_clip model and the projectors of its image tower."""
+
+    def __init__(self, clip: Any, projectors: Sequence[str] = (), whole_captions: bool = False) -> None:
+        """`projectors` names the further ones, each a copy of the model's own. `whole_captions`: never cut captions to length (shapes stay the same).
+
+        A tower without a projector of its own (a ResNet, one of timm) gets square matrices behind its output, and none for `bio`.
+        """
+        super().__init__()
+        self.clip = clip
+        own = getattr(clip.visual, "proj", None)
+        self.pooled = isinstance(own, nn.Parameter)
+        start = cast(nn.Parameter, own) if self.pooled else nn.Parameter(torch.eye(_width(clip)))
+        self.projectors = nn.ParameterDict({name: nn.Parameter(start.detach().clone()) for name in projectors})
+        if self.pooled:
+            self.projectors[BIO], clip.visual.proj = start, None
+        self.cuts = (
+            not whole_captions and hasattr(clip, "token_embedding") and getattr(clip, "text_pool_type", "") == "argmax"
+        )
+
+    def released(self) -> Any:
+        """open_clip's model with its own projector, as others load it. These towers are of no use from then on."""
+        if self.pooled:
+            self.clip.visual.proj = self.projectors[BIO]
+        return self.clip
+
+    def images(self, images: torch.Tensor) -> torch.Tensor:
+        """What the projectors read `[n, w]`, of images `[n, 3, s, s]`."""
+        return cast(torch.Tensor, self.clip.visual(images))
+
+    def project(self, seen: torch.Tensor, name: str = BIO) -> torch.Tensor:
+        """Unit vectors `[n, d]` by the projector `name`."""
+        if name in self.projectors:
+            seen = seen @ self.projectors[name].to(seen.dtype)
+        elif name != BIO:
+            raise KeyError(name)
+        return F.normalize(seen, dim=-1)
+
+    def texts(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Unit vectors `[u, d]` of captions `int64 [u, context]`: what `encode_text` gives, in about half the time where captions can be cut.
+
+        They are sorted by length and each group is cut behind its longest: in a causal tower no token sees what follows.
+        """
+        if not self.cuts:
+            return cast(torch.Tensor, self.clip.encode_text(tokens, normalize=True))
+        ends = tokens.argmax(dim=1)
+        order = torch.argsort(ends, stable=True)
+        parts = [self._cut(tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.chunk(LENGTHS)]
+        return torch.cat(parts)[torch.argsort(order)]
+
+    def _cut(self, tokens: torch.Tensor) -> torch.Tensor:
+        clip, length = self.clip, tokens.shape[1]
+        dtype = clip.transformer.get_cast_dtype()
+        x = clip.token_embedding(tokens).to(dtype) + clip.positional_embedding[:length].to(dtype)
+        x = clip.ln_final(clip.transformer(x, attn_mask=clip.attn_mask[:length, :length].to(dtype)))
+        return F.normalize(text_global_pool(x, tokens, "argmax") @ clip.text_projection.to(x.dtype), dim=-1)
+
+    @torch.no_grad()
+    def clamp_scale(self, most: float) -> None:
+        """Keep the factor of the cosine between 1 and `most`."""
+        self.clip.logit_scale.clamp_(0.0, math.log(most))
+
+    @property
+    def logit_scale(self) -> torch.Tensor:
+        """The logarithm of what multiplies a cosine."""
+        return cast(torch.Tensor, self.clip.logit_scale)
+
+
+def _width(clip: Any) -> int:
+    found = getattr(clip.visual, "output_dim", None) or getattr(clip, "embed_dim", None)
+    if found is None:
+        projection = getattr(clip, "text_projection", None)
+        if projection is None:
+            raise BadSetting(
+                "architecture",
+                type(clip.visual).__name__,
+                "tells no length of its vectors: no second projector can be made",
+            )
+        found = projection.shape[1]
+    return int(found)
 
 
 def preprocess(settings: TrainSettings) -> Preprocess:
@@ -67,24 +156,7 @@ def build(settings: TrainSettings, config: dict[str, Any]) -> Any:
 @contextlib.contextmanager
 def chance(seed: int, *names: str | int) -> Iterator[None]:
     """torch's generator set to a named stream inside the block, and put back behind it: patch dropout asks no other."""
-    with torch.random.fork_rng(devices=[]):
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(int(stream(seed, "torch", *names).integers(2**62)))
         yield
-
-
-def encode_captions(model: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """Unit vectors `[u, d]` of captions `int64 [u, context]`: what `model.encode_text` gives, in about half the time.
-
-    Captions are sorted by length and each group is cut behind its longest: in a causal tower no token sees what follows.
-    """
-    ends = tokens.argmax(dim=1)
-    order = torch.argsort(ends, stable=True)
-    parts = [_encode_cut(model, tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.chunk(LENGTHS)]
-    return torch.cat(parts)[torch.argsort(order)]
-
-
-def _encode_cut(model: Any, tokens: torch.Tensor) -> torch.Tensor:
-    length = tokens.shape[1]
-    x = model.token_embedding(tokens) + model.positional_embedding[:length]
-    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
-    return F.normalize(text_global_pool(x, tokens, "argmax") @ model.text_projection, dim=-1)

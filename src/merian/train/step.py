@@ -1,0 +1,126 @@
+"""One step's loss and gradients: towers, projectors, objectives, over all ranks, in as little memory as is asked for.
+
+A contrastive loss needs all images and captions of a batch at once, their activations only one chunk at a time: first all vectors without a gradient, then
+the loss and its gradient by the vectors, then each chunk once more with its activations, that gradient carried on (GradCache: Gao et al. 2021,
+arXiv:2101.06983).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from merian.encode.pixels import Preprocess
+from merian.train.batches import Batch, Part, augment
+from merian.train.objectives import OBJECTIVES, Objective, Rows, gathered, multi_positive
+from merian.train.ranks import Ranks
+from merian.train.settings import TrainSettings
+from merian.train.towers import BIO, Towers, chance
+
+__all__ = ["Losses", "Step"]
+
+Losses = dict[str, torch.Tensor]
+"""The loss of each part, and `loss`, their weighted sum: means over ranks, without gradients."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Computes losses and leaves gradients, averaged over ranks, at the weights of `towers`."""
+
+    towers: Towers
+    settings: TrainSettings
+    preprocess: Preprocess
+    ranks: Ranks
+
+    def gradients(self, batch: Batch, step: int, share: float = 1.0) -> Losses:
+        """Add `share` of the gradients of `batch`; those of several batches are averaged over ranks by `finish`."""
+        batch = batch.to(self.ranks.device)
+        chunk, n = self.settings.chunk, len(batch.pixels)
+        if chunk == 0 or chunk >= n:
+            seen, text = self.vectors(batch, step)
+            total, told = self.losses(batch, seen, text)
+            (total * share).backward()  # type: ignore[no-untyped-call]
+            return told
+        images = [slice(start, min(start + chunk, n)) for start in range(0, n, chunk)]
+        texts = [slice(start, start + chunk) for start in range(0, len(batch.tokens), chunk)]
+        with torch.no_grad():
+            seen = torch.cat([self._see(batch, part, step) for part in images])
+            text = torch.cat([self._read(batch, part) for part in texts])
+        seen, text = seen.requires_grad_(), text.requires_grad_()
+        total, told = self.losses(batch, seen, text)
+        (total * share).backward()  # type: ignore[no-untyped-call]
+        again: list[tuple[Callable[[slice], torch.Tensor], list[slice], torch.Tensor | None]] = [
+            (lambda part: self._see(batch, part, step), images, seen.grad),
+            (lambda part: self._read(batch, part), texts, text.grad),
+        ]
+        for vectors, parts, grad in again:
+            for part in parts if grad is not None else []:
+                torch.autograd.backward(vectors(part), None if grad is None else grad[part])
+        return told
+
+    def vectors(self, batch: Batch, step: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the projectors read of the images `[n, w]`, and the unit vectors of the captions `[u, d]`, all at once."""
+        return self._see(batch, slice(0, len(batch.pixels)), step), self._read(batch, slice(0, len(batch.tokens)))
+
+    def finish(self) -> torch.Tensor:
+        """Average the gradients over ranks and shorten them to `grad_clip`; their length before."""
+        weights = [p for p in self.towers.parameters() if p.requires_grad]
+        self.ranks.mean_gradients(weights)
+        most = self.settings.grad_clip
+        norm = torch.nn.utils.clip_grad_norm_(weights, most if most > 0 else float("inf"))
+        return norm.detach()
+
+    def losses(self, batch: Batch, seen: torch.Tensor, text: torch.Tensor) -> tuple[torch.Tensor, Losses]:
+        """The weighted sum of the losses of the parts on this rank, and each for telling; `seen` [n, w] and `text` [u, d] are those of `batch`."""
+        scale = self.towers.logit_scale.float().exp()
+        if self.settings.logit_scale_fixed:
+            scale = scale.detach()
+        total, told = torch.zeros((), device=seen.device), Losses()
+        for part in batch.parts:
+            image = self.towers.project(seen[part.images], part.name).float()
+            own = Rows(image, text[part.texts], part.caption, part.image_path, part.text_path, part.key, part.level)
+            objective, weight, levels = self._objective(part)
+            loss = objective(own, gathered(own, self.ranks), self.ranks.rank, scale, levels)
+            total = total + weight * loss
+            told[part.name] = self.ranks.mean(loss)
+        told["loss"] = self.ranks.mean(total)
+        return total, told
+
+    def _objective(self, part: Part) -> tuple[Objective, float, torch.Tensor]:
+        """A part's objective, its weight, and the weights of its ranks."""
+        own = self.settings
+        levels = torch.tensor(own.level_weights)
+        if part.name == BIO:
+            return OBJECTIVES[own.objective], 1.0, levels
+        plain = OBJECTIVES["infonce"] if own.objective == "infonce" and part.name == "replay" else multi_positive
+        return plain, own.replay_weight if part.name == "replay" else own.traits, levels
+
+    def _see(self, batch: Batch, rows: slice, step: int) -> torch.Tensor:
+        """What the projectors read of images `rows`."""
+        views = type(batch.views)(batch.views.theta[rows], batch.views.factors[:, rows])
+        image = augment(batch.pixels[rows], views, self.preprocess)
+        with (
+            chance(self.settings.seed, "step", step, *([rows.start] if rows.start else []), *self._own()),
+            self._cast(),
+        ):
+            return self.towers.images(image.to(self._dtype())).float()
+
+    def _read(self, batch: Batch, rows: slice) -> torch.Tensor:
+        """Unit vectors of captions `rows`."""
+        with self._cast():
+            return F.normalize(self.towers.texts(batch.tokens[rows]).float(), dim=-1)
+
+    def _own(self) -> tuple[str | int, ...]:
+        return ("rank", self.ranks.rank) if self.ranks.size > 1 else ()
+
+    def _dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.settings.precision in ("pure_bf16", "rounded_bf16") else torch.float32
+
+    def _cast(self) -> contextlib.AbstractContextManager[object]:
+        if self.settings.precision == "bf16":
+            return torch.autocast(self.ranks.device.type, torch.bfloat16)
+        return contextlib.nullcontext()
