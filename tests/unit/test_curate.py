@@ -235,7 +235,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
         with pytest.raises(KeyboardInterrupt):
             curate(source, tmp_path / "out", settings, runner=LocalRunner(1))
     assert [p.stat().st_mtime_ns for p in looked] == times
-    assert sorted(p.name for p in (tmp_path / "out" / "shards").iterdir()) == ["shard-00000.parquet", "shard-00000.tar"]
+    names = sorted(p.name for p in (tmp_path / "out" / "shards").iterdir())
+    assert names == ["shard-00000.parquet", "shard-00000.sha256", "shard-00000.tar"]
 
     resumed = curate(source, tmp_path / "out", settings)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
@@ -380,3 +381,13 @@ def test_splits_that_leave_nothing_to_train_on_are_refused(tmp_path: Path) -> No
     with pytest.raises(BadSetting, match="nothing is left to train on"):
         curate(good_folder(tmp_path / "photos"), tmp_path / "out", with_(test=0.7, val=0.3))
     assert not (tmp_path / "out").exists()
+
+
+def test_shards_are_hashed_as_they_are_written(tmp_path: Path) -> None:
+    made = curate(good_folder(tmp_path / "photos"), tmp_path / "out", with_(shard_images=5), runner=LocalRunner(1))
+    files = read(made.path).files
+    tars = sorted((made.path / "shards").glob("*.tar"))
+    assert len(tars) == 3
+    for tar in tars:
+        assert files[f"shards/{tar.name}"] == hashlib.sha256(tar.read_bytes()).hexdigest()
+    assert not list(made.path.rglob("*.sha256"))

@@ -26,6 +26,7 @@ from merian import __version__
 from merian.core.errors import BadData, Mismatch, Missing
 
 __all__ = [
+    "Hashed",
     "Manifest",
     "Work",
     "atomic",
@@ -124,6 +125,27 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+class Hashed:
+    """A stream to write to that knows the SHA-256 of what was written."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream, self._hash = stream, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Write `data`; how much."""
+        self._hash.update(data)
+        return self.stream.write(data)
+
+    def tell(self) -> int:
+        """How much was written."""
+        return self.stream.tell()
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 in hexadecimal."""
+        return self._hash.hexdigest()
+
+
 def plain(value: object) -> Any:
     """`value` as JSON can hold it: settings become dicts, paths strings, tuples lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -177,10 +199,13 @@ class Work:
         """Delete what was written: this run cannot succeed as it was asked for, and must not stand in the way of another."""
         _clear(self.path)
 
-    def finish(self, scratch: tuple[str, ...] = (), beside: tuple[str, ...] = ()) -> Manifest:
+    def finish(
+        self, scratch: tuple[str, ...] = (), beside: tuple[str, ...] = (), known: Mapping[str, str] | None = None
+    ) -> Manifest:
         """Delete the `scratch` files, hash all others and write the manifest: from now on the store is finished.
 
-        Files and folders `beside` stay and are not in the manifest: what tells of the run and differs from one to the next, as its speed.
+        Files and folders `beside` stay and are not in the manifest: what tells of the run and differs from one to the next, as its speed. `known` has the
+        hashes of files that were hashed as they were written, by their path within the store.
         """
         for name in scratch:
             target = self.path / name
@@ -192,10 +217,11 @@ class Work:
             leftover.unlink()
         paths = [p for p in sorted(self.path.rglob("*")) if p.is_file() and p.name not in (MANIFEST, BEGUN)]
         paths = [p for p in paths if p.relative_to(self.path).parts[0] not in beside]
+        names = [p.relative_to(self.path).as_posix() for p in paths]
+        told = known or {}
         with ThreadPoolExecutor() as pool:
-            files = {
-                p.relative_to(self.path).as_posix(): h for p, h in zip(paths, pool.map(digest, paths), strict=True)
-            }
+            hashes = pool.map(lambda p, name: told.get(name) or digest(p), paths, names)
+            files = dict(zip(names, hashes, strict=True))
         manifest = Manifest(
             kind=self.kind,
             version=self.version,

@@ -20,7 +20,7 @@ from merian.curate.judge import Named, copies, likes, named, placed, refuse, spl
 from merian.curate.kinds import learn
 from merian.curate.licences import allowed
 from merian.curate.look import Look, chosen, looked, part, prepared, sketches
-from merian.curate.pack import Pack, deal, packed, tar_of
+from merian.curate.pack import Pack, deal, hashes, packed, tar_of
 from merian.curate.runner import LocalRunner, Runner, Stage
 from merian.curate.settings import Aids, CurateSettings
 from merian.curate.sources import Source, open_source
@@ -87,7 +87,7 @@ def curate(
     unpacked = [n for n in numbers if not tar_of(out, n).with_suffix(".parquet").is_file()]
     _over(runner, Pack(source, out), unpacked, "Writing shards", frame["reason"].null_count())
     _write(out, frame.join(packed(out, numbers), on="id", how="left", maintain_order="left"), source, known, remarks)
-    work.finish(SCRATCH)
+    work.finish(SCRATCH, known=hashes(out, numbers))
     return Catalog.open(out)
 
 
