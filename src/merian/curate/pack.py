@@ -13,16 +13,17 @@ from merian.core.chance import stream
 from merian.core.errors import BadData
 from merian.core.tree import RANKS, Tree
 from merian.curate.look import sample
-from merian.curate.shards import INDEX, write_shard
+from merian.curate.shards import HASH, INDEX, write_shard
 from merian.curate.sources.seam import NoBytes, Source
 
-__all__ = ["Pack", "deal", "packed", "tar_of"]
+__all__ = ["Pack", "deal", "hashes", "packed", "tar_of"]
 
 KNOWN = (
     "id",
     "split",
     *RANKS,
     "common_name",
+    "caption",
     "sex",
     "life_stage",
     "health",
@@ -85,6 +86,17 @@ def packed(folder: Path, numbers: list[int]) -> pl.DataFrame:
     """Where each image lies: the indexes of all shards (columns of INDEX)."""
     indexes = [pl.read_parquet(tar_of(folder, n).with_suffix(".parquet"), glob=False) for n in numbers]
     return pl.concat(indexes) if indexes else pl.DataFrame(schema=INDEX)
+
+
+def hashes(folder: Path, numbers: list[int]) -> dict[str, str]:
+    """The hashes of all shards, by their path within the catalog; the files that held them are deleted."""
+    found = {}
+    for number in numbers:
+        tar = tar_of(folder, number)
+        file = tar.with_suffix(HASH)
+        found[tar.relative_to(folder).as_posix()] = file.read_text(encoding="utf-8") if file.is_file() else ""
+        file.unlink(missing_ok=True)
+    return found
 
 
 def tar_of(folder: Path, number: int) -> Path:
