@@ -25,6 +25,7 @@ __all__ = ["Named", "copies", "likes", "named", "placed", "refuse", "split"]
 
 NAMELESS, STRANGE, UNSURE = "no organism named", "taxon not in the taxonomy", "name not certain"
 TWICE = "path listed twice"
+CAPTIONLESS = "no caption"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +72,26 @@ def _with_common(tree: Tree, rows: pl.DataFrame) -> Tree:
 
 
 def placed(rows: pl.DataFrame, asked: pl.Series, settings: CurateSettings) -> pl.DataFrame:
-    """`rows` with the reason of those whose image is listed twice and those that stand for no certain taxon.
+    """`rows` with the reason of those whose image is listed twice and those that stand for no certain taxon; with subject = "caption", that have no caption.
 
-    `asked` [n]: whether their source named an organism.
+    `asked` [n]: whether their source named an organism. With subject = "caption" a row whose name is not certain is one without a taxon.
     """
     whole = pl.col("box").is_null() if "box" in rows.columns else pl.lit(True)
     again = pl.col("path").is_not_null() & whole & ~pl.struct("path", whole).is_first_distinct()
+    before = pl.when(pl.col("reason").is_not_null()).then("reason").when(again).then(pl.lit(TWICE))
+    if settings.subject == "caption":
+        if "caption" not in rows.columns:
+            rows = rows.with_columns(caption=pl.lit(None, pl.String))
+        said = pl.col("caption").str.strip_chars()
+        rows = rows.with_columns(
+            caption=pl.when(said != "").then(said),
+            taxon=pl.when((pl.col("name_score") >= settings.min_name_score).fill_null(True))
+            .then("taxon")
+            .otherwise(-1),
+        )
+        return rows.with_columns(reason=before.when(pl.col("caption").is_null()).then(pl.lit(CAPTIONLESS)))
     reason = (
-        pl.when(pl.col("reason").is_not_null())
-        .then("reason")
-        .when(again)
-        .then(pl.lit(TWICE))
-        .when((pl.col("taxon") < 0) & asked)
+        before.when((pl.col("taxon") < 0) & asked)
         .then(pl.lit(STRANGE))
         .when(pl.col("taxon") < 0)
         .then(pl.lit(NAMELESS))
@@ -151,7 +160,7 @@ def split(
             remarks = (*remarks, f"{len(found) - len(listed)} of the {len(found)} rare species are not in the taxonomy")
     shares = Shares(settings.val, settings.test, settings.unseen, settings.unseen_images, settings.test_fold, listed)
     kept = rows.filter(pl.col("reason").is_null())
-    kept = kept.with_columns(split=assign(kept, tree, shares, settings.seed))
+    kept = kept.with_columns(split=assign(kept, tree, shares, settings.seed, settings.subject == "caption"))
     over = cap.over_cap(kept, settings.cap, settings.seed)
     told = achieved(kept.filter(~over), shares)[1]
     kept = kept.select("id", split=pl.when(~over).then("split"), over=over)

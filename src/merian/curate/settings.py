@@ -16,6 +16,11 @@ __all__ = ["Aids", "CurateSettings"]
 class CurateSettings(FilterSettings):
     """What is kept of a source, and how it is split."""
 
+    subject: Literal["organism", "caption"] = knob(
+        "organism",
+        "What an image must have to be kept: the name of an organism, or a caption in general words, whether or not it names one",
+        source="caption: experience replay of BioCLIP 2 (Gu et al. 2025)",
+    )
     typos: int = knob(
         2, "Letters that may be wrong in a long name, 1 in a shorter one; 0: names must be spelt right", ge=0, le=2
     )

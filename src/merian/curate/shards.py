@@ -28,8 +28,8 @@ def write_shard(path: Path, number: int, samples: Iterable[tuple[str, str, bytes
     """
     rows = []
     with store.atomic(path) as file:
-        stream = store.Hashed(file)
-        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        hashed = store.Hashed(file)
+        with tarfile.open(fileobj=cast(IO[bytes], hashed), mode="w", format=tarfile.USTAR_FORMAT) as tar:
             for row, (name, extension, data, known) in enumerate(samples):
                 key = f"{number:05d}-{row:06d}"
                 info = tarfile.TarInfo(f"{key}.{extension}")
@@ -42,7 +42,7 @@ def write_shard(path: Path, number: int, samples: Iterable[tuple[str, str, bytes
                 info = tarfile.TarInfo(f"{key}.json")
                 info.size = len(text)
                 tar.addfile(info, io.BytesIO(text))
-    store.write_text(path.with_suffix(HASH), stream.digest)
+    store.write_text(path.with_suffix(HASH), hashed.digest)
     index = pl.DataFrame(rows, schema=INDEX, orient="row")
     with store.atomic(path.with_suffix(".parquet")) as stream:
         index.write_parquet(stream)

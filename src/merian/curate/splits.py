@@ -211,8 +211,10 @@ def _listed(path: Path) -> pl.DataFrame:
     raise BadData(path, "has no column scientificName, species or name", table.columns)
 
 
-def assign(rows: pl.DataFrame, tree: Tree, shares: Shares, seed: int) -> pl.Series:
+def assign(rows: pl.DataFrame, tree: Tree, shares: Shares, seed: int, nameless: bool = False) -> pl.Series:
     """The split of each row: "train", "val", "test", "unseen" or "rare"; null without a taxon, or in a group that holds species of two kinds.
+
+    `nameless`: rows without a taxon are dealt too, as if they were one species.
 
     `rows` needs id, taxon, group and, for given folds, fold. Within each species (or coarser label) the groups are ordered by their hash and the first
     go to test and validation, at least one to test when there are three or more. Groups that span species are dealt as the head of this module says.
@@ -220,7 +222,9 @@ def assign(rows: pl.DataFrame, tree: Tree, shares: Shares, seed: int) -> pl.Seri
     if "fold" not in rows.columns:
         rows = rows.with_columns(fold=pl.lit(None, pl.String))
     held = _held(rows, tree, shares, seed)
-    kinds = rows.select("group", "taxon", "fold", held=pl.Series(held)).filter(pl.col("taxon") >= 0)
+    kinds = rows.select("group", "taxon", "fold", held=pl.Series(held)).filter(
+        pl.lit(nameless) | (pl.col("taxon") >= 0)
+    )
     groups = kinds.group_by("group", maintain_order=True).agg(
         pl.col("taxon").min(),
         pl.len().alias("images"),
@@ -259,7 +263,11 @@ def achieved(rows: pl.DataFrame, shares: Shares) -> tuple[pl.DataFrame, tuple[st
     table = (
         rows.filter(pl.col("split").is_not_null())
         .group_by("split")
-        .agg(images=pl.len(), groups=pl.col("group").n_unique(), taxa=pl.col("taxon").n_unique())
+        .agg(
+            images=pl.len(),
+            groups=pl.col("group").n_unique(),
+            taxa=pl.col("taxon").filter(pl.col("taxon") >= 0).n_unique(),
+        )
     )
     asked = {"train": 1 - shares.val - shares.test, "val": shares.val, "test": shares.test}
     order = pl.DataFrame({"split": ["train", "val", "test", "unseen", "rare"]})

@@ -74,7 +74,7 @@ def splits(kept: pl.DataFrame) -> pl.DataFrame:
     kept = kept.select(pl.col("split").fill_null("none"), "group", "taxon")
     order = {name: k for k, name in enumerate((*SPLITS, "none"))}
     counted = kept.group_by("split").agg(
-        images=pl.len(), groups=pl.col("group").n_unique(), taxa=pl.col("taxon").n_unique()
+        images=pl.len(), groups=pl.col("group").n_unique(), taxa=pl.col("taxon").filter(pl.col("taxon") >= 0).n_unique()
     )
     return (
         counted.with_columns(
@@ -112,7 +112,8 @@ def licences(rows: pl.DataFrame) -> pl.DataFrame:
 def gaps(kept: pl.DataFrame, tree: Tree, asked: Sequence[tuple[str, tuple[str, ...]]] = GAPS) -> list[tuple[str, int]]:
     """(what, images without it) of the kept images, most first; images not named to species are told as "a species"."""
     taxa = kept["taxon"].to_numpy()
-    species = int((tree.ancestors[np.maximum(taxa, 0), len(RANKS) - 1] < 0).sum()) if len(tree) else len(kept)
+    named = tree.ancestors[np.maximum(taxa, 0), len(RANKS) - 1] >= 0 if len(tree) else np.zeros(len(kept), bool)
+    species = int((~named | (taxa < 0)).sum())
     found = [("a species", species)]
     for words, columns in asked:
         lacking = kept.select(pl.any_horizontal(pl.col(c).is_null() for c in columns)).to_series().sum()

@@ -58,7 +58,7 @@ CONTEXT: dict[str, Any] = {
 }
 """The context that the specification asks for, term by term."""
 CONFORMS = ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"]
-DARWIN_CORE = "http://rs.tdwg.org/dwc/terms/"
+DARWIN_CORE, AUDUBON_CORE = "http://rs.tdwg.org/dwc/terms/", "http://rs.tdwg.org/ac/terms/"
 FOLDER = "store"
 MOST_LICENCES = 50
 MOST_SHARDS = 1_000
@@ -167,7 +167,7 @@ def _records(catalog: Catalog) -> list[dict[str, Any]]:
         meaning = column.meaning + (f" [{column.unit}]" if column.unit else "")
         known |= {"description": meaning, "dataType": kind}
         if column.term and column.term not in ("license", "references", "rightsHolder", "accessURI"):
-            known["equivalentProperty"] = DARWIN_CORE + column.term
+            known["equivalentProperty"] = (AUDUBON_CORE if column.term == "caption" else DARWIN_CORE) + column.term
         source = {"fileObject": {"@id": "catalog.parquet"}, "extract": {"column": column.name}}
         fields.append(known | {"source": source})
 

@@ -11,7 +11,7 @@ import polars as pl
 from merian.core.tables import CATALOG
 from merian.core.tree import RANKS, normal_lineages
 
-__all__ = ["ALIASES", "NAMELESS", "hash_of", "identified", "labelled", "located", "taken"]
+__all__ = ["ALIASES", "DESCRIBED", "NAMELESS", "hash_of", "identified", "labelled", "located", "taken"]
 
 ALIASES: Mapping[str, Sequence[str]] = {
     "path": ("path", "associatedmedia", "filepath", "file", "filename", "image", "imagepath"),
@@ -19,6 +19,7 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "source": ("source", "datasetname", "dataset"),
     "verbatim_name": ("verbatimname", "scientificname", "label", "classname", "species", "name"),
     "common_name": ("commonname", "vernacularname", "common"),
+    "caption": ("caption",),
     "licence": ("licence", "license"),
     "rights_holder": ("rightsholder", "author", "photographer", "creator"),
     "publisher": ("publisher", "institutioncode"),
@@ -43,6 +44,8 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "fold": ("fold",),
 }
 """Catalog column -> the names it goes by in tables, lower case without underscores; the first that is there wins."""
+DESCRIBED = ("description", "text", "alt", "alttext")
+"""Names under which a table may hold captions when no column is called so: taken when one of them alone is there, and it holds text."""
 NAMELESS = (
     "blank",
     "empty",
@@ -69,6 +72,9 @@ def taken(raw: pl.DataFrame, aliases: Mapping[str, Sequence[str]] = ALIASES) -> 
     columns = []
     for column, names in aliases.items():
         given = next((by_fold[n] for n in names if n in by_fold), None)
+        if column == "caption" and given is None:
+            others = [by_fold[n] for n in DESCRIBED if n in by_fold and raw.schema[by_fold[n]] == pl.String]
+            given = others[0] if len(others) == 1 else None
         if given is not None:
             text = pl.col(given).cast(pl.String).str.strip_chars()
             columns.append(pl.when(text != "").then(text).cast(types[column], strict=False).alias(column))

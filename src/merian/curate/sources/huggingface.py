@@ -38,6 +38,10 @@ METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 BINARY = ("image", "img", "jpg", "jpeg", "png", "image_bytes", "bytes", "photo")
 
 
+CAPTIONS = ("caption", "captions")
+"""Columns that may hold several captions of one image: the first is taken."""
+
+
 class Features(NamedTuple):
     """What a data set says of its columns: those that hold images, and the names of those that hold class numbers."""
 
@@ -158,9 +162,7 @@ def _rows(frame: pl.DataFrame, features: Features, place: str, at: pl.Series) ->
     known = {n.casefold().replace("_", "") for n in frame.columns} & set(ALIASES["verbatim_name"])
     if len(labels) == 1 and (not known or labels[0] == "class"):
         frame = frame.rename({labels[0]: "label"} if "label" not in frame.columns else {})
-    flat = frame.select(
-        c for c, t in frame.schema.items() if not isinstance(t, pl.List | pl.Struct | pl.Array) and t != pl.Binary
-    )
+    flat = _flat(frame)
     table = taken(flat, {k: v for k, v in ALIASES.items() if k != "path"})
     if table.is_empty() and not table.width:
         table = pl.DataFrame({"path": at})
@@ -171,6 +173,18 @@ def _rows(frame: pl.DataFrame, features: Features, place: str, at: pl.Series) ->
     own = pl.col("id") if "id" in table.columns else pl.lit(None, pl.String)
     table = table.with_columns(id=pl.coalesce(own, "path"))
     return labelled(table, flat if flat.width else table)
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns of `frame` that hold one value a row; of a list of captions the first, as `caption`."""
+    lists = [c for c, t in frame.schema.items() if isinstance(t, pl.List | pl.Array) and t.inner == pl.String]
+    several = next((c for c in lists if c.casefold() in CAPTIONS), None)
+    if several is not None and not any(c.casefold() == "caption" for c, t in frame.schema.items() if t == pl.String):
+        first = pl.col(several).cast(pl.List(pl.String)).list.drop_nulls().list.first()
+        frame = frame.drop(several).with_columns(frame.select(caption=first).to_series())
+    return frame.select(
+        c for c, t in frame.schema.items() if not isinstance(t, pl.List | pl.Struct | pl.Array) and t != pl.Binary
+    )
 
 
 def _image_columns(schema: Mapping[str, Any], said: Sequence[str]) -> list[str]:
@@ -242,7 +256,7 @@ def _image_folder(path: Path) -> Source | None:
             wrong = frame.filter(lacking)
             kept = frame.filter(~lacking)
             place = pl.col("file_name") if below == "." else pl.lit(f"{below}/") + pl.col("file_name")
-            flat = kept.select(c for c, t in kept.schema.items() if not isinstance(t, pl.List | pl.Struct | pl.Array))
+            flat = _flat(kept)
             table = taken(flat, {k: v for k, v in ALIASES.items() if k != "path"})
             split = SPLIT.match(below)
             table = located(table.with_columns(kept.select(place.alias("path")).to_series()))

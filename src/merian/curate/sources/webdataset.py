@@ -1,5 +1,7 @@
 """WebDataset shards: tars whose neighbouring files share a key (<key>.jpg, <key>.json, <key>.taxonTag.txt ...), and Merian's own catalogs.
 
+A plain <key>.txt holds a name in some data sets and a caption in general words in others (img2dataset writes LAION's so); `_sorted_texts` tells them apart.
+
 Convention: https://github.com/webdataset/webdataset#the-webdataset-format (the key ends at the first dot of the file's name). Text files of BioCLIP's
 shards: https://huggingface.co/datasets/imageomics/TreeOfLife-10M. Nothing is ever unpacked: an image is a place in a tar, "shard.tar#offset+size".
 """
@@ -30,6 +32,19 @@ IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jp2", "avi
 SMALL = 1 << 20
 """Bytes of a text beside an image beyond which it is not read."""
 TAGS = re.compile(r"^a photo of (.+?)(?: with common name (.+?))?\.?$", re.DOTALL)
+SENTENCE = re.compile(
+    r"(?:^|\s)(?:a|an|on|at|with|in|is|are|was|this|these|my|your|his|her|their|our|for|from|by|near|over|under|into|while|some|who)(?=[\s,.]|$)"
+    r"|^(?:A|An|This|These|My|Your|In|On|At|For|Some) (?=[a-z])"
+    r"|[!?;|#@\"]|: |\.\.\.| - "
+    r"|\s(?!subsp|spec|indet|auct|aggr)[a-z]{4,}\.$"
+)
+"""What sentences have and names do not: small words, marks, a full stop behind a whole word."""
+AUTHORS = re.compile(r"([A-Z][\w.]*),? (?:and|in|et|ex|by) (?=[A-Z])")
+"""Authors of a name that are joined by a small word."""
+JOINED = re.compile(r"(?:^|\s)(?:of|the|and|to)(?=\s)", re.IGNORECASE)
+"""Small words that common names have too ("Lily of the valley", "Black and white warbler")."""
+LONG, LONGEST = 6, 12
+"""Words from which on a text with one of those is a sentence, and beyond which any text is. From taste."""
 RANK_TAG = re.compile(rf"\b({'|'.join(RANKS)}) ")
 PLACE = re.compile(r"^(.+)#(\d+)\+(\d+)$")
 OWN_COLUMNS = (
@@ -88,7 +103,8 @@ def merian_catalog(path: Path) -> Source | None:
     rows = kept.select(place.alias("path"), *(c.name for c in CATALOG if c.name not in OWN_COLUMNS))
     rows = rows.select("path", *(c for c in rows.columns if c != "path" and rows[c].null_count() < len(rows)))
     rows = rows.hstack(catalog.tree.lineages(kept["taxon"].to_numpy()))
-    return TableSource(path.name, path, rows, catalog.hash, path / "tree.parquet", reader=Tarred(path))
+    taxa = path / "tree.parquet" if len(catalog.tree) else None
+    return TableSource(path.name, path, rows, catalog.hash, taxa, reader=Tarred(path))
 
 
 def webdataset(path: Path) -> Source | None:
@@ -209,15 +225,43 @@ def _learn(sample: dict[str, Any], kind: str, data: bytes, name: str) -> list[st
             sample.setdefault(rank, value.strip())
         if shape[2]:
             sample.setdefault("common_name", shape[2])
-    elif kind in ("cls", "cls.txt", "txt", "sci.txt"):
+    elif kind == "txt" and text:
+        sample.setdefault("_text", text)
+    elif kind in ("cls", "cls.txt", "sci.txt"):
         shape = TAGS.match(text)
         sample.setdefault("_label", shape[1] if shape else text)
     return []
 
 
+def _sentence(text: str) -> bool:
+    """Whether a text reads like a sentence and not like a name."""
+    words = len(text.split())
+    return (
+        words > LONGEST or (words >= LONG and bool(JOINED.search(text))) or bool(SENTENCE.search(AUTHORS.sub("", text)))
+    )
+
+
+def _sorted_texts(found: list[dict[str, Any]]) -> None:
+    """Give the plain text of each sample its place, in the samples themselves: a label, or a caption.
+
+    What the JSON has as its caption, or reads like a sentence, is a caption; BioCLIP's captions ("a photo of Pica pica.") are labels. A few words ("black
+    dog", "Pica pica") may be either: they are captions where more than half of the texts of their tar are sentences, and labels elsewhere.
+    """
+    texts = [(row, str(row.pop("_text"))) for row in found if "_text" in row]
+    shapes = [TAGS.match(text) for _, text in texts]
+    sentences = [_sentence(shape[1] if shape else text) for shape, (_, text) in zip(shapes, texts, strict=True)]
+    general = 2 * sum(sentences) > len(texts)
+    for (row, text), shape, sentence in zip(texts, shapes, sentences, strict=True):
+        if general or sentence or row.get("caption") == text:
+            row.setdefault("caption", text)
+        if not sentence and (shape or not general) and (shape or row.get("caption") != text):
+            row.setdefault("_label", shape[1] if shape else text)
+
+
 def _table(found: list[dict[str, Any]]) -> pl.DataFrame:
     if not found:
         return pl.DataFrame()
+    _sorted_texts(found)
     names = sorted({k for row in found for k in row})
     raw = pl.DataFrame({k: [row.get(k) for row in found] for k in names}, schema=dict.fromkeys(names, pl.String))
     own_names = {n.casefold().replace("_", "") for n in names if not n.startswith("_")}
