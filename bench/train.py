@@ -37,9 +37,10 @@ from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import RANKS, Tree
 from merian.curate.shards import write_shard
 from merian.train.batches import Batches
-from merian.train.loop import fit, stocks
+from merian.train.loop import fit
 from merian.train.ranks import Ranks
 from merian.train.settings import TrainSettings
+from merian.train.stocks import stocks
 from merian.train.towers import build, model_config, preprocess
 from merian.train.watch import peak_flops
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import path_of, say
 from merian.train import TrainSettings
@@ -21,6 +22,8 @@ def train(
     /,
     *,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
+    ladder: str = "",
+    ladder_equal: Literal["epochs", "steps"] = "epochs",
     settings: TrainSettings,
 ) -> int:
     """Train an image tower and a text tower so that a photo and its names meet, and export them.
@@ -36,9 +39,42 @@ def train(
         The folder to write the model to.
     overwrite
         Replace a model that other settings made.
+    ladder
+        Train on nested shares of the images, as "0.5%,5%,25%,100%": a model each in OUT/0.5% and so on, and a report
+        in OUT/ladder.json and ladder.csv.
+    ladder_equal
+        Whether the steps of a ladder make the same number of passes over their images, or of steps.
     """
+    if ladder:
+        return _ladder(catalog, out, settings, ladder, ladder_equal, overwrite)
     train_and_calibrate(catalog, out, settings, overwrite)
+    if (out / "drift.json").is_file():
+        say(_drift(out / "drift.json"))
     say(f"{path_of(out)}  name photos with: merian identify PHOTO --model {path_of(out)}")
+    return 0
+
+
+def _drift(path: Path) -> str:
+    """How far the model has moved from the one it went on from, in a line."""
+    from merian.core.report import Report
+    from merian.train.drift import said
+
+    return said(Report.load(path))
+
+
+def _ladder(
+    catalog: Path, out: Path, settings: TrainSettings, steps: str, equal: Literal["epochs", "steps"], overwrite: bool
+) -> int:
+    from merian.core.report import Report
+    from merian.train.ladder import REPORT, climb, shares
+
+    climb(catalog, out, settings, shares(steps), equal, command_line(), overwrite)
+    for step, numbers in Report.load(out / REPORT).groups():
+        told = {number.name.removeprefix(f"{step}."): number for number in numbers}
+        accuracy = f", validation accuracy {told['val_accuracy'].text}" if "val_accuracy" in told else ""
+        images, species = told["images"].value, told["species"].value
+        say(f"{step:>6}  {images:,.0f} images of {species:,.0f} species, loss {told['loss'].text}{accuracy}")
+    say(f"{path_of(out / REPORT)}")
     return 0
 
 

@@ -6,6 +6,7 @@ import polars as pl
 
 from merian.core.chance import fraction
 from merian.drawn import plans
+from merian.drawn.captions import captions
 from merian.drawn.mess import NO_HIGHER
 from merian.drawn.organism import PlanName
 from merian.drawn.sightings import SPECIMENS
@@ -32,14 +33,18 @@ def species_truth(world: DrawnTree) -> pl.DataFrame:
 
 
 def occurrence_table(world: DrawnTree, table: pl.DataFrame) -> pl.DataFrame:
-    """The Darwin Core occurrences of `table` (of `shots.plan_images`, with `media`): what a collection would publish, planted wrong names included."""
+    """The Darwin Core occurrences of `table` (of `shots.plan_images`, with `media`): what a collection would publish, planted wrong names included.
+
+    With `captions` on, the column `caption` (Audubon Core) says what is seen.
+    """
     seed = world.settings.seed
     style, subject = pl.col("style"), pl.col("subject")
     seen = subject == "organism"
     noted = pl.Series(
         "noted", [fraction(seed, f"sex noted {i}") < SEX_NOTED for i in table["occurrenceID"]], dtype=pl.Boolean
     )
-    table = table.drop("scientificName", "taxonID", *LINEAGE).with_columns(noted)
+    said = [captions(table, seed)] if world.settings.captions else []
+    table = table.drop("scientificName", "taxonID", *LINEAGE).with_columns(noted, *said)
     table = table.join(_labels(world), on=["given_tip", "given_rank"], how="left", maintain_order="left")
     basis = pl.when(style.is_in(SPECIMENS)).then(pl.lit("PreservedSpecimen")).otherwise(pl.lit("HumanObservation"))
     machine = style.str.starts_with("camera trap")
@@ -66,6 +71,7 @@ def occurrence_table(world: DrawnTree, table: pl.DataFrame) -> pl.DataFrame:
         *LINEAGE,
         pl.when(pl.col("given_rank") != "").then("given_rank").alias("taxonRank"),
         "vernacularName",
+        *([] if not said else ["caption"]),
     )
 
 

@@ -69,6 +69,9 @@ class DrawSettings:
     messy_names: float = knob(
         0.0, "Share of records with a messy name: misspelt, outdated, unsure, with authorship or HTML", ge=0, le=1
     )
+    captions: bool = knob(
+        False, "Records also have a general caption: what one sees, in everyday words, as the web would say it"
+    )
     support: int = knob(
         20, "Pictures of each kind in support/, which teach a probe to tell kinds; 0: none", ge=0, le=99
     )

@@ -57,6 +57,12 @@ class Views:
         factors = rng.uniform(1.0 - settings.colour, 1.0 + settings.colour, (3, n)).astype(np.float32)
         return cls(torch.from_numpy(theta), torch.from_numpy(factors))
 
+    @classmethod
+    def plain(cls, n: int, device: torch.device) -> Views:
+        """Views of `n` images as they are."""
+        theta = torch.eye(2, 3, device=device).expand(n, 2, 3)
+        return cls(theta, torch.ones(3, n, device=device))
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -130,8 +136,15 @@ class Batches:
     rank: int = 0
     ranks: int = 1
     _order: dict[str, tuple[int, Numbers]] = field(default_factory=dict)
+    _in_pass: int = field(init=False)
+    """Images of `bio` in a pass."""
 
     def __post_init__(self) -> None:
+        counts, cap = np.bincount(self.bio.texts.of), self.settings.cap
+        self._in_pass = int((np.minimum(counts, cap) if cap else counts).sum())
+        fewest = self._in_pass if self.replay is None else min(self._in_pass, len(self.replay))
+        if fewest < self.ranks:
+            raise BadSetting("WORLD_SIZE", self.ranks, f"is more than the {fewest} images in a pass")
         size = self.size
         if size % self.ranks:
             raise BadSetting("batch", size, f"must divide among {self.ranks} processes")
@@ -141,7 +154,7 @@ class Batches:
     @property
     def size(self) -> int:
         """Images of `bio` per step over all ranks: fewer than asked when there are fewer."""
-        return min(self.settings.batch, self._in_pass() // self.ranks * self.ranks)
+        return min(self.settings.batch, self._in_pass // self.ranks * self.ranks)
 
     @property
     def replay_size(self) -> int:
@@ -153,7 +166,7 @@ class Batches:
     @property
     def per_epoch(self) -> int:
         """Steps per pass; the images left over differ from pass to pass."""
-        return self._in_pass() // self.size
+        return self._in_pass // self.size
 
     @property
     def total(self) -> int:
@@ -185,12 +198,6 @@ class Batches:
         if self.settings.text_per == "batch":  # on all ranks the same
             return np.full(n, stream(self.settings.seed, "kind", step).integers(count))
         return rng.integers(count, size=n)
-
-    def _in_pass(self) -> int:
-        """Images of `bio` in a pass."""
-        if not self.settings.cap:
-            return len(self.bio)
-        return int(np.minimum(np.bincount(self.bio.texts.of), self.settings.cap).sum())
 
     def _rows(self, name: str, step: int, size: int, per_epoch: int) -> Numbers:
         epoch, within = divmod(step, per_epoch)

@@ -17,6 +17,7 @@ from torch import nn
 
 from merian.core import store
 from merian.core.errors import BadData
+from merian.train.spread import put, whole
 
 __all__ = ["Average", "keep", "newest", "restore"]
 
@@ -46,16 +47,27 @@ class Average:
 
 
 def keep(
-    folder: Path, step: int, towers: nn.Module, optimizer: torch.optim.Optimizer, average: Average | None, most: int
+    folder: Path,
+    step: int,
+    towers: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: Average | None,
+    most: int,
+    writes: bool = True,
 ) -> None:
-    """Write the state after `step` steps to `folder`, then delete all but the newest `most` checkpoints."""
+    """Write the state after `step` steps to `folder`, then delete all but the newest `most` checkpoints.
+
+    Each process must call, since weights may be spread over them; the one that `writes` does.
+    """
     tensors = {f"model.{k}": v for k, v in towers.state_dict().items()}
     for name, weight in towers.named_parameters():
         for key, value in optimizer.state.get(weight, {}).items():
             tensors[f"optimizer.{name}.{key}"] = torch.as_tensor(value)
     if average is not None:
         tensors |= {f"average.{name}": weight for name, weight in average.weights.items()}
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    plain = {name: whole(value.detach()).cpu().contiguous() for name, value in tensors.items()}
+    if not writes:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with store.atomic(folder / f"step-{step:08d}.safetensors") as stream:
         stream.write(save(plain, {"step": str(step), "averaged": str(average.steps if average else 0)}))
@@ -79,20 +91,32 @@ def restore(path: Path, towers: nn.Module, optimizer: torch.optim.Optimizer, ave
         raise BadData(
             path, f"is no checkpoint ({error}); delete it, and the run goes on from the one before"
         ) from error
-    try:
-        towers.load_state_dict({k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")})
-    except RuntimeError as error:
-        raise BadData(path, f"is a checkpoint of other towers: {str(error).splitlines()[0]}") from error
+    held = towers.state_dict()
+    given = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+    other = [
+        k for k in held.keys() | given.keys() if k not in held or k not in given or held[k].shape != given[k].shape
+    ]
+    if other:
+        raise BadData(path, "is a checkpoint of other towers", sorted(other))
+    for name, value in given.items():
+        put(held[name], value)
     for name, weight in towers.named_parameters():
         prefix = f"optimizer.{name}."
         kept = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         if kept:
-            optimizer.state[weight] = {k: v if k == "step" else v.to(weight.device) for k, v in kept.items()}
+            optimizer.state[weight] = {k: v if k == "step" else _like(weight, v) for k, v in kept.items()}
     if average is not None:
         average.steps = int(told["averaged"])
-        for name, held in average.weights.items():
-            held.copy_(state[f"average.{name}"])
+        for name, mean in average.weights.items():
+            put(mean, state[f"average.{name}"])
     return int(told["step"])
+
+
+def _like(weight: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """`values` in their own type, where and as `weight` is."""
+    made = torch.zeros_like(weight, dtype=values.dtype)
+    put(made, values)
+    return made
 
 
 def _checkpoints(folder: Path) -> list[Path]:

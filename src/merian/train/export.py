@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -18,19 +20,36 @@ from merian.encode.openvino import library
 from merian.encode.pixels import Preprocess
 from merian.encode.tokens import Tokens
 from merian.encode.torch import ImageGraph, TextGraph
+from merian.train.vocabulary import is_clip, tokenizer_config
+from merian.train.weights import PROJECTORS
 
 __all__ = ["export"]
 
 
 def export(
-    model: Any, config: dict[str, Any], tokens: Tokens, preprocess: Preprocess, folder: Path, onnx: bool
+    model: Any,
+    config: dict[str, Any],
+    tokens: Tokens,
+    preprocess: Preprocess,
+    folder: Path,
+    onnx: bool,
+    projectors: Mapping[str, torch.Tensor] = MappingProxyType({}),
 ) -> None:
-    """Write `model` to `folder` in every form; see `merian.encode.folder` for the files."""
+    """Write `model` to `folder` in every form; see `merian.encode.folder` for the files.
+
+    `projectors [w, d]` that are not open_clip's own go beside, to `projectors.safetensors`; a model with CLIP's vocabulary gets a `tokenizer_config.json` too.
+    """
     model.eval()
     weights = save({k: v.contiguous() for k, v in model.state_dict().items()}, {"format": "pt"})
     with store.atomic(folder / WEIGHTS) as stream:
         stream.write(weights)
     store.write_text(folder / TOKENIZER, tokens.tokenizer.to_str(pretty=True))
+    if is_clip(tokens):
+        store.write_json(folder / "tokenizer_config.json", tokenizer_config(tokens))
+    if projectors:
+        plain = {name: value.detach().cpu().float().contiguous() for name, value in projectors.items()}
+        with store.atomic(folder / PROJECTORS) as stream:
+            stream.write(save(plain))
     own = {"weights": store.digest_bytes(weights), "logit_scale": math.exp(model.logit_scale.item())}
     document = {"model_cfg": config, "preprocess_cfg": preprocess.as_config(), "merian": own}
     store.write_json(folder / CONFIG, document)

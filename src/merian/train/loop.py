@@ -8,39 +8,40 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
 import torch
 
 from merian.core import store
-from merian.core.errors import BadData
 from merian.core.progress import track
 from merian.core.tables import Catalog
 from merian.encode.folder import FORMAT, KIND
 from merian.encode.pixels import Preprocess
-from merian.encode.tokens import Tokens
 from merian.train import checkpoint
-from merian.train.batches import Batches, Stock, drawn_ahead
-from merian.train.export import export
-from merian.train.images import Cache, Images, Stream, check_shards, grown
+from merian.train.batches import Batch, Batches, drawn_ahead
+from merian.train.compile import compile_towers, prove
+from merian.train.drift import DRIFT
 from merian.train.optimizer import learning_rate, make_optimizer
 from merian.train.ranks import Ranks, joined
+from merian.train.release import frozen, release
 from merian.train.settings import TrainSettings
+from merian.train.spread import spread, whole
 from merian.train.step import Step
-from merian.train.texts import fitted, general_texts, taxon_texts, trait_texts
-from merian.train.towers import Towers, build, model_config, preprocess
+from merian.train.stocks import stocks
+from merian.train.subset import thinned
+from merian.train.towers import Towers
+from merian.train.validate import Validation
 from merian.train.watch import EVENTS, SPEED, Watch, flops_of, peak_flops
+from merian.train.weights import Begun, begun
 
-__all__ = ["Stocks", "fit", "stocks", "train"]
+__all__ = ["REMARKS", "fit", "train"]
 
-CHECKPOINTS, SCRATCH = "checkpoints", "cache"
-CACHE_BYTES = 20e9
-"""Decoded images that cache = "auto" keeps on the disk."""
+CHECKPOINTS, SCRATCH, REMARKS = "checkpoints", "cache", "remarks.txt"
+PROVEN_BY = 3
+"""Steps after which torch.compile must have compiled."""
 
 AfterStep = Callable[[int], None]
 
@@ -52,98 +53,45 @@ def train(
     overwrite: bool = False,
     after_step: AfterStep | None = None,
     replay: Path | None = None,
+    share: float = 1.0,
 ) -> Path:
     """The folder `out` with the trained model in open_clip's layout and its exports; a finished one is left as it is.
 
-    Trains on the catalog's split "train", and on that of the catalog `replay`, whose images have general captions. `overwrite` replaces what another run left
-    there. `after_step(step)` is called after each step. Started by torchrun, each process is one rank. Raises BadData when there is too little to train on or a
-    shard is cut short, BadSetting when the loss stops being a number.
+    Trains on the catalog's split "train" (on a `share` of it: `subset.thinned`), and on that of the catalog `replay`, whose images have general captions.
+    `overwrite` replaces what another run left there. `after_step(step)` is called after each step. Started by torchrun, each process is one rank. Raises
+    BadData when there is too little to train on or a shard is cut short, BadSetting when the loss stops being a number.
     """
-    source = Catalog.open(catalog)
+    source = thinned(Catalog.open(catalog), share, settings.seed)
     again = None if replay is None else Catalog.open(replay)
     inputs = {"catalog": source.hash} | ({} if again is None else {"replay": again.hash})
+    inputs |= {"share": f"{share:g}"} if share < 1 else {}
     with joined(settings.device) as ranks, _reproducible(settings.threads) as threads:
+        start = begun(settings, ranks)
         if ranks.first:
+            inputs |= start.inputs
             work = store.begin(out, kind=KIND, version=FORMAT, settings=settings, inputs=inputs, overwrite=overwrite)
         ranks.wait()
         if (out / store.MANIFEST).is_file():
             return out
-        look = preprocess(settings)
-        held = stocks(source, again, settings, look, out / SCRATCH, threads, ranks)
+        if settings.adapt in ("linear", "prototypes"):
+            if ranks.first:
+                frozen(start, source, again, out, ranks.device, threads)
+                work.finish()
+            ranks.wait()
+            return out
+        look = start.preprocess
+        held = stocks(source, again, settings, look, out / SCRATCH, threads, ranks, start.tokens)
+        if ranks.first and held.remarks:
+            store.write_text(out / REMARKS, "\n".join(held.remarks) + "\n")
         batches = Batches(held.bio, settings, held.replay, ranks.rank, ranks.size)
-        config = model_config(settings, held.tokens.size, held.tokens.context)
-        model = build(settings, config)
-        towers = fit(model, batches, settings, look, out, ranks, after_step)
+        made = start.load(held.tokens)
+        validation = Validation.build(source, held.tokens, settings, look, threads) if ranks.first else None
+        towers = fit(made.model, batches, settings, look, out, ranks, after_step, validation, made)
         if ranks.first:
-            export(towers.released().cpu().float(), config, held.tokens, look, out, onnx=settings.onnx)
-            work.finish(scratch=(SCRATCH, CHECKPOINTS), beside=(SPEED, EVENTS))
+            release(towers, made, start, held.tokens, (source, again), out, ranks.device, threads)
+            work.finish(scratch=(SCRATCH, CHECKPOINTS), beside=(SPEED, EVENTS, DRIFT))
         ranks.wait()
     return out
-
-
-@dataclass(frozen=True, slots=True)
-class Stocks:
-    """What a run trains on."""
-
-    tokens: Tokens
-    bio: Stock
-    replay: Stock | None
-
-
-def stocks(
-    source: Catalog,
-    replay: Catalog | None,
-    settings: TrainSettings,
-    look: Preprocess,
-    scratch: Path,
-    threads: int,
-    ranks: Ranks,
-    tokens: Tokens | None = None,
-) -> Stocks:
-    """The images and texts of the catalogs; `tokens` is the tokenizer of a model to go on from. Raises BadData when there is too little to train on."""
-    frame = source.kept("train").filter(pl.col("taxon") >= 0)
-    if len(frame) < 2:
-        raise BadData(source.path, f"training needs at least 2 images with a taxon; the split 'train' has {len(frame)}")
-    if frame["taxon"].n_unique() < 2:
-        raise BadData(source.path, "training needs images of at least 2 taxa; all are of one")
-    every = [taxon_texts(source.tree, frame["taxon"].to_numpy().astype(np.int64), settings)]
-    traits = trait_texts(source.tree, frame) if settings.traits > 0 else None
-    every += [traits] if traits is not None else []
-    general = None
-    if replay is not None and settings.replay_batch:
-        general = replay.kept("train").filter(pl.col("caption").is_not_null())
-        if len(general) < 2:
-            raise BadData(
-                replay.path, f"replay needs at least 2 images with a caption; the split 'train' has {len(general)}"
-            )
-        every.append(general_texts(general["caption"].to_list()))
-    tokens, done = fitted(every, settings, tokens)
-    images = _images(source, frame, settings, look, scratch / "bio", threads, ranks)
-    bio = Stock(images, done[0], done[1] if traits is not None else None, frame["shard"].to_numpy().astype(np.int64))
-    if replay is None or general is None:
-        return Stocks(tokens, bio, None)
-    images = _images(replay, general, settings, look, scratch / "replay", threads, ranks)
-    return Stocks(tokens, bio, Stock(images, done[-1], None, general["shard"].to_numpy().astype(np.int64)))
-
-
-def _images(
-    catalog: Catalog,
-    frame: pl.DataFrame,
-    settings: TrainSettings,
-    look: Preprocess,
-    folder: Path,
-    threads: int,
-    ranks: Ranks,
-) -> Images:
-    """The images of `frame`, decoded once if they fit; the first rank decodes."""
-    check_shards(catalog, frame)
-    fits = len(frame) * grown(look).size ** 2 * 3 < CACHE_BYTES
-    if settings.cache == "off" or (settings.cache == "auto" and not fits):
-        return Stream(catalog, frame, look, threads)
-    if ranks.first:
-        Cache.build(catalog.images(frame), len(frame), folder, look, threads)
-    ranks.wait()
-    return Cache.open(len(frame), folder)
 
 
 def fit(
@@ -154,48 +102,40 @@ def fit(
     folder: Path,
     ranks: Ranks,
     after_step: AfterStep | None = None,
+    validation: Validation | None = None,
+    made: Begun | None = None,
 ) -> Towers:
     """Train `model` in place through all steps, from the newest checkpoint in `folder` when there is one; the towers, averaged if that was asked for.
 
-    `metrics.jsonl` gets one line per step: step, loss, the loss of each part, grad_norm, lr, scale.
+    `metrics.jsonl` gets one line per step: step, loss, the loss of each part, grad_norm, lr, scale, and val_accuracy after a validation.
     """
-    towers = _towers(model, batches, settings, ranks)
+    towers = _towers(model, batches, settings, ranks, made)
     optimizer = make_optimizer(towers, settings)
     average = checkpoint.Average(towers, settings.ema) if settings.ema else None
     last = checkpoint.newest(folder / CHECKPOINTS)
-    step = 0 if last is None else checkpoint.restore(last, towers, optimizer, average)
+    first = step = 0 if last is None else checkpoint.restore(last, towers, optimizer, average)
     taker, watch = Step(towers, settings, look, ranks), Watch(folder, settings, step, ranks.first)
-    total, many = batches.total // settings.accumulate, settings.accumulate
-    peak, flops = 0.0, 0.0
+    many = settings.accumulate
+    total, every = batches.total // many, settings.validate or max(1, batches.per_epoch // many)
     towers.train()
     with track("Training", total=total, unit="steps", done=step) as advance:
         drawn = drawn_ahead(batches, step * many, total * many)
         while step < total:
-            rate = learning_rate(step, total, settings)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.zero_grad(set_to_none=True)
-            told: dict[str, float] = {}
-            images = 0
-            for _ in range(many):
-                batch = next(drawn)
-                if not peak:
-                    peak, flops = peak_flops(ranks.device, settings.precision), _flops(taker, batch)
-                for name, value in taker.gradients(batch, step, 1 / many).items():
-                    told[name] = told.get(name, 0.0) + value.item() / many
-                images += len(batch.pixels) * ranks.size
-            told["grad_norm"] = taker.finish().item()
-            told |= {"lr": rate, "scale": towers.logit_scale.exp().item()}
-            optimizer.step()
-            towers.clamp_scale(settings.logit_scale_max)
+            some = [next(drawn) for _ in range(many)]
+            if step == first:
+                watch.weigh(peak_flops(ranks.device, settings.precision), _flops(taker, some[0]))
+            told = _one(taker, optimizer, some, step, total)
             if average is not None:
                 average.update(towers)
-            watch.step(step, told, images, many * flops, peak)
+            if validation is not None and (step + 1) % every == 0:
+                told["val_accuracy"] = validation.accuracy(taker)
+            watch.step(step, told, sum(len(batch.pixels) for batch in some) * ranks.size, many)
             step += 1
+            if settings.compile and step - first == PROVEN_BY:
+                prove(step)
             if step % settings.checkpoint == 0 or step == total:
                 watch.keep(step)
-                if ranks.first:
-                    checkpoint.keep(folder / CHECKPOINTS, step, towers, optimizer, average, settings.keep)
+                checkpoint.keep(folder / CHECKPOINTS, step, towers, optimizer, average, settings.keep, ranks.first)
                 ranks.wait()
             advance(1, note=watch.note)
             if after_step is not None:
@@ -205,17 +145,51 @@ def fit(
     return towers
 
 
-def _towers(model: Any, batches: Batches, settings: TrainSettings, ranks: Ranks) -> Towers:
+def _one(
+    taker: Step, optimizer: torch.optim.Optimizer, some: Sequence[Batch], step: int, total: int
+) -> dict[str, float]:
+    """Take one step on the mean gradient of the batches `some`; what there is to tell of it."""
+    settings, many = taker.settings, len(some)
+    rate = learning_rate(step, total, settings)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    told: dict[str, float] = {}
+    for number, batch in enumerate(some):
+        for name, value in taker.gradients(batch, step * many + number, 1 / many).items():
+            told[name] = told.get(name, 0.0) + value.item() / many
+    told |= {"grad_norm": taker.finish().item(), "lr": rate, "scale": taker.towers.logit_scale.exp().item()}
+    optimizer.step()
+    taker.towers.clamp_scale(settings.logit_scale_max)
+    return told
+
+
+def _towers(model: Any, batches: Batches, settings: TrainSettings, ranks: Ranks, made: Begun | None = None) -> Towers:
     """The towers on their device, with the projectors that the parts of the batches need."""
     further = (["traits"] if batches.bio.traits is not None else []) + (
         ["replay"] if batches.replay is not None else []
     )
     if settings.recompute:
         model.set_grad_checkpointing()
-    towers = Towers(model, further, whole_captions=settings.compile)
+    towers = Towers(model, further)
+    if made is not None:
+        made.into(towers)
     if settings.precision in ("pure_bf16", "rounded_bf16"):
         towers = towers.to(torch.bfloat16)
-    return towers.to(ranks.device)
+    towers = towers.to(ranks.device)
+    if settings.shard_weights:
+        spread(towers, ranks)
+    if settings.compile:
+        compile_towers(towers)
+    return towers
+
+
+def _together(towers: Towers, made: Begun, batches: Batches, settings: TrainSettings) -> Towers:
+    """Spread towers put together on the processor; every process must call."""
+    state = {name: whole(value.detach()).cpu() for name, value in towers.state_dict().items()}
+    fresh = _towers(made.model, batches, replace(settings, shard_weights=False, compile=False), Ranks(), made)
+    fresh.load_state_dict(state)
+    return fresh
 
 
 def _flops(step: Step, batch: Any) -> float:

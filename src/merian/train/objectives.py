@@ -5,8 +5,9 @@ The mean over ranks of what an objective gives is its value for the joined batch
 twin of each.
 
 A caption stands for a taxon, told by its path (one number per rank of the taxonomy, -1 where it has none). It fits an image that it was drawn for, and every
-image with the same path. It is *open* towards an image when neither path contradicts the other, as "Corvidae" and a photo of *Pica pica*, or a common name
-that two species share: to call that pair wrong would teach a falsehood.
+image with the same path, if that names anything. It is *open* towards an image when neither path contradicts the other, as "Corvidae" and a photo of *Pica
+pica*, or a common name that two species share: to call that pair wrong would teach a falsehood. An image for which no caption was drawn takes no part in any
+sum.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Rows:
     @property
     def drawn(self) -> torch.Tensor:
         """`int64 [n]`: the key of the caption drawn for each image, -2 for none."""
-        return torch.where(self.caption < 0, -2, self.text_key[self.caption.clamp(min=0)])
+        return F.pad(self.text_key, (0, 1), value=-2)[self.caption]
 
 
 Objective = Callable[[Rows, Rows, int, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -86,105 +87,133 @@ def unique(key: torch.Tensor) -> torch.Tensor:
 def infonce(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """CLIP's loss: each image's own caption against those of all other images, and the other way round.
 
-    L = 1/2n sum_i [ -log softmax_j(s_ij)[i] - log softmax_j(s_ji)[i] ]. Another image of the same species counts as wrong. Sources: Radford et al. 2021,
-    figure 3; van den Oord et al. 2018, equation 4; over ranks as `local_loss` of open_clip.
+    With t_j the caption drawn for image j, and s_ij = scale * <image i, t_j>, over the N images that have a caption:
+    L = 1/2N sum_i [ -log softmax_j(s_ij)[i] - log softmax_j(s_ji)[i] ]. Another image of the same species counts as wrong, and so does its equal caption.
+    Sources: Radford et al. 2021, figure 3; van den Oord et al. 2018, equation 4; over ranks as `local_loss` of open_clip.
     """
     n = len(own.image)
-    text = whole.text[whole.caption]
+    text = F.pad(whole.text, (0, 0, 0, 1))[whole.caption]  # a row of zeros where there is none
     here = torch.arange(n, device=text.device) + rank * n
-    to_text = scale * own.image @ text.T
-    to_image = scale * text[here] @ whole.image.T
-    return (F.cross_entropy(to_text, here) + F.cross_entropy(to_image, here)) / 2
+    none = _never(whole.caption < 0)
+    to_text = F.cross_entropy(scale * own.image @ text.T + none, here, reduction="none")
+    to_image = F.cross_entropy(scale * text[here] @ whole.image.T + none, here, reduction="none")
+    return _mean((to_text + to_image) * _told(own), _told(whole), own, whole) / 2
 
 
 def multi_positive(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Each caption counts once, whichever ranks drew it; all that fit an image are right, in equal parts, and all images that fit a caption.
 
-    With C the different captions drawn on any rank, P_i those that fit image i, Q_c the images that caption c fits, open pairs left out of both sums:
-    L = 1/2 [ 1/N sum_i 1/|P_i| sum_{c in P_i} -log softmax_c(s_ic) + 1/|C| sum_c 1/|Q_c| sum_{i in Q_c} -log softmax_i(s_ci) ]. Equal to `infonce` when no
-    taxon repeats. Sources: UniCL, Yang et al. 2022, equations 3 to 5; the form "outside the log" of SupCon, Khosla et al. 2020, equation 2.
+    With C the different captions drawn on any rank, N the images that have one, P_i the captions that fit image i, Q_c the images that caption c fits, and the
+    open pairs of an image or a caption left out of its softmax:
+    L = 1/2 [ 1/N sum_i 1/|P_i| sum_{c in P_i} -log softmax_c(s_ic) + 1/|C| sum_c 1/|Q_c| sum_{i in Q_c} -log softmax_i(s_ic) ]. Equal to `infonce` when no
+    taxon and no caption repeats and no pair is open. Sources: UniCL, Yang et al. 2022, equations 3 to 5; the form "outside the log" of SupCon, Khosla et al.
+    2020, equation 2.
     """
-    columns = unique(whole.text_key) & (whole.level < 0)
+    columns, images = _different(whole), _told(whole)
     fits = _same(own.image_path, whole.text_path) | (own.drawn[:, None] == whole.text_key)
-    to_text = _soft(
-        scale * own.image @ whole.text.T, fits & columns, ~columns | (_open(own.image_path, whole.text_path) & ~fits)
-    )
+    out = ~columns | (_open(own.image_path, whole.text_path) & ~fits)
+    to_text = _soft(scale * own.image @ whole.text.T, fits & columns, out) * _told(own)
     fits = _same(own.text_path, whole.image_path) | (own.text_key[:, None] == whole.drawn)
-    to_image = _soft(scale * own.text @ whole.image.T, fits, _open(own.text_path, whole.image_path) & ~fits)
-    mine = _mine(columns, own, whole, rank)
-    # mean over this rank's images; a sum over its captions, of which ranks have more or fewer, as its share of the mean over all
-    share = len(whole.image) / len(own.image) / columns.sum()
-    return (to_text.mean() + (to_image * mine).sum() * share) / 2
+    out = ~images | (_open(own.text_path, whole.image_path) & ~fits)
+    to_image = _soft(scale * own.text @ whole.image.T, fits & images, out) * _mine(columns, own, whole, rank)
+    return (_mean(to_text, images, own, whole) + _mean(to_image, columns, own, whole)) / 2
 
 
 def levels(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """A loss for each rank of the taxonomy, over captions that are cut there: the different names of that rank in the batch are told from each other.
 
-    At rank l with its names K_l: images that have the rank are held to their one name, each name to all its images:
-    L = sum_l w_l / sum w * 1/2 [ mean_i -log softmax_{k in K_l}(s_ik)[own] + mean_{k in K_l} 1/|Q_k| sum_{i in Q_k} -log softmax_i(s_ki) ]. Captions drawn
-    freely are learnt by `multi_positive`, whose value is added. Source: level-restricted contrast of "Beyond Flat Labels" (arXiv:2606.21838).
+    At rank l with its captions K_l, each image that has the rank is held to its one name among them, k(i), and each name to all its images Q_k; images that are
+    open towards a name are left out of its softmax:
+    L_l = 1/2 [ mean_i -log softmax_{k in K_l}(s_ik)[k(i)] + mean_{k in K_l} 1/|Q_k| sum_{i in Q_k} -log softmax_i(s_ik) ]. Captions drawn freely are learnt by
+    `multi_positive`: L = (L_multi + sum_l w_l L_l) / (1 + sum_l w_l). Source: level-restricted contrast of "Beyond Flat Labels" (arXiv:2606.21838).
     """
     total = multi_positive(own, whole, rank, scale, weights)
     scores, back = scale * own.image @ whole.text.T, scale * own.text @ whole.image.T
+    images = _told(whole)
+    out = ~images | _open(own.text_path, whole.image_path)
     for level in range(len(weights)):
-        if float(weights[level]) == 0:
-            continue
         columns = unique(whole.text_key) & (whole.level == level)
-        if not bool(columns.any()):
+        if float(weights[level]) == 0 or not bool(columns.any()):
             continue
-        has = own.image_path[:, level] >= 0
-        to_text = _soft(scores, (own.image_path[:, level, None] == whole.text_path[:, level]) & columns, ~columns)
-        to_image = _soft(back, own.text_path[:, level, None] == whole.image_path[:, level], None)
-        count = (whole.image_path[:, level] >= 0).sum() * len(own.image) / len(whole.image)
-        share = len(whole.image) / len(own.image) / columns.sum()
-        mine = _mine(columns, own, whole, rank)
-        total = (
-            total + weights[level] * ((to_text * has).sum() / count.clamp(min=1) + (to_image * mine).sum() * share) / 2
-        )
+        to_text = _soft(scores, _at(own.image_path, whole.text_path, level) & columns, ~columns) * _told(own)
+        fits = _at(own.text_path, whole.image_path, level) & images
+        to_image = _soft(back, fits, out & ~fits) * _mine(columns, own, whole, rank)
+        part = _mean(to_text, _named(whole, columns, level), own, whole) + _mean(to_image, columns, own, whole)
+        total = total + weights[level] * part / 2
     return total / (1 + weights.sum())
 
 
 def marginal(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """`multi_positive`, and at each coarser rank the sum of the probabilities of the captions below the right name is held to 1.
+    """`multi_positive`, and at each rank the sum of the probabilities of the captions below the right name is held to 1.
 
-    L = [ L_multi + sum_l w_l * mean_i -log sum_{c: c below the name of i at l} softmax_c(s_ic) ] / (1 + sum w), over the captions that have rank l. The coarse
-    ranks cost no text: they are answered as they are asked, by sums of posteriors. Source: the marginal form of hierarchical cross-entropy, Redmon &
-    Farhadi 2017 (YOLO9000), section 4; Bertinetto et al. 2020, equation 3 with unit depths.
+    With C_l the different drawn captions that have rank l, B_i those of them below the name that image i has there, and means over the images for which there
+    are some: L = [ L_multi + sum_l w_l mean_i -log sum_{c in B_i} softmax_{c in C_l}(s_ic) ] / (1 + sum_l w_l). The coarse ranks cost no text: they are
+    answered as they are asked, by sums of posteriors. Source: the marginal form of hierarchical cross-entropy, Redmon & Farhadi 2017 (YOLO9000), section 4;
+    Bertinetto et al. 2020, equation 3 with unit depths.
     """
     total = multi_positive(own, whole, rank, scale, weights)
-    columns = unique(whole.text_key) & (whole.level < 0)
     scores = scale * own.image @ whole.text.T
     for level in range(len(weights)):
         if float(weights[level]) == 0:
             continue
-        usable = columns & (whole.text_path[:, level] >= 0)
-        has = own.image_path[:, level] >= 0
-        right = usable & (own.image_path[:, level, None] == whole.text_path[None, :, level]) & has[:, None]
-        some = right.any(1)
+        usable = _different(whole) & (whole.text_path[:, level] >= 0)
+        right = _at(own.image_path, whole.text_path, level) & usable
         loss = torch.logsumexp(scores + _never(~usable), 1) - torch.logsumexp(scores + _never(~right), 1)
-        count = (whole.image_path[:, level] >= 0).sum() * len(own.image) / len(whole.image)
-        total = total + weights[level] * torch.where(some, loss, 0.0).sum() / count.clamp(min=1)
+        loss = torch.where(right.any(1) & _told(own), loss, 0.0)
+        total = total + weights[level] * _mean(loss, _named(whole, usable, level), own, whole)
     return total / (1 + weights.sum())
 
 
-def _soft(scores: torch.Tensor, fits: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+def _soft(scores: torch.Tensor, fits: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
     """Cross-entropy `[a]` of each row of `scores [a, b]` against the columns that fit it, in equal parts; 0 for a row that none fits.
 
     `out` (it spreads to `[a, b]`): what does not count.
     """
-    log = F.log_softmax((scores if out is None else scores + _never(out)).float(), dim=1)
+    log = F.log_softmax(scores + _never(out), dim=1)
     return -(log * fits).sum(1) / fits.sum(1).clamp(min=1)
 
 
 def _same(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     """`[a, b]`: whether two paths are the same, and not silent."""
-    return (rows[:, None, :] == columns[None, :, :]).all(2) & (rows >= 0).any(1)[:, None]
+    same = (rows >= 0).any(1)[:, None].repeat(1, len(columns))
+    for a, b in zip(rows.T, columns.T, strict=True):
+        same &= a[:, None] == b
+    return same
 
 
 def _open(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     """`[a, b]`: whether neither path contradicts the other: at each rank they agree or one of them is silent."""
-    a, b = rows[:, None, :], columns[None, :, :]
-    return ((a == b) | (a < 0) | (b < 0)).all(2)
+    free = torch.ones(len(rows), len(columns), dtype=torch.bool, device=rows.device)
+    for a, b in zip(rows.T, columns.T, strict=True):
+        free &= (a[:, None] == b) | (a < 0)[:, None] | (b < 0)
+    return free
+
+
+def _at(rows: torch.Tensor, columns: torch.Tensor, level: int) -> torch.Tensor:
+    """`[a, b]`: whether two paths have the same name at a rank, and have one."""
+    a = rows[:, level, None]
+    return (a == columns[:, level]) & (a >= 0)
+
+
+def _told(rows: Rows) -> torch.Tensor:
+    """Which images `[n]` have a caption."""
+    return rows.caption >= 0
+
+
+def _different(whole: Rows) -> torch.Tensor:
+    """Which captions `[u]` were drawn for an image, each once."""
+    return unique(whole.text_key) & (whole.level < 0)
+
+
+def _named(whole: Rows, columns: torch.Tensor, level: int) -> torch.Tensor:
+    """Which images `[n]` have a caption, and at the rank a name that is also that of a caption of `columns [u]`."""
+    names, here = torch.where(columns, whole.text_path[:, level], -1), whole.image_path[:, level]
+    return _told(whole) & (here >= 0) & torch.isin(here, names)
+
+
+def _mean(losses: torch.Tensor, counted: torch.Tensor, own: Rows, whole: Rows) -> torch.Tensor:
+    """The share of this rank's losses `[a]` in the mean over those rows of all ranks that are `counted [b]`: the mean of the shares is that mean."""
+    return losses.sum() * (len(whole.image) / len(own.image)) / counted.sum().clamp(min=1)
 
 
 def _mine(columns: torch.Tensor, own: Rows, whole: Rows, rank: int) -> torch.Tensor:

@@ -82,10 +82,10 @@ class RoundedAdamW(torch.optim.Optimizer):
 
 
 def rounded(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """fp32 `values` as `dtype`; to bf16 each goes up or down by chance, so that the mean over many draws is the value itself."""
+    """fp32 `values` as `dtype`; to bf16 each goes up or down by chance, so that the mean over many draws is the value itself. NaN stays NaN."""
     if dtype != torch.bfloat16:
         return values.to(dtype)
     noise = torch.randint(0, 1 << 16, values.shape, dtype=torch.int32, device=values.device)
     # bf16 is the upper half of fp32: add chance to the lower half, then cut it off
     bits = (values.contiguous().view(torch.int32) + noise) & -(1 << 16)
-    return bits.view(torch.float32).to(torch.bfloat16)
+    return torch.where(values.isfinite(), bits.view(torch.float32), values).to(torch.bfloat16)

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 import torch.distributed as dist
+from torch.distributed.tensor import DTensor
 
 from merian.core.errors import BadSetting, Missing
 
@@ -53,15 +54,21 @@ class Ranks:
         """The mean over ranks, without a gradient."""
         if self.size == 1:
             return value.detach()
+        return self.sum(value) / self.size
+
+    def sum(self, value: torch.Tensor) -> torch.Tensor:
+        """The sum over ranks, without a gradient."""
+        if self.size == 1:
+            return value.detach()
         told = value.detach().clone()
         dist.all_reduce(told)
-        return told / self.size
+        return told
 
     def mean_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Average the gradients over the ranks, in place. A parameter without one on this rank counts as zero there."""
+        """Average the gradients over the ranks, in place. A parameter without one on this rank counts as zero there; spread ones are averaged already."""
         if self.size == 1:
             return
-        for bucket in _buckets([p for p in parameters if p.requires_grad]):
+        for bucket in _buckets([p for p in parameters if p.requires_grad and not isinstance(p, DTensor)]):
             flat = torch.cat([_grad(p).reshape(-1) for p in bucket])
             dist.all_reduce(flat)
             flat /= self.size
@@ -123,7 +130,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
-        whole = grads[0].contiguous()
+        whole = grads[0].clone(memory_format=torch.contiguous_format)  # others may hold it too
         dist.all_reduce(whole)
         return whole.chunk(ctx.ranks.size)[ctx.ranks.rank], None
 

@@ -26,6 +26,20 @@ class TowerSettings:
     pretrained: str = knob(
         "", 'The weights of `architecture`: a tag of open_clip ("laion2b_s32b_b82k") or a file; "random" to start anew'
     )
+    adapt: Literal["full", "lora", "linear", "prototypes"] = knob(
+        "full",
+        "What is trained: all weights; lora: thin matrices beside frozen ones; linear, prototypes: only a vector for each taxon, on frozen towers",
+        source="Hu et al. 2021 (LoRA); Wang et al. 2019 (SimpleShot)",
+    )
+    lora_rank: int = knob(16, "With lora: rank of what is added to a weight matrix", ge=1, le=1024)
+    lora_alpha: float = knob(16.0, "With lora: what is added is multiplied by lora_alpha / lora_rank", gt=0, le=4096)
+    drift: int = knob(
+        1000,
+        "Images on which is told how far a model that went on from another has moved; 0: not told",
+        unit="images",
+        ge=0,
+        le=20_000,
+    )
     tower: Literal["vit", "resnet"] = knob("vit", "Image tower: open_clip's VisionTransformer or ModifiedResNet")
     image_size: int = knob(64, "Side of the image that the tower sees", unit="pixels", ge=16, le=1024)
     patch: int = knob(16, "Side of a patch of the vit", unit="pixels", ge=2, le=64, source=HERE)

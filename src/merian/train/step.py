@@ -14,11 +14,13 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from merian.core.errors import BadSetting
 from merian.encode.pixels import Preprocess
 from merian.train.batches import Batch, Part, augment
 from merian.train.objectives import OBJECTIVES, Objective, Rows, gathered, multi_positive
 from merian.train.ranks import Ranks
 from merian.train.settings import TrainSettings
+from merian.train.spread import length
 from merian.train.towers import BIO, Towers, chance
 
 __all__ = ["Losses", "Step"]
@@ -46,16 +48,19 @@ class Step:
             (total * share).backward()  # type: ignore[no-untyped-call]
             return told
         images = [slice(start, min(start + chunk, n)) for start in range(0, n, chunk)]
-        texts = [slice(start, start + chunk) for start in range(0, len(batch.tokens), chunk)]
+        every = (
+            len(batch.tokens) if self.settings.shard_weights else chunk
+        )  # the number of captions differs over processes
+        texts = [slice(start, start + every) for start in range(0, len(batch.tokens), every)]
         with torch.no_grad():
             seen = torch.cat([self._see(batch, part, step) for part in images])
-            text = torch.cat([self._read(batch, part) for part in texts])
+            text = torch.cat([self.read(batch.tokens[part]) for part in texts])
         seen, text = seen.requires_grad_(), text.requires_grad_()
         total, told = self.losses(batch, seen, text)
         (total * share).backward()  # type: ignore[no-untyped-call]
         again: list[tuple[Callable[[slice], torch.Tensor], list[slice], torch.Tensor | None]] = [
             (lambda part: self._see(batch, part, step), images, seen.grad),
-            (lambda part: self._read(batch, part), texts, text.grad),
+            (lambda part: self.read(batch.tokens[part]), texts, text.grad),
         ]
         for vectors, parts, grad in again:
             for part in parts if grad is not None else []:
@@ -64,15 +69,18 @@ class Step:
 
     def vectors(self, batch: Batch, step: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """What the projectors read of the images `[n, w]`, and the unit vectors of the captions `[u, d]`, all at once."""
-        return self._see(batch, slice(0, len(batch.pixels)), step), self._read(batch, slice(0, len(batch.tokens)))
+        return self._see(batch, slice(0, len(batch.pixels)), step), self.read(batch.tokens)
 
     def finish(self) -> torch.Tensor:
         """Average the gradients over ranks and shorten them to `grad_clip`; their length before."""
         weights = [p for p in self.towers.parameters() if p.requires_grad]
         self.ranks.mean_gradients(weights)
-        most = self.settings.grad_clip
-        norm = torch.nn.utils.clip_grad_norm_(weights, most if most > 0 else float("inf"))
-        return norm.detach()
+        grads = [p.grad for p in weights if p.grad is not None]
+        norm, most = length(grads, self.ranks), self.settings.grad_clip
+        if most > 0 and (share := most / (norm.item() + 1e-6)) < 1:
+            for grad in grads:
+                grad.mul_(share)
+        return norm
 
     def losses(self, batch: Batch, seen: torch.Tensor, text: torch.Tensor) -> tuple[torch.Tensor, Losses]:
         """The weighted sum of the losses of the parts on this rank, and each for telling; `seen` [n, w] and `text` [u, d] are those of `batch`."""
@@ -91,10 +99,15 @@ class Step:
         return total, told
 
     def _objective(self, part: Part) -> tuple[Objective, float, torch.Tensor]:
-        """A part's objective, its weight, and the weights of its ranks."""
+        """A part's objective, its weight, and the weights of its ranks; raises BadSetting when these are not as many as the ranks, or one is below 0."""
         own = self.settings
         levels = torch.tensor(own.level_weights)
         if part.name == BIO:
+            many = part.image_path.shape[1]
+            if len(levels) != many or min(own.level_weights) < 0:
+                raise BadSetting(
+                    "level_weights", own.level_weights, f"takes {many} weights of at least 0, one for each rank"
+                )
             return OBJECTIVES[own.objective], 1.0, levels
         plain = OBJECTIVES["infonce"] if own.objective == "infonce" and part.name == "replay" else multi_positive
         return plain, own.replay_weight if part.name == "replay" else own.traits, levels
@@ -105,14 +118,18 @@ class Step:
         image = augment(batch.pixels[rows], views, self.preprocess)
         with (
             chance(self.settings.seed, "step", step, *([rows.start] if rows.start else []), *self._own()),
-            self._cast(),
         ):
+            return self.see(image)
+
+    def see(self, image: torch.Tensor) -> torch.Tensor:
+        """What the projectors read `[n, w]`, of images `[n, 3, s, s]` as the tower takes them, in the precision of the run."""
+        with self._cast():
             return self.towers.images(image.to(self._dtype())).float()
 
-    def _read(self, batch: Batch, rows: slice) -> torch.Tensor:
-        """Unit vectors of captions `rows`."""
+    def read(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Unit vectors `[u, d]` of captions `[u, context]`, in the precision of the run."""
         with self._cast():
-            return F.normalize(self.towers.texts(batch.tokens[rows]).float(), dim=-1)
+            return F.normalize(self.towers.texts(tokens).float(), dim=-1)
 
     def _own(self) -> tuple[str | int, ...]:
         return ("rank", self.ranks.rank) if self.ranks.size > 1 else ()

@@ -41,11 +41,20 @@ class Texts:
     """`[t, r]`: the text of each thing cut at each rank, -1 where it has none."""
     table: NDArray[np.integer[Any]]
     """`[v, context]`: token numbers; empty until `fitted`."""
+    shortened: int = 0
+    """How many of `words` are longer than the context and were cut at its end; known when `fitted`."""
 
     @property
     def kinds(self) -> int:
         """How many kinds of text a thing has."""
         return int(self.text.shape[1])
+
+    @property
+    def remark(self) -> str:
+        """What a person should know of these texts, "" for nothing."""
+        if not self.shortened:
+            return ""
+        return f"{self.shortened:,} of {len(self.words):,} captions are longer than {self.table.shape[1]} tokens and were cut"
 
     def path_of(self, text: Numbers) -> Numbers:
         """What texts `[u]` name `[u, r]`."""
@@ -68,11 +77,10 @@ def taxon_texts(tree: Tree, taxon: Numbers, settings: TrainSettings) -> Texts:
     taxa, of = np.unique(taxon, return_inverse=True)
     path = np.asarray(tree.ancestors[taxa], np.int64)
     kinds = [captions(tree, taxa.tolist(), kind) for kind in settings.text_types]
-    words, text = np.unique(np.array(kinds).T, return_inverse=True)
-    text = text.reshape(len(taxa), len(kinds)).astype(np.int64)
-    named = _agreed(text, path, len(words))
+    whole, number = _numbered([word for kind in kinds for word in kind])
+    text = np.ascontiguousarray(number.reshape(len(kinds), len(taxa)).T)
+    named = _agreed(text, path, len(whole))
     above = np.full((len(taxa), len(RANKS)), -1, np.int64)
-    whole = words.tolist()
     if settings.objective == "levels":
         for level in range(len(RANKS)):
             here = path[:, level] >= 0
@@ -89,7 +97,7 @@ def taxon_texts(tree: Tree, taxon: Numbers, settings: TrainSettings) -> Texts:
 def trait_texts(tree: Tree, frame: pl.DataFrame) -> Texts | None:
     """Captions that tell the traits of those rows of `frame` that have any; None when none has.
 
-    The path of a caption: species (or the deepest name), then a number for each of TRAITS.
+    The path of a caption: the seven ranks of the taxon, then a number for each of TRAITS.
     """
     told = frame.select("taxon", *(pl.col(c).str.strip_chars().str.to_lowercase().replace("", None) for c in TRAITS))
     has = told.select(pl.any_horizontal(pl.col(c).is_not_null() for c in TRAITS)).to_series().to_numpy()
@@ -98,11 +106,9 @@ def trait_texts(tree: Tree, frame: pl.DataFrame) -> Texts | None:
     kinds = told.filter(pl.Series(has)).unique(maintain_order=True)
     place = kinds.with_row_index("thing").with_columns(pl.col("thing").cast(pl.Int64))
     of = told.join(place, on=["taxon", *TRAITS], how="left", maintain_order="left", nulls_equal=True)["thing"]
-    path = np.full((len(kinds), 1 + len(TRAITS)), -1, np.int64)
-    path[:, 0] = kinds["taxon"].to_numpy()
-    for k, name in enumerate(TRAITS):
-        codes = kinds[name].cast(pl.Categorical).to_physical().cast(pl.Int64).fill_null(-1)
-        path[:, 1 + k] = codes.to_numpy()
+    # numbers by the alphabet: equal on all ranks, whatever else a process has read
+    codes = [kinds[name].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1 for name in TRAITS]
+    path = np.concatenate([np.asarray(tree.ancestors[kinds["taxon"].to_numpy()], np.int64), np.stack(codes, 1)], axis=1)
     said = [
         trait_caption(tree.lineage(taxon), sex=sex, life_stage=stage, habitat=habitat, behaviour=behaviour)
         for taxon, sex, stage, habitat, behaviour in kinds.iter_rows()
@@ -112,14 +118,15 @@ def trait_texts(tree: Tree, frame: pl.DataFrame) -> Texts | None:
 
 def general_texts(said: Sequence[str]) -> Texts:
     """General captions, one an image `[n]`; images with the same words show the same."""
-    words, of = np.unique(np.array(list(said), dtype=object).astype(str), return_inverse=True)
-    return _plain(words.tolist(), of.reshape(-1).astype(np.int64), np.arange(len(words), dtype=np.int64)[:, None])
+    words, of = _numbered(said)
+    return _plain(words, of, np.arange(len(words), dtype=np.int64)[:, None])
 
 
 def fitted(texts: Sequence[Texts], settings: TrainSettings, tokens: Tokens | None = None) -> tuple[Tokens, list[Texts]]:
     """The tokenizer, and `texts` with their token numbers.
 
-    Without `tokens` a vocabulary is learned from all texts; the context is then what the longest needs, at most `settings.context`.
+    Without `tokens` a vocabulary is learned from all texts; the context is then what the longest needs, at most `settings.context`. Longer texts are cut
+    at the end, and counted in `shortened`.
     """
     every = [word for t in texts for word in t.words]
     if tokens is None:
@@ -127,14 +134,27 @@ def fitted(texts: Sequence[Texts], settings: TrainSettings, tokens: Tokens | Non
         longest = int(tokens.lengths(every).max())
         tokens = replace(tokens, context=min(settings.context, -(-longest // 8) * 8))
     kind = np.uint16 if tokens.size <= 1 << 16 else np.int32
-    return tokens, [replace(t, table=tokens.encode(t.words).astype(kind)) for t in texts]
+    done = []
+    for one in texts:
+        table: NDArray[np.integer[Any]] = tokens.encode(one.words).astype(kind)
+        full = [one.words[k] for k in np.flatnonzero(table[:, -1]).tolist()]
+        cut = int((tokens.lengths(full) > tokens.context).sum()) if full else 0
+        done.append(replace(one, table=table, shortened=cut))
+    return tokens, done
 
 
-def _plain(words: list[str], of: Numbers, path: Numbers) -> Texts:
-    """Things with one text each."""
-    text = np.arange(len(words), dtype=np.int64)[:, None]
-    nothing = np.full((len(words), 0), -1, np.int64)
-    return Texts(words, of, text, path, path, nothing, np.empty((0, 0), np.int32))
+def _numbered(said: Sequence[str]) -> tuple[list[str], Numbers]:
+    """The different ones of the texts `[n]`, sorted, and which of them each is `[n]`."""
+    series = pl.Series(said, dtype=pl.String)
+    return series.unique().sort().to_list(), series.rank("dense").cast(pl.Int64).to_numpy() - 1
+
+
+def _plain(said: Sequence[str], of: Numbers, path: Numbers) -> Texts:
+    """Things `[t]` with one text each, which several may share."""
+    words, text = _numbered(said)
+    text = text[:, None]
+    nothing = np.full((len(said), 0), -1, np.int64)
+    return Texts(words, of, text, path, _agreed(text, path, len(words)), nothing, np.empty((0, 0), np.int32))
 
 
 def _agreed(text: Numbers, path: Numbers, count: int) -> Numbers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -24,6 +24,8 @@ from merian.train.settings import TrainSettings
 
 __all__ = ["BIO", "Towers", "build", "chance", "model_config", "preprocess"]
 
+Call = Callable[[torch.Tensor], torch.Tensor]
+
 LENGTHS = 4
 """Groups of captions of like length that are encoded together. From taste."""
 BIO = "bio"
@@ -33,8 +35,8 @@ BIO = "bio"
 class Towers(nn.Module):
     """An open_clip model and the projectors of its image tower."""
 
-    def __init__(self, clip: Any, projectors: Sequence[str] = (), whole_captions: bool = False) -> None:
-        """`projectors` names the further ones, each a copy of the model's own. `whole_captions`: never cut captions to length (shapes stay the same).
+    def __init__(self, clip: Any, projectors: Sequence[str] = ()) -> None:
+        """`projectors` names the further ones, each a copy of the model's own.
 
         A tower without a projector of its own (a ResNet, one of timm) gets square matrices behind its output, and none for `bio`.
         """
@@ -46,9 +48,12 @@ class Towers(nn.Module):
         self.projectors = nn.ParameterDict({name: nn.Parameter(start.detach().clone()) for name in projectors})
         if self.pooled:
             self.projectors[BIO], clip.visual.proj = start, None
-        self.cuts = (
-            not whole_captions and hasattr(clip, "token_embedding") and getattr(clip, "text_pool_type", "") == "argmax"
-        )
+        self.cuts = hasattr(clip, "token_embedding") and getattr(clip, "text_pool_type", "") == "argmax"
+        self._run: tuple[Call, Call] = (clip.visual, clip.encode_text)
+
+    def run_by(self, visual: Call, text: Call) -> None:
+        """Have other callables run the image and the text tower from now on, such as compiled ones. Captions are then not cut: shapes stay."""
+        self._run, self.cuts = (visual, text), False
 
     def released(self) -> Any:
         """open_clip's model with its own projector, as others load it. These towers are of no use from then on."""
@@ -58,7 +63,7 @@ class Towers(nn.Module):
 
     def images(self, images: torch.Tensor) -> torch.Tensor:
         """What the projectors read `[n, w]`, of images `[n, 3, s, s]`."""
-        return cast(torch.Tensor, self.clip.visual(images))
+        return self._run[0](images)
 
     def project(self, seen: torch.Tensor, name: str = BIO) -> torch.Tensor:
         """Unit vectors `[n, d]` by the projector `name`."""
@@ -74,7 +79,7 @@ class Towers(nn.Module):
         They are sorted by length and each group is cut behind its longest: in a causal tower no token sees what follows.
         """
         if not self.cuts:
-            return cast(torch.Tensor, self.clip.encode_text(tokens, normalize=True))
+            return F.normalize(self._run[1](tokens), dim=-1)
         ends = tokens.argmax(dim=1)
         order = torch.argsort(ends, stable=True)
         parts = [self._cut(tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.chunk(LENGTHS)]

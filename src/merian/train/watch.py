@@ -7,6 +7,7 @@ import math
 import time
 from collections import deque
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -19,9 +20,9 @@ __all__ = ["EVENTS", "METRICS", "SPEED", "Watch", "flops_of", "peak_flops"]
 
 METRICS, SPEED, EVENTS = "metrics.jsonl", "speed.jsonl", "tensorboard"
 RECENT = 20
-"""Steps that the loss is averaged over before it is called diverged."""
+"""Steps whose median loss is looked at: one bad batch is no divergence."""
 DIVERGED = 1.5
-"""A run has diverged when that average is more than so many times its lowest value so far, and 1 above. From taste."""
+"""A run has diverged when that median is more than so many times its lowest value so far, and 1 above. From taste."""
 PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "V100": 125e12, "T4": 65e12}
 """Dense bf16 (fp16) floating-point operations a second of a GPU, by its maker's data sheet (SXM where there are several)."""
 
@@ -34,28 +35,30 @@ class Watch:
         kept = (folder / METRICS).read_text(encoding="utf-8").splitlines() if (folder / METRICS).is_file() else []
         self.lines = kept[:done]
         self.recent: deque[float] = deque(maxlen=RECENT)
-        self.lowest = math.inf
+        self.usual, self.lowest = 0.0, math.inf
         for line in self.lines:
             self._take(json.loads(line)["loss"])
         self.events: Any = self._tensorboard() if settings.tensorboard and writes else None
         self.start, self.images, self.flops = time.perf_counter(), 0, 0.0
-        self.rate, self.use = 0.0, 0.0
+        self.rate, self.use, self.peak, self.each = 0.0, 0.0, 0.0, 0.0
 
-    def step(self, step: int, record: dict[str, float], images: int, flops: float, peak: float) -> None:
-        """Note a step and how many images and operations it took. Raises BadSetting when the loss is no number or has diverged."""
+    def weigh(self, peak: float, flops: float) -> None:
+        """Take note of the operations a second that the machine can do, and of those of one batch on this process."""
+        self.peak, self.each = peak, flops
+
+    def step(self, step: int, record: dict[str, float], images: int, batches: int = 1) -> None:
+        """Note a step and how many images and batches it took. Raises BadSetting when the loss is no number or has diverged."""
         self.lines.append(json.dumps({"step": step, **record}, sort_keys=True))
         loss = record["loss"]
         if not math.isfinite(loss):
             raise BadSetting("lr", self.settings.lr, f"the loss is {loss} at step {step}: a lower rate may help")
         self._take(loss)
-        if len(self.recent) == RECENT and (mean := sum(self.recent) / RECENT) > max(
-            DIVERGED * self.lowest, self.lowest + 1
-        ):
-            told = f"the loss rose from {self.lowest:.2f} to {mean:.2f} by step {step}: a lower rate, or a longer warm-up, may help"
+        if self.usual > max(DIVERGED * self.lowest, self.lowest + 1):
+            told = f"the loss rose from {self.lowest:.2f} to {self.usual:.2f} by step {step}: a lower rate, or a longer warm-up, may help"
             raise BadSetting("lr", self.settings.lr, told)
-        self.images, self.flops = self.images + images, self.flops + flops
+        self.images, self.flops = self.images + images, self.flops + batches * self.each
         took = time.perf_counter() - self.start
-        self.rate, self.use = self.images / took, self.flops / took / peak if peak else 0.0
+        self.rate, self.use = self.images / took, self.flops / took / self.peak if self.peak else 0.0
         if self.events is not None:
             for name, value in record.items():
                 self.events.add_scalar(name, value, step)
@@ -82,7 +85,8 @@ class Watch:
     def _take(self, loss: float) -> None:
         self.recent.append(loss)
         if len(self.recent) == RECENT:
-            self.lowest = min(self.lowest, sum(self.recent) / RECENT)
+            self.usual = median(self.recent)
+            self.lowest = min(self.lowest, self.usual)
 
     def _tensorboard(self) -> Any:
         try:

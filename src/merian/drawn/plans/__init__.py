@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from merian.drawn.organism import Organism, PlanName, Sex, Stage, Trait
+from merian.drawn.pigment import Pigment
 from merian.drawn.plans import beetle, bird, butterfly, fish, flower, hoofed, leaf, mushroom
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from merian.drawn.ink import Ink
 
-__all__ = ["LESIONS", "SEXES", "STAGES", "TRAITS", "draw", "paint"]
+__all__ = ["LESIONS", "SEXES", "STAGES", "TRAITS", "colours", "draw", "paint"]
 
 PLANS: dict[PlanName, ModuleType] = {
     "beetle": beetle,
@@ -67,6 +68,12 @@ LESIONS: dict[PlanName, tuple[str, ...]] = {
     "mushroom": ("scab", "mildew"),
 }
 """The diseases that can be seen, per plan."""
+
+
+def colours(organism: Organism) -> tuple[Pigment, Pigment]:
+    """The main colour of an organism and that of its marks, as `draw` draws them; of a leaf: blade and veins."""
+    main, marks = PLANS[organism.plan].colours(organism)
+    return main, marks
 
 
 def draw(canvas: skia.Canvas, organism: Organism) -> None:

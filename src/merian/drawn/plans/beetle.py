@@ -13,7 +13,7 @@ from merian.drawn.pigment import Pigment
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
 
-__all__ = ["TRAITS", "draw"]
+__all__ = ["TRAITS", "colours", "draw"]
 
 TRAITS: tuple[Trait, ...] = (
     Trait("elongation", "body length over body width", low=1.25, high=2.3),
@@ -45,6 +45,13 @@ HALF_WIDTH = ((0.0, 0.76), (0.06, 0.9), (0.2, 0.98), (0.45, 1.0), (0.65, 0.95), 
 """Half the width of the closed wing cases, from shoulder (0) to tip (1), over the largest."""
 
 
+def colours(organism: Organism) -> tuple[Pigment, Pigment]:
+    """The main colour of an organism and that of its marks, as drawn."""
+    t = organism.traits
+    marks = Pigment(0.42 + 0.4 * (t["ground_lightness"] < 0.48), 0.15, t["mark_hue"])
+    return Pigment(t["ground_lightness"], t["ground_chroma"], t["ground_hue"]), marks
+
+
 def draw(ink: Ink, organism: Organism) -> None:
     """Draw a beetle, head up, about 0.95 high."""
     with ink.at(0.0, 0.075, 0.0, 0.95):
@@ -58,7 +65,7 @@ def _beetle(ink: Ink, organism: Organism) -> None:
     length = 0.66 - 0.25 * horn
     wide = min(0.46, length / t["elongation"])
     top = -0.16 + 0.1 * horn
-    ground = Pigment(t["ground_lightness"], t["ground_chroma"], t["ground_hue"])
+    ground, _ = colours(organism)
     dark = Pigment(max(0.17, t["ground_lightness"] * 0.55), t["ground_chroma"] * 0.6, t["ground_hue"] + 12)
     case = length * 0.7
     collar = length * 0.22
@@ -240,7 +247,7 @@ def _wing_cases(
 ) -> None:
     t = organism.traits
     half, top, deep = place
-    marks = Pigment(0.42 + 0.4 * (t["ground_lightness"] < 0.48), 0.15, t["mark_hue"])
+    _, marks = colours(organism)
     right = [(half * w, top + deep * v) for v, w in HALF_WIDTH]
     outline = ink.curve([(0.0, top + 0.012), *right, (0.0, top + deep * 0.985), *[(-x, y) for x, y in reversed(right)]])
     ink.dome(

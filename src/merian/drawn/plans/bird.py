@@ -14,7 +14,7 @@ from merian.drawn.plans.plumage import LEAN, place
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Point
 
-__all__ = ["TRAITS", "draw"]
+__all__ = ["TRAITS", "colours", "draw"]
 
 TRAITS: tuple[Trait, ...] = (
     Trait("beak_length", "beak over head length", low=0.25, high=1.45),
@@ -65,6 +65,12 @@ TRAITS: tuple[Trait, ...] = (
         sd_within=0.0,
     ),
 )
+
+
+def colours(organism: Organism) -> tuple[Pigment, Pigment]:
+    """The main colour of an organism and that of its marks, as drawn."""
+    back, _, accent = _plumage(organism, dict(organism.traits))
+    return back, accent
 
 
 def draw(ink: Ink, organism: Organism) -> None:

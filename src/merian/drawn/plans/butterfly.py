@@ -14,7 +14,7 @@ from merian.drawn.plans.caterpillar import larva, pupa
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
 
-__all__ = ["TRAITS", "draw"]
+__all__ = ["TRAITS", "colours", "draw"]
 
 TRAITS: tuple[Trait, ...] = (
     Trait("forewing_length", "reach of the forewing over the frame", low=0.36, high=0.48),
@@ -81,6 +81,11 @@ HIND = (
     (0.06, 0.34),
 )
 """Right hindwing, over its size: root, front edge, outer margin (3 to 6), inner edge."""
+
+
+def colours(organism: Organism) -> tuple[Pigment, Pigment]:
+    """The main colour of an organism and that of its marks, as drawn."""
+    return _ground(organism)[:2]
 
 
 def draw(ink: Ink, organism: Organism) -> None:

@@ -13,7 +13,7 @@ from merian.drawn.pigment import Pigment, natural_hue
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
 
-__all__ = ["TRAITS", "draw"]
+__all__ = ["TRAITS", "colours", "draw"]
 
 TRAITS: tuple[Trait, ...] = (
     Trait("body_depth", "body depth over body length", low=0.24, high=0.66),
@@ -62,8 +62,22 @@ LOW = ((0.0, 0.04), (0.08, 0.34), (0.2, 0.7), (0.38, 0.96), (0.55, 0.88), (0.75,
 """Half the depth of the body above and below the axis, from snout (0) to tail root (1), over the largest."""
 
 
+def colours(organism: Organism) -> tuple[Pigment, Pigment]:
+    """The main colour of an organism and that of its marks, as drawn."""
+    back, _, _, mark = _pigments(organism, _grown(organism))
+    return back, mark
+
+
 def draw(ink: Ink, organism: Organism) -> None:
     """Draw a fish, head to the left; males have longer fins and stronger colours, juveniles large eyes and pale marks."""
+    t = _grown(organism)
+    long = 0.92 / (1.0 + 0.92 * t["tail_size"])
+    with ink.at(-0.47, 0.02 * t["dorsal_height"] / 0.2, 0.0, long):
+        _fish(ink, organism, t)
+
+
+def _grown(organism: Organism) -> dict[str, float]:
+    """The traits at the organism's age."""
     t = dict(organism.traits)
     if organism.stage == "juvenile":
         t["eye_size"] *= 1.35
@@ -72,9 +86,17 @@ def draw(ink: Ink, organism: Organism) -> None:
         t["tail_size"] *= 0.9
         t["back_chroma"] *= 0.5
         t["back_lightness"] = 0.5 * t["back_lightness"] + 0.36
-    long = 0.92 / (1.0 + 0.92 * t["tail_size"])
-    with ink.at(-0.47, 0.02 * t["dorsal_height"] / 0.2, 0.0, long):
-        _fish(ink, organism, t)
+    return t
+
+
+def _pigments(organism: Organism, t: dict[str, float]) -> tuple[Pigment, Pigment, Pigment, Pigment]:
+    """Back, belly, fins and marks."""
+    male = organism.sex == "male" and organism.stage == "adult"
+    back = Pigment(t["back_lightness"], t["back_chroma"], natural_hue(t["back_hue"]))
+    belly = Pigment(min(0.93, t["back_lightness"] + 0.26), 0.05, t["belly_hue"])
+    fin = Pigment(0.55, 0.12 if male else 0.05, natural_hue(t["fin_hue"])).mix(back, 0.3)
+    mark = Pigment(t["mark_lightness"], 0.06 if organism.stage == "adult" else 0.03, t["fin_hue"])
+    return back, belly, fin, mark
 
 
 def _edge(t: dict[str, float], s: float, side: int) -> Point:
@@ -85,10 +107,7 @@ def _edge(t: dict[str, float], s: float, side: int) -> Point:
 
 def _fish(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
     male = organism.sex == "male" and organism.stage == "adult"
-    back = Pigment(t["back_lightness"], t["back_chroma"], natural_hue(t["back_hue"]))
-    belly = Pigment(min(0.93, t["back_lightness"] + 0.26), 0.05, t["belly_hue"])
-    fin = Pigment(0.55, 0.12 if male else 0.05, natural_hue(t["fin_hue"])).mix(back, 0.3)
-    mark = Pigment(t["mark_lightness"], 0.06 if organism.stage == "adult" else 0.03, t["fin_hue"])
+    back, belly, fin, mark = _pigments(organism, t)
     deep = t["body_depth"] / 2
     _fins(ink, t, fin, male)
     outline = ink.curve(

@@ -15,7 +15,7 @@ from merian.drawn.plans.lesions import infect
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
 
-__all__ = ["TRAITS", "draw"]
+__all__ = ["TRAITS", "colours", "draw"]
 
 TRAITS: tuple[Trait, ...] = (
     Trait("petal_count", "petals in a ring", "count", 4.0, 13.99),
@@ -56,6 +56,13 @@ TRAITS: tuple[Trait, ...] = (
     ),
     Trait("leaf_form", "outline of the stem leaves", states=("blade", "oval", "cut"), model="Mk", sd_within=0.0),
 )
+
+
+def colours(organism: Organism) -> tuple[Pigment, Pigment]:
+    """The main colour of an organism and that of its marks, as drawn."""
+    t = organism.traits
+    throat = Pigment(0.55 if t["petal_lightness"] > 0.66 else 0.86, 0.14, t["throat_hue"])
+    return Pigment(t["petal_lightness"], t["petal_chroma"], t["petal_hue"]), throat
 
 
 def draw(ink: Ink, organism: Organism) -> None:
@@ -135,8 +142,8 @@ def _petal(ink: Ink, t: Mapping[str, float], long: float) -> Path:
 
 def _paint_petal(ink: Ink, organism: Organism, petal: Path, long: float, tone: float) -> None:
     t = organism.traits
-    colour = Pigment(t["petal_lightness"], t["petal_chroma"], t["petal_hue"]).tone(tone)
-    throat = Pigment(0.55 if t["petal_lightness"] > 0.66 else 0.86, 0.14, t["throat_hue"])
+    plain, throat = colours(organism)
+    colour = plain.tone(tone)
     pattern = TRAITS[-3].states[int(t["petal_pattern"])]
     reach = t["throat_size"]
     ink.dome(

@@ -13,7 +13,7 @@ from merian.drawn.pigment import Pigment
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
 
-__all__ = ["TRAITS", "draw"]
+__all__ = ["TRAITS", "colours", "draw"]
 
 TRAITS: tuple[Trait, ...] = (
     Trait("leg_length", "leg over body length", low=0.42, high=0.78),
@@ -48,6 +48,15 @@ TRAITS: tuple[Trait, ...] = (
 )
 
 
+def colours(organism: Organism) -> tuple[Pigment, Pigment]:
+    """The main colour of an organism and that of its marks, as drawn."""
+    t = organism.traits
+    coat = Pigment(t["coat_lightness"], t["coat_chroma"], t["coat_hue"])
+    if organism.stage == "juvenile":
+        coat = coat.mix(Pigment(0.66, 0.06, 62.0), 0.35)
+    return coat, Pigment(t["mark_lightness"], 0.03, coat.hue_deg - 15)
+
+
 def draw(ink: Ink, organism: Organism) -> None:
     """Draw a hoofed mammal, head to the left; juveniles are leggy and hornless, females have small horns."""
     t = dict(organism.traits)
@@ -75,11 +84,8 @@ def draw(ink: Ink, organism: Organism) -> None:
 
 
 def _animal(ink: Ink, organism: Organism, t: dict[str, float]) -> None:
-    coat = Pigment(t["coat_lightness"], t["coat_chroma"], t["coat_hue"])
-    if organism.stage == "juvenile":
-        coat = coat.mix(Pigment(0.66, 0.06, 62.0), 0.35)
+    coat, mark = colours(organism)
     belly = Pigment(min(0.96, coat.lightness * t["belly_lightness"]), coat.chroma * 0.5, coat.hue_deg)
-    mark = Pigment(t["mark_lightness"], 0.03, coat.hue_deg - 15)
     deep = t["body_depth"] / 2
     crown = (-0.44 - 0.5 * t["neck_length"], -deep * 0.75 - 0.62 * t["neck_length"])
     far = coat.tone(-0.16)

@@ -16,7 +16,7 @@ from merian.drawn.plans.lesions import infect
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
 
-__all__ = ["TRAITS", "draw"]
+__all__ = ["TRAITS", "colours", "draw"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -54,6 +54,13 @@ TRAITS: tuple[Trait, ...] = (
 )
 
 
+def colours(organism: Organism) -> tuple[Pigment, Pigment]:
+    """The colour of the blade and that of its veins, as drawn."""
+    t = organism.traits
+    green = Pigment(t["lightness"], t["chroma"], t["hue"])
+    return green, green.tone((t["vein_lightness"] - 1.0) * 0.35 + 0.1)
+
+
 def draw(ink: Ink, organism: Organism) -> None:
     """Draw a leaf, tip up, stalk down, with its lesions."""
     t = organism.traits
@@ -64,9 +71,8 @@ def draw(ink: Ink, organism: Organism) -> None:
     if form == "palmate lobes":
         wide = max(wide, high * 0.78)
     base = 0.46 - stalk
-    green = Pigment(t["lightness"], t["chroma"], t["hue"])
+    green, rib = colours(organism)
     sway = float(np.random.default_rng(organism.individual).normal(0, 0.02))
-    rib = green.tone((t["vein_lightness"] - 1.0) * 0.35 + 0.1)
     ink.fill(
         ink.ribbon([(0.02, 0.475), (sway, base + stalk * 0.5), (0.0, base - 0.01)], [0.026, 0.018, 0.02]),
         rib.tone(-0.12).argb(),

@@ -15,7 +15,7 @@ from merian.drawn.plans.lesions import infect
 if TYPE_CHECKING:
     from merian.drawn.ink import Ink, Path, Point
 
-__all__ = ["TRAITS", "draw"]
+__all__ = ["TRAITS", "colours", "draw"]
 
 TRAITS: tuple[Trait, ...] = (
     Trait("cap_width", "cap width over the frame", low=0.36, high=0.86),
@@ -46,6 +46,14 @@ TRAITS: tuple[Trait, ...] = (
     ),
     Trait("habit", "how many grow together", states=("single", "pair", "tuft"), model="Mk", sd_within=0.0),
 )
+
+
+def colours(organism: Organism) -> tuple[Pigment, Pigment]:
+    """The main colour of an organism and that of its marks, as drawn."""
+    t = organism.traits
+    light = t["cap_lightness"] < 0.72
+    mark = Pigment(0.93, 0.03, 90.0) if light else Pigment(0.52, 0.06, 65.0)
+    return Pigment(t["cap_lightness"], t["cap_chroma"], t["cap_hue"]), mark
 
 
 def draw(ink: Ink, organism: Organism) -> None:
@@ -151,7 +159,7 @@ def _dome(form: str, half: float, tall: float, y: float) -> list[Point]:
 def _cap(ink: Ink, organism: Organism, form: str, place: tuple[float, float, float]) -> None:
     t = organism.traits
     half, tall, y = place
-    skin = Pigment(t["cap_lightness"], t["cap_chroma"], t["cap_hue"])
+    skin, _ = colours(organism)
     rim_skin = skin.tone(-t["rim_darkness"])
     gills = Pigment(t["gill_lightness"], 0.045, t["gill_hue"])
     top = _dome(form, half, tall, y)
@@ -259,8 +267,7 @@ def _cap_marks(ink: Ink, organism: Organism, place: tuple[float, float, float], 
     pattern = TRAITS[-2].states[int(t["cap_pattern"])]
     rng = np.random.default_rng((organism.individual, 37))
     size, count = t["mark_size"], round(t["mark_count"])
-    light = skin.lightness < 0.72
-    mark = Pigment(0.93, 0.03, 90.0) if light else Pigment(0.52, 0.06, 65.0)
+    _, mark = colours(organism)
     if pattern == "warts":
         k = np.arange(count)
         reach, turn = np.sqrt((k + 0.6) / count), k * 2.399963 + float(rng.uniform(0, 6.28))

@@ -1,0 +1,156 @@
+"""CLIP's own vocabulary as Merian's `Tokens`: the same numbers as open_clip's tokenizer, in a `tokenizer.json` that others can use.
+
+The merges are those that open_clip ships (`bpe_simple_vocab_16e6.txt.gz`, Radford et al. 2021). Before them open_clip repairs text with ftfy and reads
+HTML entities; a `tokenizer.json` has no room for that. `ClipTokens` does it in Python, so that training reads what open_clip reads. The file alone does the
+part that names need: NFC, straight quotes, `&amp;`, control characters, lower case. It differs for other entities, broken encodings, ligatures and
+full-width letters.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import html
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merian.core.errors import BadSetting
+from merian.encode.tokens import END, START, Tokens
+
+__all__ = ["CLIP_SIZE", "ClipTokens", "clip_tokens", "is_clip", "suited", "tokenizer_config"]
+
+CLIP_SIZE = 49_408
+"""Tokens in CLIP's vocabulary: 256 bytes, each also as the end of a word, 48,894 merges, start and end."""
+MERGES = CLIP_SIZE - 2 * 256 - 2
+WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+"""How CLIP cuts a text before the merges: words, single digits, runs of signs."""
+SINGLE, DOUBLE = "[\u2018-\u201b\u02bc]", "[\u201c-\u201f]"
+"""Curled quotes that ftfy makes straight."""
+CONTROLS = "[\x00-\x08\x0b\x0e-\x1b\x7f\ufeff]"
+"""Characters that ftfy takes away."""
+_CLEAN = re.compile(r"[ !-%'-;=-~]*")
+"""Text that neither ftfy nor HTML changes: ASCII without & and < and control characters."""
+
+
+class ClipTokens(Tokens):
+    """CLIP's vocabulary, behind the cleaning of open_clip (`basic_clean`, `whitespace_clean`, lower case)."""
+
+    __slots__ = ()
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Token numbers `[n, context]`, equal to those of open_clip's `SimpleTokenizer`."""
+        return Tokens.encode(self, [_clean(text) for text in texts])
+
+    def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """How many tokens `[n]` each text needs, its start and end counted and nothing cut."""
+        return Tokens.lengths(self, [_clean(text) for text in texts])
+
+
+def clip_tokens(context: int = 77) -> ClipTokens:
+    """CLIP's tokenizer, cut to `context` tokens."""
+    plain = _plain()
+    return ClipTokens(plain.tokenizer, context, plain.start, plain.end)
+
+
+def is_clip(tokens: Tokens) -> bool:
+    """Whether `tokens` have CLIP's vocabulary with CLIP's numbers, whoever wrote them down."""
+    return tokens.size == CLIP_SIZE and tokens.tokenizer.get_vocab() == _vocabulary()
+
+
+def suited(text_config: dict[str, Any], architecture: str) -> ClipTokens:
+    """The tokenizer for an architecture of open_clip by its `text_cfg`; raises BadSetting for one that does not read CLIP's vocabulary as CLIP does."""
+    why = None
+    if text_config.get("hf_tokenizer_name") or text_config.get("hf_model_name"):
+        name = text_config.get("hf_tokenizer_name") or text_config["hf_model_name"]
+        why = f"reads the tokens of {name}, which open_clip does not ship; give a model folder with its tokenizer.json"
+    elif text_config.get("vocab_size", CLIP_SIZE) != CLIP_SIZE:
+        why = (
+            f"has {text_config['vocab_size']:,} tokens and CLIP's vocabulary {CLIP_SIZE:,}; give a folder with its own"
+        )
+    elif text_config.get("tokenizer_kwargs"):
+        why = f"cleans or cuts text in a way of its own ({text_config['tokenizer_kwargs']}), which Merian does not"
+    elif text_config.get("pool_type", "argmax") != "argmax":
+        why = f"reads a caption's vector at {text_config['pool_type']!r}; Merian's tokens end with their highest number"
+    if why is not None:
+        raise BadSetting("architecture", architecture, why)
+    return clip_tokens(int(text_config.get("context_length", 77)))
+
+
+def tokenizer_config(tokens: Tokens) -> dict[str, object]:
+    """The `tokenizer_config.json` with which other libraries read the `tokenizer.json` beside it; they fill up with the token of number 0, as CLIP does."""
+    zero = tokens.tokenizer.id_to_token(0)
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": tokens.context,
+        "bos_token": START,
+        "eos_token": END,
+        "unk_token": END,
+        "pad_token": zero,
+        "clean_up_tokenization_spaces": False,
+    }
+
+
+def _clean(text: str) -> str:
+    """`text` as open_clip cleans it, in lower case."""
+    if not _CLEAN.fullmatch(text):
+        import ftfy
+
+        text = html.unescape(html.unescape(ftfy.fix_text(text)))
+    return " ".join(text.split()).lower()
+
+
+def _alphabet() -> list[str]:
+    """The signs that stand for the 256 bytes, in CLIP's order: first the bytes that can be seen, then the others."""
+    seen = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    return [chr(b) for b in seen] + [chr(256 + n) for n in range(256 - len(seen))]
+
+
+@functools.cache
+def _merges() -> tuple[tuple[str, str], ...]:
+    from open_clip.tokenizer import default_bpe
+
+    with gzip.open(default_bpe(), "rt", encoding="utf-8") as stream:
+        lines = stream.read().split("\n")[1 : MERGES + 1]
+    pairs = [line.split() for line in lines]
+    return tuple((first, second) for first, second in pairs)
+
+
+@functools.cache
+def _vocabulary() -> dict[str, int]:
+    letters = _alphabet()
+    words = [*letters, *(letter + "</w>" for letter in letters), *(a + b for a, b in _merges()), START, END]
+    return {word: number for number, word in enumerate(words)}
+
+
+@functools.cache
+def _plain() -> Tokens:
+    """CLIP's vocabulary and rules as a `tokenizer.json` tells them."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    numbers = _vocabulary()
+    vocabulary = {word: n for word, n in numbers.items() if word not in (START, END)}
+    model = models.BPE(vocab=vocabulary, merges=list(_merges()), end_of_word_suffix="</w>")
+    tokenizer = Tokenizer(model)
+    replaced: list[tuple[str | Regex, str]] = [
+        ("&amp;", "&"),
+        (Regex(SINGLE), "'"),
+        (Regex(DOUBLE), '"'),
+        (Regex(CONTROLS), ""),
+    ]
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), *(normalizers.Replace(old, new) for old, new in replaced), normalizers.Lowercase()]
+    )
+    cut = pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [cut, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer.add_special_tokens([START, END])
+    frame = (END, numbers[END]), (START, numbers[START])
+    tokenizer.post_processor = processors.RobertaProcessing(*frame, trim_offsets=False, add_prefix_space=False)
+    tokens = Tokens.parse(tokenizer.to_str(), 77)
+    tokens.tokenizer.encode_special_tokens = True  # a text that spells out a special token is a text like any other
+    return tokens
