@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,9 +11,13 @@ from cyclopts import Parameter
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import path_of, say
+from merian.core.errors import BadSetting
 from merian.train import TrainSettings
 
 __all__ = ["train", "train_and_calibrate"]
+
+FIRST = os.environ.get("RANK", "0") == "0"
+"""Whether this is the process that talks, of those that torchrun started."""
 
 
 @with_settings(TrainSettings, "train")
@@ -21,6 +26,7 @@ def train(
     out: Path,
     /,
     *,
+    replay: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     ladder: str = "",
     ladder_equal: Literal["epochs", "steps"] = "epochs",
@@ -37,6 +43,9 @@ def train(
         A catalog made by `merian curate`.
     out
         The folder to write the model to.
+    replay
+        A catalog of images with general captions (merian curate --subject caption), some of which are shown beside each
+        batch (--replay-batch), so that what the towers knew before is not forgotten.
     overwrite
         Replace a model that other settings made.
     ladder
@@ -45,9 +54,17 @@ def train(
     ladder_equal
         Whether the steps of a ladder make the same number of passes over their images, or of steps.
     """
+    if (replay is None) != (settings.replay_batch == 0):
+        told = "needs images with general captions: give --replay, or --replay-batch 0"
+        told = "shows no image of --replay: say how many a step, as --replay-batch 32" if replay is not None else told
+        raise BadSetting("replay_batch", settings.replay_batch, told)
     if ladder:
-        return _ladder(catalog, out, settings, ladder, ladder_equal, overwrite)
-    train_and_calibrate(catalog, out, settings, overwrite)
+        return _ladder(catalog, out, settings, ladder, ladder_equal, overwrite, replay)
+    train_and_calibrate(catalog, out, settings, overwrite, replay)
+    if not FIRST:
+        return 0
+    if (out / "remarks.txt").is_file():
+        say(f"   [yellow]note[/yellow] {(out / 'remarks.txt').read_text(encoding='utf-8').strip()}")
     if (out / "drift.json").is_file():
         say(_drift(out / "drift.json"))
     say(f"{path_of(out)}  name photos with: merian identify PHOTO --model {path_of(out)}")
@@ -63,12 +80,20 @@ def _drift(path: Path) -> str:
 
 
 def _ladder(
-    catalog: Path, out: Path, settings: TrainSettings, steps: str, equal: Literal["epochs", "steps"], overwrite: bool
+    catalog: Path,
+    out: Path,
+    settings: TrainSettings,
+    steps: str,
+    equal: Literal["epochs", "steps"],
+    overwrite: bool,
+    replay: Path | None,
 ) -> int:
     from merian.core.report import Report
     from merian.train.ladder import REPORT, climb, shares
 
-    climb(catalog, out, settings, shares(steps), equal, command_line(), overwrite)
+    climb(catalog, out, settings, shares(steps), equal, command_line(), overwrite, replay)
+    if not FIRST:
+        return 0
     for step, numbers in Report.load(out / REPORT).groups():
         told = {number.name.removeprefix(f"{step}."): number for number in numbers}
         accuracy = f", validation accuracy {told['val_accuracy'].text}" if "val_accuracy" in told else ""
@@ -78,14 +103,18 @@ def _ladder(
     return 0
 
 
-def train_and_calibrate(catalog_path: Path, out: Path, settings: TrainSettings, overwrite: bool = False) -> None:
+def train_and_calibrate(
+    catalog_path: Path, out: Path, settings: TrainSettings, overwrite: bool = False, replay: Path | None = None
+) -> None:
     """Train the model at `out`, then embed its labels and calibrate them on the validation split: `out/head`."""
     from merian.core.tables import Catalog
     from merian.encode import open_encoder
     from merian.identify import Head, embed_catalog
     from merian.train import train as run
 
-    run(catalog_path, out, settings, overwrite=overwrite)
+    run(catalog_path, out, settings, overwrite=overwrite, replay=replay)
+    if not FIRST:
+        return
     catalog = Catalog.open(catalog_path)
     encoder = open_encoder(out)
     head = Head.build(encoder, catalog.tree)

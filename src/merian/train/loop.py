@@ -85,8 +85,11 @@ def train(
             store.write_text(out / REMARKS, "\n".join(held.remarks) + "\n")
         batches = Batches(held.bio, settings, held.replay, ranks.rank, ranks.size)
         made = start.load(held.tokens)
-        validation = Validation.build(source, held.tokens, settings, look, threads) if ranks.first else None
+        looks = ranks.first or settings.shard_weights  # spread towers run on all processes or on none
+        validation = Validation.build(source, held.tokens, settings, look, threads) if looks else None
         towers = fit(made.model, batches, settings, look, out, ranks, after_step, validation, made)
+        if settings.shard_weights:
+            towers = _together(towers, start.load(held.tokens), batches, settings)
         if ranks.first:
             release(towers, made, start, held.tokens, (source, again), out, ranks.device, threads)
             work.finish(scratch=(SCRATCH, CHECKPOINTS), beside=(SPEED, EVENTS, DRIFT))
