@@ -82,20 +82,23 @@ def world(folder: Path, images: int, side: int) -> Catalog:
 
 
 class Samples(torch.utils.data.Dataset[Any]):
-    """What open_clip's data sets do for a sample: open, transform, tokenise."""
+    """What open_clip's data sets do for a sample: open, transform, tokenise. Plain lists: polars may not be used in a forked worker."""
 
     def __init__(self, catalog: Catalog, transform: Any, tokens: Any) -> None:
-        self.catalog, self.frame, self.transform, self.tokens = catalog, catalog.kept("train"), transform, tokens
-        self.texts = captions(catalog.tree, self.frame["taxon"].to_list(), "taxon_com")
+        frame = catalog.kept("train")
+        self.places = frame.select("offset", "size").rows()
+        self.shard, self.transform, self.tokens = catalog.shard(0), transform, tokens
+        self.texts = captions(catalog.tree, frame["taxon"].to_list(), "taxon_com")
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return len(self.places)
 
     def __getitem__(self, row: int) -> Any:
-        data = next(iter(self.catalog.images(self.frame[row : row + 1])))
-        return self.transform(Image.open(io.BytesIO(data)).convert("RGB")), torch.from_numpy(
-            self.tokens.encode([self.texts[row]])[0]
-        )
+        offset, size = self.places[row]
+        with self.shard.open("rb") as stream:
+            stream.seek(offset)
+            image = Image.open(io.BytesIO(stream.read(size))).convert("RGB")
+        return self.transform(image), torch.from_numpy(self.tokens.encode([self.texts[row]])[0])
 
 
 @dataclass
