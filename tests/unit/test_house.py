@@ -33,7 +33,8 @@ HEAVY = (
     "sklearn",
     "starlette",
 )
-IMPORT_MS = 15.0
+IMPORT_MODULES = 45
+"""Modules that `import merian` may add: itself and small ones of the standard library (re, typing)."""
 HELP_MODULES = 700
 """Modules loaded for `merian --help`: 0.3 s on a slow core, counted so that the machine's load does not matter."""
 
@@ -56,15 +57,11 @@ def loaded(code: str, *arguments: str, cwd: Path | None = None) -> set[str]:
     return set(line.split()) & set(HEAVY)
 
 
-def test_import_merian_is_light_and_quick() -> None:
+def test_import_merian_is_light() -> None:
+    """A millisecond (docs/numbers.md), told by what it loads: a clock would tell how busy the machine is."""
     assert loaded("import merian") == set()
-    times = []
-    for _ in range(5):
-        report = python("import merian", flags=("-X", "importtime")).stderr
-        cumulative = re.search(r"\|\s+(\d+) \| merian$", report, re.MULTILINE)
-        assert cumulative is not None
-        times.append(int(cumulative[1]) / 1000)
-    assert min(times) < IMPORT_MS, times
+    code = "import sys; before = set(sys.modules); import merian; print(len(set(sys.modules) - before))"
+    assert int(python(code).stdout) <= IMPORT_MODULES
 
 
 def test_import_merian_has_no_side_effect(tmp_path: Path) -> None:
