@@ -445,3 +445,11 @@ def test_the_tour_refuses_before_it_draws_when_it_could_not_train(run: Run, monk
     text = "merian: this needs torch and open_clip; install it with: pip install 'merian[train]'\n"
     assert run("tour", "out", "--no-serve") == (1, "", text)
     assert not Path("out").exists()
+
+
+def test_replay_and_its_share_of_a_batch_go_together(run: Run) -> None:
+    code, _, err = run("train", "catalog", "model", "--replay", "general")
+    assert (code, "say how many a step" in err) == (2, True)
+    code, _, err = run("train", "catalog", "model", "--replay-batch", "16")
+    assert (code, "give --replay, or --replay-batch 0" in err) == (2, True)
+    assert not Path("model").exists()

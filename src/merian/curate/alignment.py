@@ -7,17 +7,15 @@ and then compared pixel by pixel.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from merian.core import progress
 from merian.curate.measures import SKETCH, dct, fingerprints
 from merian.curate.near import distances, nearest, pairs_within
 
-__all__ = ["Agreement", "agreement", "differences", "likely_copies", "near_copies", "sketch_vectors"]
+__all__ = ["Agreement", "agreement", "differences", "likely_copies", "sketch_vectors"]
 
 Floats = NDArray[np.float32]
 Pairs = NDArray[np.int64]
@@ -58,32 +56,21 @@ class Agreement(NamedTuple):
     """[m]: grey levels (0 to 255) by which they differ in the worst of 8 x 8 patches, after brightness and contrast are fitted; 0 for copies."""
 
 
-def near_copies(sketches: NDArray[np.uint8], radius: int, difference: float) -> tuple[Pairs, Floats]:
-    """Pairs of sketches [n, 64, 64] that show the same photo: int64 [m, 2] with i < j, sorted, and their differences (see `Agreement`): float32 [m].
-
-    Candidates are pairs whose fingerprints lie within `radius` bits (-1: none) and each sketch's NEIGHBOURS nearest; all are aligned, and kept when they
-    differ by at most `difference` grey levels.
-    """
-    pairs = likely_copies(sketches, radius)
-    with progress.track("Comparing near duplicates", len(pairs), "pairs") as advance:
-        found = differences(sketches, pairs, advance)
-    kept = found <= difference
-    return pairs[kept], found[kept]
-
-
-def differences(sketches: NDArray[np.uint8], pairs: Pairs, advance: Callable[[int], None] = lambda n: None) -> Floats:
+def differences(sketches: NDArray[np.uint8], pairs: Pairs) -> Floats:
     """By how many grey levels the two of each pair [m, 2] of sketches [n, 64, 64] differ: float32 [m], infinity where they are no copies."""
     found = np.full(len(pairs), np.inf, np.float32)
     for start in range(0, len(pairs), PAIRS):
         rows = pairs[start : start + PAIRS]
         seen = agreement(sketches[rows[:, 0]], sketches[rows[:, 1]])
         found[start : start + PAIRS] = np.where(seen.correlation >= ALIKE, seen.difference, np.inf)
-        advance(len(rows))
     return found
 
 
 def likely_copies(sketches: NDArray[np.uint8], radius: int) -> Pairs:
-    """The candidates of `near_copies`: int64 [m, 2], i < j, sorted."""
+    """Pairs of sketches [n, 64, 64] that may show the same photo: int64 [m, 2] with i < j, sorted; `differences` decides.
+
+    These are pairs whose fingerprints lie within `radius` bits (-1: none) and each sketch's NEIGHBOURS nearest.
+    """
     if len(sketches) < 2:
         return np.empty((0, 2), np.int64)
     parts = [sketches[i : i + CHUNK] for i in range(0, len(sketches), CHUNK)]
