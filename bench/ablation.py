@@ -216,8 +216,11 @@ def settings_of(row: str, seed: int, given: argparse.Namespace) -> TrainSettings
 
 
 def key_of(data: str, settings: TrainSettings, given: argparse.Namespace) -> str:
-    """What names a run: its data and its settings, not where or on how many threads it runs."""
-    plain = {k: v for k, v in store.plain(settings).items() if k not in ("threads", "device", "checkpoint")}
+    """What names a run: its data and the settings that are not the defaults, not where or on how many threads it runs."""
+    usual = store.plain(TrainSettings())
+    plain = {
+        k: v for k, v in store.plain(settings).items() if v != usual[k] and k not in ("threads", "device", "checkpoint")
+    }
     source = [given.species, given.images] if data == "drawn" else [store.digest(given.photos), given.species]
     made = [data, *source, given.replay_images, given.draw_size, plain]
     return store.digest_bytes(json.dumps(made, sort_keys=True).encode())[:16]
