@@ -79,6 +79,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "+ g scale 100, fixed": ("faithful", {"logit_scale": 100.0, "logit_scale_fixed": True}),
     "+ g scale 30, fixed": ("faithful", {"logit_scale": 30.0, "logit_scale_fixed": True}),
     "+ g scale 14.3, fixed": ("faithful", {"logit_scale": 14.3, "logit_scale_fixed": True}),
+    "+ g hyperbolic": ("faithful", {"hyperbolic": True}),
     "better": ("better", {}),
     "better - a, b": ("better", {"objective": "infonce"}),
     "better - b": ("better", {"objective": "multi_positive"}),
@@ -88,6 +89,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "better - e": ("better", {"order": "shards", "cap": 0}),
     "better - f": ("better", {"traits": 0.0}),
     "better, g scale 30, fixed": ("better", {"logit_scale": 30.0, "logit_scale_fixed": True}),
+    "better, g hyperbolic": ("better", {"hyperbolic": True}),
     "better, g scale 100, fixed": ("better", {"logit_scale": 100.0, "logit_scale_fixed": True}),
 }
 """Row -> the recipe that it starts from, and what it changes."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from merian.train.objectives import OBJECTIVES, Rows, gathered, infonce, multi_positive, unique
+from merian.train.objectives import OBJECTIVES, Rows, cosine, gathered, infonce, multi_positive, unique
 from merian.train.ranks import Ranks
 
 Doubles = NDArray[np.float64]
@@ -210,7 +210,9 @@ def computed(name: str, c: Case) -> tuple[float, Doubles, Doubles, float]:
     """An objective's value, and its gradients by images, texts and scale."""
     tensors = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (c.image, c.text, c.scale)]
     rows = c.rows(tensors[0], tensors[1])
-    loss = OBJECTIVES[name](rows, gathered(rows, Ranks()), 0, tensors[2], torch.tensor(WEIGHTS, dtype=torch.float64))
+    loss = OBJECTIVES[name](
+        rows, gathered(rows, Ranks()), 0, cosine(tensors[2]), torch.tensor(WEIGHTS, dtype=torch.float64)
+    )
     assert loss.dtype == torch.float64
     loss.backward()
     image, text, scale = (t.grad.numpy() for t in tensors)
@@ -279,7 +281,7 @@ def test_the_mean_over_ranks_is_the_loss_of_the_joined_batch(name: str) -> None:
         torch.cat([pad(r.text_key, (0, f), value=-1) for r, f in zip(rows, fill, strict=True)]),
         torch.cat([pad(r.level, (0, f), value=-1) for r, f in zip(rows, fill, strict=True)]),
     )
-    loss = sum(OBJECTIVES[name](r, whole, at, scale, weights) for at, r in enumerate(rows)) / 2
+    loss = sum(OBJECTIVES[name](r, whole, at, cosine(scale), weights) for at, r in enumerate(rows)) / 2
     loss.backward()
     value, by_image, by_text, _ = computed(name, joined)
     assert loss.item() == pytest.approx(value, rel=1e-12)
@@ -373,7 +375,7 @@ def test_what_does_not_count_leaves_no_trace_in_single_precision(name: str, scal
         unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (c.image, c.text)]
         c = replace(c, image=unit[0], text=unit[1], scale=scale)
         rows = c.rows(*(torch.tensor(v, dtype=torch.float32) for v in unit))
-        value = OBJECTIVES[name](rows, rows, 0, torch.tensor(scale), torch.tensor(WEIGHTS)).item()
+        value = OBJECTIVES[name](rows, rows, 0, cosine(torch.tensor(scale)), torch.tensor(WEIGHTS)).item()
         assert value == pytest.approx(TWINS[name](c, WEIGHTS), rel=3e-5, abs=1e-5)
 
 

@@ -23,6 +23,7 @@ from merian.train.spread import spread, whole
 RUNS: dict[str, dict[str, object]] = {name: {"objective": name, "grad_clip": 0.01} for name in OBJECTIVES} | {
     "multi_positive in chunks": {"objective": "multi_positive", "grad_clip": 0.01, "chunk": 3},
     "marginal, weights spread": {"objective": "marginal", "grad_clip": 0.01, "shard_weights": True, "chunk": 3},
+    "marginal, on a hyperboloid": {"objective": "marginal", "grad_clip": 0.01, "hyperbolic": True},
     "infonce, one kind of caption a batch": {"objective": "infonce", "grad_clip": 0.0, "text_per": "batch"},
 }
 STEPS = (3, 2, 37)

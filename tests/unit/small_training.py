@@ -106,7 +106,7 @@ def small_batches(settings: TrainSettings, rank: int = 0, ranks: int = 1) -> tup
 
 def small_step(settings: TrainSettings, config: dict[str, object], ranks: Ranks | None = None) -> Step:
     """The towers of the seed, and what computes their gradients."""
-    towers = Towers(build(settings, config), ["traits", "replay"])
+    towers = Towers(build(settings, config), ["traits", "replay"], settings.hyperbolic)
     if settings.precision in ("pure_bf16", "rounded_bf16"):
         towers = towers.to(torch.bfloat16)
     return Step(towers.train(), settings, LOOK, ranks or Ranks())

@@ -227,3 +227,15 @@ def test_two_halves_joined_by_hand_are_a_batch() -> None:
         said = [tokens[k].tolist() if k >= 0 else None for _, tokens, caption in wanted for k in caption.tolist()]
         tokens = whole.tokens[part.texts]
         assert [tokens[k].tolist() if k >= 0 else None for k in part.caption.tolist()] == said
+
+
+def test_gradients_reach_the_hyperbolic_head_and_are_the_same_in_chunks() -> None:
+    found = []
+    for chunk in (0, 5):
+        step = step_of(objective="marginal", hyperbolic=True, chunk=chunk)
+        step.gradients(batch_of(objective="marginal"), 0)
+        assert step.towers.lorentz is not None
+        assert all(w.grad is not None and w.grad.abs().item() > 0 for w in step.towers.lorentz.parameters())
+        found.append(gradients(step))
+    assert bool(found[0].isfinite().all())
+    assert apart(found[1], found[0]) < 1e-4

@@ -174,7 +174,7 @@ def _towers(model: Any, batches: Batches, settings: TrainSettings, ranks: Ranks,
     )
     if settings.recompute:
         model.set_grad_checkpointing()
-    towers = Towers(model, further)
+    towers = Towers(model, further, settings.hyperbolic)
     if made is not None:
         made.into(towers)
     if settings.precision in ("pure_bf16", "rounded_bf16"):

@@ -1,6 +1,7 @@
 """Contrastive objectives as named pure functions over the rows of this rank and those of all.
 
-n images and u different captions on this rank, N and U on all of them. Rows are unit vectors; `scale` multiplies the cosine, s = scale * <image, text>.
+n images and u different captions on this rank, N and U on all of them. `score` compares rows, s_ij = score(image i, text j): the cosine of unit vectors times
+a scale, or the distance of two points (`merian.train.lorentz`); it gives the same both ways round.
 The mean over ranks of what an objective gives is its value for the joined batch, and so are the gradients. `tests/reference/test_objectives.py` holds a slow
 twin of each.
 
@@ -20,7 +21,20 @@ from torch.nn import functional as F
 
 from merian.train.ranks import Ranks
 
-__all__ = ["OBJECTIVES", "Objective", "Rows", "gathered", "infonce", "levels", "marginal", "multi_positive", "unique"]
+__all__ = [
+    "OBJECTIVES",
+    "Objective",
+    "Rows",
+    "Score",
+    "cosine",
+    "entailment",
+    "gathered",
+    "infonce",
+    "levels",
+    "marginal",
+    "multi_positive",
+    "unique",
+]
 
 NEVER = -1e4
 """Added to a score that does not count: no probability is left of it, in bf16 too."""
@@ -51,8 +65,15 @@ class Rows:
         return F.pad(self.text_key, (0, 1), value=-2)[self.caption]
 
 
-Objective = Callable[[Rows, Rows, int, torch.Tensor, torch.Tensor], torch.Tensor]
-"""(rows of this rank, rows of all, number of this rank, scale, weights of the r ranks `[r]`) -> scalar"""
+Score = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""(rows `[a, d]`, rows `[b, d]`) -> `[a, b]`"""
+Objective = Callable[[Rows, Rows, int, Score, torch.Tensor], torch.Tensor]
+"""(rows of this rank, rows of all, number of this rank, score, weights of the r ranks `[r]`) -> scalar"""
+
+
+def cosine(scale: torch.Tensor) -> Score:
+    """The cosine of unit vectors times `scale`."""
+    return lambda a, b: scale * a @ b.T
 
 
 def gathered(own: Rows, ranks: Ranks) -> Rows:
@@ -84,10 +105,10 @@ def unique(key: torch.Tensor) -> torch.Tensor:
     return first & (key >= 0)
 
 
-def infonce(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def infonce(own: Rows, whole: Rows, rank: int, score: Score, weights: torch.Tensor) -> torch.Tensor:
     """CLIP's loss: each image's own caption against those of all other images, and the other way round.
 
-    With t_j the caption drawn for image j, and s_ij = scale * <image i, t_j>, over the N images that have a caption:
+    With t_j the caption drawn for image j, and s_ij = score(image i, t_j), over the N images that have a caption:
     L = 1/2N sum_i [ -log softmax_j(s_ij)[i] - log softmax_j(s_ji)[i] ]. Another image of the same species counts as wrong, and so does its equal caption.
     Sources: Radford et al. 2021, figure 3; van den Oord et al. 2018, equation 4; over ranks as `local_loss` of open_clip.
     """
@@ -95,12 +116,12 @@ def infonce(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: tor
     text = F.pad(whole.text, (0, 0, 0, 1))[whole.caption]  # a row of zeros where there is none
     here = torch.arange(n, device=text.device) + rank * n
     none = _never(whole.caption < 0)
-    to_text = F.cross_entropy(scale * own.image @ text.T + none, here, reduction="none")
-    to_image = F.cross_entropy(scale * text[here] @ whole.image.T + none, here, reduction="none")
+    to_text = F.cross_entropy(score(own.image, text) + none, here, reduction="none")
+    to_image = F.cross_entropy(score(text[here], whole.image) + none, here, reduction="none")
     return _mean((to_text + to_image) * _told(own), _told(whole), own, whole) / 2
 
 
-def multi_positive(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def multi_positive(own: Rows, whole: Rows, rank: int, score: Score, weights: torch.Tensor) -> torch.Tensor:
     """Each caption counts once, whichever ranks drew it; all that fit an image are right, in equal parts, and all images that fit a caption.
 
     With C the different captions drawn on any rank, N the images that have one, P_i the captions that fit image i, Q_c the images that caption c fits, and the
@@ -112,14 +133,14 @@ def multi_positive(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weigh
     columns, images = _different(whole), _told(whole)
     fits = _same(own.image_path, whole.text_path) | (own.drawn[:, None] == whole.text_key)
     out = ~columns | (_open(own.image_path, whole.text_path) & ~fits)
-    to_text = _soft(scale * own.image @ whole.text.T, fits & columns, out) * _told(own)
+    to_text = _soft(score(own.image, whole.text), fits & columns, out) * _told(own)
     fits = _same(own.text_path, whole.image_path) | (own.text_key[:, None] == whole.drawn)
     out = ~images | (_open(own.text_path, whole.image_path) & ~fits)
-    to_image = _soft(scale * own.text @ whole.image.T, fits & images, out) * _mine(columns, own, whole, rank)
+    to_image = _soft(score(own.text, whole.image), fits & images, out) * _mine(columns, own, whole, rank)
     return (_mean(to_text, images, own, whole) + _mean(to_image, columns, own, whole)) / 2
 
 
-def levels(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def levels(own: Rows, whole: Rows, rank: int, score: Score, weights: torch.Tensor) -> torch.Tensor:
     """A loss for each rank of the taxonomy, over captions that are cut there: the different names of that rank in the batch are told from each other.
 
     At rank l with its captions K_l, each image that has the rank is held to its one name among them, k(i), and each name to all its images Q_k; images that are
@@ -127,8 +148,8 @@ def levels(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torc
     L_l = 1/2 [ mean_i -log softmax_{k in K_l}(s_ik)[k(i)] + mean_{k in K_l} 1/|Q_k| sum_{i in Q_k} -log softmax_i(s_ik) ]. Captions drawn freely are learnt by
     `multi_positive`: L = (L_multi + sum_l w_l L_l) / (1 + sum_l w_l). Source: level-restricted contrast of "Beyond Flat Labels" (arXiv:2606.21838).
     """
-    total = multi_positive(own, whole, rank, scale, weights)
-    scores, back = scale * own.image @ whole.text.T, scale * own.text @ whole.image.T
+    total = multi_positive(own, whole, rank, score, weights)
+    scores, back = score(own.image, whole.text), score(own.text, whole.image)
     images = _told(whole)
     out = ~images | _open(own.text_path, whole.image_path)
     for level in range(len(weights)):
@@ -143,7 +164,7 @@ def levels(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torc
     return total / (1 + weights.sum())
 
 
-def marginal(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def marginal(own: Rows, whole: Rows, rank: int, score: Score, weights: torch.Tensor) -> torch.Tensor:
     """`multi_positive`, and at each rank the sum of the probabilities of the captions below the right name is held to 1.
 
     With C_l the different drawn captions that have rank l, B_i those of them below the name that image i has there, and means over the images for which there
@@ -151,8 +172,8 @@ def marginal(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: to
     answered as they are asked, by sums of posteriors. Source: the marginal form of hierarchical cross-entropy, Redmon & Farhadi 2017 (YOLO9000), section 4;
     Bertinetto et al. 2020, equation 3 with unit depths.
     """
-    total = multi_positive(own, whole, rank, scale, weights)
-    scores = scale * own.image @ whole.text.T
+    total = multi_positive(own, whole, rank, score, weights)
+    scores = score(own.image, whole.text)
     for level in range(len(weights)):
         if float(weights[level]) == 0:
             continue
@@ -162,6 +183,14 @@ def marginal(own: Rows, whole: Rows, rank: int, scale: torch.Tensor, weights: to
         loss = torch.where(right.any(1) & _told(own), loss, 0.0)
         total = total + weights[level] * _mean(loss, _named(whole, usable, level), own, whole)
     return total / (1 + weights.sum())
+
+
+def entailment(own: Rows, whole: Rows, angle: torch.Tensor, aperture: torch.Tensor) -> torch.Tensor:
+    """How far images lie outside the cones of their captions: the mean of max(0, angle - aperture).
+
+    `angle [n]` is that of each image off its caption, `aperture [n]` half the opening of the caption's cone. Source: Desai et al. 2023 (MERU), equation 8.
+    """
+    return _mean((angle - aperture).clamp(min=0.0) * _told(own), _told(whole), own, whole)
 
 
 def _soft(scores: torch.Tensor, fits: torch.Tensor, out: torch.Tensor) -> torch.Tensor:

@@ -113,6 +113,17 @@ class ObjectiveSettings:
     logit_scale: float = knob(14.3, "Factor of the cosine at the start", gt=0, le=100, source=CLIP + ": 1 / 0.07")
     logit_scale_max: float = knob(100.0, "Largest factor of the cosine", gt=0, le=1000, source=CLIP + ", section 2.5")
     logit_scale_fixed: bool = knob(False, "Leave the factor of the cosine as it is at the start")
+    hyperbolic: bool = knob(
+        False,
+        "Compare points of a hyperboloid by their distance while training, not directions by their cosine",
+        source="Desai et al. 2023 (MERU)",
+    )
+    entail: float = knob(
+        0.2,
+        "With hyperbolic: weight of the loss that keeps images in the cones of their captions",
+        ge=0,
+        source="MERU, section 4",
+    )
     replay_weight: float = knob(1.0, "Weight of the loss of the replayed captions", ge=0, source=BIOCLIP2)
 
 

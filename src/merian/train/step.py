@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from merian.core.errors import BadSetting
 from merian.encode.pixels import Preprocess
 from merian.train.batches import Batch, Part, augment
-from merian.train.objectives import OBJECTIVES, Objective, Rows, gathered, multi_positive
+from merian.train.lorentz import angle, aperture, near
+from merian.train.objectives import OBJECTIVES, Objective, Rows, Score, cosine, entailment, gathered, multi_positive
 from merian.train.ranks import Ranks
 from merian.train.settings import TrainSettings
 from merian.train.spread import length
@@ -68,7 +69,7 @@ class Step:
         return told
 
     def vectors(self, batch: Batch, step: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the projectors read of the images `[n, w]`, and the unit vectors of the captions `[u, d]`, all at once."""
+        """What the projectors read of the images `[n, w]`, and those of the captions `[u, d]` (`read`), all at once."""
         return self._see(batch, slice(0, len(batch.pixels)), step), self.read(batch.tokens)
 
     def finish(self) -> torch.Tensor:
@@ -89,14 +90,28 @@ class Step:
             scale = scale.detach()
         total, told = torch.zeros((), device=seen.device), Losses()
         for part in batch.parts:
-            image = self.towers.project(seen[part.images], part.name).float()
-            own = Rows(image, text[part.texts], part.caption, part.image_path, part.text_path, part.key, part.level)
+            own, score = self._compared(seen, text, part, scale)
+            whole = gathered(own, self.ranks)
             objective, weight, levels = self._objective(part)
-            loss = objective(own, gathered(own, self.ranks), self.ranks.rank, scale, levels)
+            loss = objective(own, whole, self.ranks.rank, score, levels)
+            if self.settings.entail and (head := self.towers.lorentz) is not None:
+                general, c = F.pad(own.text, (0, 0, 0, 1))[own.caption], head.curvature.float().exp()
+                loss = loss + self.settings.entail * entailment(
+                    own, whole, angle(general, own.image, c), aperture(general, c)
+                )
             total = total + weight * loss
             told[part.name] = self.ranks.mean(loss)
         told["loss"] = self.ranks.mean(total)
         return total, told
+
+    def _compared(self, seen: torch.Tensor, text: torch.Tensor, part: Part, scale: torch.Tensor) -> tuple[Rows, Score]:
+        """The rows of a part as they are compared, and how: unit vectors by their cosine, or points of a hyperboloid by their distance."""
+        head, read = self.towers.lorentz, text[part.texts]
+        image = self.towers.project(seen[part.images], part.name, unit=head is None).float()
+        score = cosine(scale)
+        if head is not None:
+            image, read, score = head.images(image), head.texts(read), near(scale, head.curvature.float().exp())
+        return Rows(image, read, part.caption, part.image_path, part.text_path, part.key, part.level), score
 
     def _objective(self, part: Part) -> tuple[Objective, float, torch.Tensor]:
         """A part's objective, its weight, and the weights of its ranks; raises BadSetting when these are not as many as the ranks, or one is below 0."""
@@ -127,9 +142,10 @@ class Step:
             return self.towers.images(image.to(self._dtype())).float()
 
     def read(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Unit vectors `[u, d]` of captions `[u, context]`, in the precision of the run."""
+        """Vectors `[u, d]` of captions `[u, context]`, in the precision of the run: of length 1, but for the hyperbolic head."""
         with self._cast():
-            return F.normalize(self.towers.texts(tokens).float(), dim=-1)
+            read = self.towers.texts(tokens, unit=False).float()
+        return read if self.towers.lorentz is not None else F.normalize(read, dim=-1)
 
     def _own(self) -> tuple[str | int, ...]:
         return ("rank", self.ranks.rank) if self.ranks.size > 1 else ()

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from merian.core.chance import stream
 from merian.core.errors import BadSetting
 from merian.encode.pixels import Preprocess
+from merian.train.lorentz import Lorentz
 from merian.train.settings import TrainSettings
 
 __all__ = ["BIO", "Towers", "build", "chance", "model_config", "preprocess"]
@@ -35,8 +36,8 @@ BIO = "bio"
 class Towers(nn.Module):
     """An open_clip model and the projectors of its image tower."""
 
-    def __init__(self, clip: Any, projectors: Sequence[str] = ()) -> None:
-        """`projectors` names the further ones, each a copy of the model's own.
+    def __init__(self, clip: Any, projectors: Sequence[str] = (), hyperbolic: bool = False) -> None:
+        """`projectors` names the further ones, each a copy of the model's own; `hyperbolic` adds `merian.train.lorentz`'s head.
 
         A tower without a projector of its own (a ResNet, one of timm) gets square matrices behind its output, and none for `bio`.
         """
@@ -48,6 +49,7 @@ class Towers(nn.Module):
         self.projectors = nn.ParameterDict({name: nn.Parameter(start.detach().clone()) for name in projectors})
         if self.pooled:
             self.projectors[BIO], clip.visual.proj = start, None
+        self.lorentz = Lorentz(start.shape[1]) if hyperbolic else None
         self.cuts = hasattr(clip, "token_embedding") and getattr(clip, "text_pool_type", "") == "argmax"
         self._run: tuple[Call, Call] = (clip.visual, clip.encode_text)
 
@@ -65,37 +67,41 @@ class Towers(nn.Module):
         """What the projectors read `[n, w]`, of images `[n, 3, s, s]`."""
         return self._run[0](images)
 
-    def project(self, seen: torch.Tensor, name: str = BIO) -> torch.Tensor:
-        """Unit vectors `[n, d]` by the projector `name`."""
+    def project(self, seen: torch.Tensor, name: str = BIO, unit: bool = True) -> torch.Tensor:
+        """Vectors `[n, d]` by the projector `name`; of length 1 if `unit`."""
         if name in self.projectors:
             seen = seen @ self.projectors[name].to(seen.dtype)
         elif name != BIO:
             raise KeyError(name)
-        return F.normalize(seen, dim=-1)
+        return F.normalize(seen, dim=-1) if unit else seen
 
-    def texts(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Unit vectors `[u, d]` of captions `int64 [u, context]`: what `encode_text` gives, in about half the time where captions can be cut.
+    def texts(self, tokens: torch.Tensor, unit: bool = True) -> torch.Tensor:
+        """Vectors `[u, d]`, of length 1 if `unit`, of captions `int64 [u, context]`: what `encode_text` gives, in half the time where captions can be cut.
 
         They are sorted by length and each group is cut behind its longest: in a causal tower no token sees what follows.
         """
         if not self.cuts:
-            return F.normalize(self._run[1](tokens), dim=-1)
+            read = self._run[1](tokens)
+            return F.normalize(read, dim=-1) if unit else read
         ends = tokens.argmax(dim=1)
         order = torch.argsort(ends, stable=True)
         parts = [self._cut(tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.chunk(LENGTHS)]
-        return torch.cat(parts)[torch.argsort(order)]
+        read = torch.cat(parts)[torch.argsort(order)]
+        return F.normalize(read, dim=-1) if unit else read
 
     def _cut(self, tokens: torch.Tensor) -> torch.Tensor:
         clip, length = self.clip, tokens.shape[1]
         dtype = clip.transformer.get_cast_dtype()
         x = clip.token_embedding(tokens).to(dtype) + clip.positional_embedding[:length].to(dtype)
         x = clip.ln_final(clip.transformer(x, attn_mask=clip.attn_mask[:length, :length].to(dtype)))
-        return F.normalize(text_global_pool(x, tokens, "argmax") @ clip.text_projection.to(x.dtype), dim=-1)
+        return cast(torch.Tensor, text_global_pool(x, tokens, "argmax") @ clip.text_projection.to(x.dtype))
 
     @torch.no_grad()
     def clamp_scale(self, most: float) -> None:
-        """Keep the factor of the cosine between 1 and `most`."""
+        """Keep the factor of the cosine between 1 and `most`, and the hyperbolic head in its bounds."""
         self.clip.logit_scale.clamp_(0.0, math.log(most))
+        if self.lorentz is not None:
+            self.lorentz.clamp()
 
     @property
     def logit_scale(self) -> torch.Tensor:

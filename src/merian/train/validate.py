@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import torch
+from torch.nn import functional as F
 
 from merian.core.captions import captions
 from merian.core.chance import fraction
@@ -58,9 +59,8 @@ class Validation:
         towers, device = step.towers, step.ranks.device
         towers.eval()
         try:
-            names = torch.cat(
-                [step.read(self.names[k : k + AT_ONCE].to(device)) for k in range(0, len(self.names), AT_ONCE)]
-            )
+            read = [step.read(self.names[k : k + AT_ONCE].to(device)) for k in range(0, len(self.names), AT_ONCE)]
+            names = F.normalize(torch.cat(read), dim=-1)
             hits = 0
             for start in range(0, len(self.pixels), AT_ONCE):
                 pixels = torch.from_numpy(self.pixels[start : start + AT_ONCE]).to(device)
