@@ -88,6 +88,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "better - d": ("better", {"precision": "pure_bf16"}),
     "better - e": ("better", {"order": "shards", "cap": 0}),
     "better - f": ("better", {"traits": 0.0}),
+    "better, e cap of 20": ("better", {"cap": 20}),
     "better, g scale 30, fixed": ("better", {"logit_scale": 30.0, "logit_scale_fixed": True}),
     "better, g hyperbolic": ("better", {"hyperbolic": True}),
     "better, g scale 100, fixed": ("better", {"logit_scale": 100.0, "logit_scale_fixed": True}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import tomllib
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def recipe(name: str) -> TrainSettings:
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda p: p.name)
 def test_every_table_of_a_recipe_loads(path: Path) -> None:
-    tables = tomllib.loads(path.read_text())
+    tables = {verb for verb, value in tomllib.loads(path.read_text()).items() if isinstance(value, dict)}
     assert tables
     for verb in tables:
         module, _, name = HOMES[verb].partition(":")
@@ -52,7 +53,7 @@ def test_every_table_of_a_recipe_loads(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda p: p.name)
 def test_every_recipe_says_its_command_cost_and_tiny_variant(path: Path) -> None:
-    head = path.read_text().partition("\n[")[0]
+    head = re.split(r"\n\[|\nsteps", path.read_text())[0]
     assert all(line.startswith("#") or not line for line in head.splitlines())
     assert "merian train" in head.replace("\n#", "")
     assert "Cost:" in head

@@ -18,13 +18,15 @@ SETTINGS = Group("Settings", sort_key=10)
 
 
 def with_settings(cls: type, section: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator: the verb's parameter `settings` is filled from `--settings FILE.toml` (table `section`) and one flag per knob of `cls`."""
+    """A decorator: the verb's parameter `settings` is filled from `--settings FILE.toml` (table `section`) and one flag per knob of `cls`.
+
+    A parameter `given`, where the verb has one, gets the flags alone, `--settings` among them.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         hints = get_type_hints(function, include_extras=True)
-        own = [
-            p.replace(annotation=hints[n]) for n, p in inspect.signature(function).parameters.items() if n != "settings"
-        ]
+        taken = inspect.signature(function).parameters
+        own = [p.replace(annotation=hints[n]) for n, p in taken.items() if n not in ("settings", "given")]
         file = Annotated[
             Path | None,
             Parameter(
@@ -40,7 +42,9 @@ def with_settings(cls: type, section: str) -> Callable[[Callable[..., Any]], Cal
         @functools.wraps(function)
         def verb(*args: Any, **kwargs: Any) -> Any:
             toml = kwargs.pop("settings_file", None)
-            given = {name: kwargs.pop(name, None) for name in core.knobs(cls)}
+            given = {name: value for name in core.knobs(cls) if (value := kwargs.pop(name, None)) is not None}
+            if "given" in taken:
+                kwargs["given"] = given | ({} if toml is None else {"settings": toml})
             return function(*args, settings=core.load(cls, toml, given, section), **kwargs)
 
         signature = inspect.Signature([*own, *flags], return_annotation=hints.get("return"))

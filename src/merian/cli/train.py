@@ -23,26 +23,33 @@ FIRST = os.environ.get("RANK", "0") == "0"
 @with_settings(TrainSettings, "train")
 def train(
     catalog: Path,
-    out: Path,
+    out: Path | None = None,
     /,
     *,
+    source: Path | None = None,
     replay: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     ladder: str = "",
     ladder_equal: Literal["epochs", "steps"] = "epochs",
     settings: TrainSettings,
+    given: dict[str, object],
 ) -> int:
     """Train an image tower and a text tower so that a photo and its names meet, and export them.
 
     The folder opens with open_clip (`local-dir:`), OpenVINO, ONNX Runtime and `merian identify`. A stopped run goes on
     from its last checkpoint and ends with the same bytes.
 
+    With a recipe in the place of the catalog, as `merian train recipes/merian.toml work`, all of its steps are run in the
+    folder OUT, from the photos to the evaluation; flags of settings go to the step that trains.
+
     Parameters
     ----------
     catalog
-        A catalog made by `merian curate`.
+        A catalog made by `merian curate`; or a recipe with `steps`, a TOML file.
     out
-        The folder to write the model to.
+        The folder to write the model to; of a recipe, the folder to work in (default: its name).
+    source
+        With a recipe: the photos that it begins with, where it draws none.
     replay
         A catalog of images with general captions (merian curate --subject caption), some of which are shown beside each
         batch (--replay-batch), so that what the towers knew before is not forgotten.
@@ -54,6 +61,12 @@ def train(
     ladder_equal
         Whether the steps of a ladder make the same number of passes over their images, or of steps.
     """
+    if catalog.suffix == ".toml":
+        return _recipe(catalog, out, source, given, overwrite, bool(ladder or replay))
+    if out is None:
+        raise BadSetting("out", "", "is missing: where should the model go? merian train CATALOG OUT")
+    if source is not None:
+        raise BadSetting("source", str(source), "belongs to a recipe: merian train RECIPE.toml OUT --source PHOTOS")
     if (replay is None) != (settings.replay_batch == 0):
         told = "needs images with general captions: give --replay, or --replay-batch 0"
         told = "shows no image of --replay: say how many a step, as --replay-batch 32" if replay is not None else told
@@ -69,6 +82,18 @@ def train(
         say(_drift(out / "drift.json"))
     say(f"{path_of(out)}  name photos with: merian identify PHOTO --model {path_of(out)}")
     return 0
+
+
+def _recipe(
+    path: Path, out: Path | None, source: Path | None, given: dict[str, object], overwrite: bool, more: bool
+) -> int:
+    from merian.cli.recipe import follow
+
+    if "settings" in given:
+        raise BadSetting("settings", str(given["settings"]), "stands beside a recipe, which has settings of its own")
+    if more:
+        raise BadSetting("ladder, replay", str(path), "are said in the steps of a recipe, not beside it")
+    return follow(path, out or Path(path.stem), source, given, overwrite)
 
 
 def _drift(path: Path) -> str:
