@@ -15,7 +15,7 @@ from merian.core import store
 from merian.core.captions import captions
 from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting, Mismatch, Missing
-from merian.core.report import Report
+from merian.core.report import Number, Report
 from merian.core.tables import CATALOG, FORMAT, Catalog, conform
 from merian.core.tree import RANKS, Tree
 from merian.core.vectors import Embeddings, normalise
@@ -289,6 +289,16 @@ def test_explore_finds_the_trait_that_is_there(world: tuple[Catalog, Embeddings,
     assert explore(catalog, embeddings, tmp_path / "out", moved) == report, "the table's place is no part of the run"
     again = explore(catalog, embeddings, tmp_path / "again", chosen)
     assert again == report
+    steps = Report(
+        "The data ladder",
+        "",
+        {},
+        tuple(Number(f"5%.{n}", 1.0, group="5%") for n in ("images", "steps", "val_accuracy")),
+    )
+    steps.save(tmp_path / "ladder.json")
+    climbed = explore(catalog, embeddings, tmp_path / "climbed", replace(chosen, ladder=tmp_path / "ladder.json"))
+    assert climbed["ladder.5%.val_accuracy"].value == 1.0
+    assert (tmp_path / "climbed" / "figures" / "ladder.svg").is_file()
     assert store.read(tmp_path / "again").files == store.read(tmp_path / "out").files
 
 

@@ -18,6 +18,7 @@ from merian.core.report import Report
 from merian.core.settings import load
 from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import RANKS, Tree
+from merian.explore.ladder import climbed
 from merian.train import TrainSettings
 from merian.train.ladder import climb, rungs, shares
 from merian.train.subset import thinned
@@ -160,6 +161,8 @@ def test_every_step_is_a_model_and_the_report_tells_of_it(catalog: Path, ladder:
         assert np.isclose(report[f"{step}.loss"].value, np.mean([line["loss"] for line in lines[-20:]]))
     assert report["100%.val_accuracy"].value > 0.9
     assert table["val_accuracy"].to_list() == [report[f"{s}.val_accuracy"].value for s in ("30%", "100%")]
+    read = {number.name: number.value for number in climbed(ladder / "ladder.json")[0]}
+    assert read["ladder.100%.val_accuracy"] == report["100%.val_accuracy"].value
 
 
 def test_a_ladder_given_again_trains_nothing(catalog: Path, ladder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

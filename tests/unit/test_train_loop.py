@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -198,3 +200,24 @@ def test_too_little_to_train_on(catalog: Path, tmp_path: Path) -> None:
 def test_a_rate_that_blows_up_is_named(catalog: Path, tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="lower rate"):
         train(catalog, tmp_path / "model", settings(lr=1.0, grad_clip=0.0, weight_decay=1e30, warmup=0.0))
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from merian.cli.main import run
+import merian.train.loop
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, used + 2**30))
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits its own memory by Linux's means")
+def test_too_little_memory_is_told_and_what_helps(catalog: Path, tmp_path: Path) -> None:
+    large = ["--width", "4096", "--head", "64", "--layers", "8", "--threads", "1", "--batch", "12"]
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, "train", str(catalog), str(tmp_path / "model"), *large]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for word in ("memory", "--chunk", "--recompute"):
+        assert word in done.stderr

@@ -32,6 +32,7 @@ __all__ = [
     "curve",
     "densities",
     "grouped_bars",
+    "growth",
     "points",
     "reliability_diagram",
 ]
@@ -344,6 +345,23 @@ def curve(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], title: str, x_
     axes.yaxis.grid(True, color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
     _words(axes, title, x_name, y_name)
+    return _svg(figure, title)
+
+
+def growth(lines: Mapping[str, tuple[Doubles, Doubles]], title: str, x_name: str, y_name: str) -> str:
+    """Shares over counts, a line each (name -> counts, shares), the counts by their logarithm and each where it is."""
+    figure, axes = _figure(6.0, 3.8)
+    for (name, (x, y)), colour in zip(lines.items(), PIGMENTS.values(), strict=False):
+        axes.plot(x, y, color=colour, linewidth=1.9, marker="o", markersize=5.5, label=name)
+    counts = np.unique(np.concatenate([x for x, _ in lines.values()]))
+    axes.set_xscale("log")
+    axes.set_xticks(counts, [f"{count:,.0f}" for count in counts])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.yaxis.grid(True, color=RULE, linewidth=0.6)
+    _percent(axes)
+    _words(axes, title, x_name, y_name)
+    _legend(axes, loc="best")
     return _svg(figure, title)
 
 

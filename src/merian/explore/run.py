@@ -18,6 +18,7 @@ from merian.core.tables import Catalog
 from merian.core.tree import RANKS, Tree, rank_number, read_table
 from merian.core.vectors import Embeddings
 from merian.explore.axes import Axis, species_means, trait_axis
+from merian.explore.ladder import climbed, figure
 from merian.explore.layout import layout, same_neighbours, shared_rank
 from merian.explore.settings import ExploreSettings
 
@@ -49,8 +50,11 @@ def explore(
         if not settings.traits.is_file():
             raise Missing("the table of traits", settings.traits, "give the path of a CSV, or leave --traits out")
         inputs["traits"] = store.digest(settings.traits)
-    # the place of the table is no part of the run, its content is
-    work = store.begin(out, KIND, FORMAT, replace(settings, traits=None), inputs, overwrite)
+    climb, lines = ([], {}) if settings.ladder is None else climbed(settings.ladder)
+    if settings.ladder is not None:
+        inputs["ladder"] = store.digest(settings.ladder)
+    # the places of the tables are no part of the run, their contents are
+    work = store.begin(out, KIND, FORMAT, replace(settings, traits=None, ladder=None), inputs, overwrite)
     if work.done:
         return Report.load(out / "report.json")
     rows = catalog.kept().filter(pl.col("taxon") >= 0)
@@ -80,6 +84,9 @@ def explore(
             frame.write_parquet(stream_)
         _figures(out / "figures", places, taxa[chosen], tree, traits, settings)
         advance(1, note="layout")
+    if lines:
+        store.write_text(out / "figures" / "ladder.svg", figure(lines))
+    numbers += climb
     report = Report("What the vectors know", command, inputs, tuple(numbers), store.plain(work.settings))
     report.save(out / "report.json")
     work.finish()

@@ -20,6 +20,7 @@ class ExploreSettings:
     )
     trait: str = knob("", "Trait that colours the second layout; empty: the one known of most species")
     traits: Path | None = knob(None, "Table of traits: scientificName, measurementType, measurementValue, ...Unit")  # noqa: RUF009
+    ladder: Path | None = knob(None, "Report of a data ladder (merian train --ladder): ladder.json")  # noqa: RUF009
     seed: int = knob(0, "Names all chance", ge=0)
     images: int = knob(1500, "Most images in the layout; more are sampled", ge=2, le=200_000)
     perplexity: float = knob(30.0, "Neighbours that t-SNE attends to", gt=1, le=1000)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from merian.core import store
+from merian.core.errors import BadSetting
 from merian.core.progress import track
 from merian.core.tables import Catalog
 from merian.encode.folder import FORMAT, KIND
@@ -40,6 +41,8 @@ from merian.train.weights import Begun, begun
 __all__ = ["REMARKS", "fit", "train"]
 
 CHECKPOINTS, SCRATCH, REMARKS = "checkpoints", "cache", "remarks.txt"
+NO_MEMORY = ("out of memory", "allocate memory", "not enough memory")
+"""What torch's errors say when memory is short, on a GPU and on a processor."""
 PROVEN_BY = 3
 """Steps after which torch.compile must have compiled."""
 
@@ -59,13 +62,13 @@ def train(
 
     Trains on the catalog's split "train" (on a `share` of it: `subset.thinned`), and on that of the catalog `replay`, whose images have general captions.
     `overwrite` replaces what another run left there. `after_step(step)` is called after each step. Started by torchrun, each process is one rank. Raises
-    BadData when there is too little to train on or a shard is cut short, BadSetting when the loss stops being a number.
+    BadData when there is too little to train on or a shard is cut short, BadSetting when the loss stops being a number or memory does not suffice.
     """
     source = thinned(Catalog.open(catalog), share, settings.seed)
     again = None if replay is None else Catalog.open(replay)
     inputs = {"catalog": source.hash} | ({} if again is None else {"replay": again.hash})
     inputs |= {"share": f"{share:g}"} if share < 1 else {}
-    with joined(settings.device) as ranks, _reproducible(settings.threads) as threads:
+    with _memory_told(settings), joined(settings.device) as ranks, _reproducible(settings.threads) as threads:
         start = begun(settings, ranks)
         if ranks.first:
             inputs |= start.inputs
@@ -205,6 +208,20 @@ def _flops(step: Step, batch: Any) -> float:
         return passes * flops_of(lambda: step.vectors(moved))
     finally:
         step.towers.train()
+
+
+@contextlib.contextmanager
+def _memory_told(settings: TrainSettings) -> Iterator[None]:
+    """Out of memory, on whatever device, said as what to do about it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        words = str(error)
+        if isinstance(error, RuntimeError) and not any(sign in words for sign in NO_MEMORY):
+            raise
+        first = (words or "no memory").splitlines()[0]
+        what = f"a smaller --batch, --chunk {max(1, settings.batch // 8)} (the same gradients in less memory), --recompute or a smaller model"
+        raise BadSetting("batch", settings.batch, f"needs more memory than there is; try {what} ({first})") from error
 
 
 @contextlib.contextmanager
