@@ -279,5 +279,10 @@ def test_a_model_of_merians_own_vocabulary_goes_on(catalog: Path, tmp_path: Path
     assert one["model_cfg"] == two["model_cfg"]
     assert one["preprocess_cfg"] == two["preprocess_cfg"]
     assert (first / "tokenizer.json").read_bytes() == (again / "tokenizer.json").read_bytes()
+    # open_clip's own tokenizer reads captions as Merian does, cut at the context too
+    ours = open_encoder(first, "torch").tokens
+    said = ["a photo of Rubus ruber.", "Ein ÄRGERLICHES  Wort 鳥 ", "", "long " * 100]
+    theirs = open_clip.get_tokenizer(f"local-dir:{first}")(said)
+    assert np.array_equal(theirs.numpy(), ours.encode([" ".join(text.split()) for text in said]))
     assert not (first / "drift.json").exists()
     assert (again / "drift.json").is_file()

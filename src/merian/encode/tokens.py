@@ -90,7 +90,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> Toke
 
         Source: Sennrich et al. 2016 (BPE); Radford et al. 2019 (over bytes, so no text is unknown).
     """
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
     least = len(pre_tokenizers.ByteLevel.alphabet()) + 2
     if vocab_size < least:
@@ -108,4 +108,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> Toke
     tokenizer.train_from_iterator(sorted(texts), trainer)
     # Added last: the end token must have the highest number.
     tokenizer.add_special_tokens([START, END])
+    # `Tokens.encode` frames a text by itself; other libraries read in the file how
+    frame = [(word, tokenizer.token_to_id(word)) for word in (START, END)]
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{START} $A {END}", special_tokens=frame)
     return Tokens.parse(tokenizer.to_str(), context)

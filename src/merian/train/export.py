@@ -25,6 +25,9 @@ from merian.train.weights import PROJECTORS
 
 __all__ = ["export"]
 
+LOCAL = "local-dir"
+"""What `hf_tokenizer_name` says: any name has open_clip look into the folder itself. On a hub, it must be the name of the repository."""
+
 
 def export(
     model: Any,
@@ -37,15 +40,16 @@ def export(
 ) -> None:
     """Write `model` to `folder` in every form; see `merian.encode.folder` for the files.
 
-    `projectors [w, d]` that are not open_clip's own go beside, to `projectors.safetensors`; a model with CLIP's vocabulary gets a `tokenizer_config.json` too.
+    `projectors [w, d]` that are not open_clip's own go beside, to `projectors.safetensors`.
     """
     model.eval()
     weights = save({k: v.contiguous() for k, v in model.state_dict().items()}, {"format": "pt"})
     with store.atomic(folder / WEIGHTS) as stream:
         stream.write(weights)
     store.write_text(folder / TOKENIZER, tokens.tokenizer.to_str(pretty=True))
-    if is_clip(tokens):
-        store.write_json(folder / "tokenizer_config.json", tokenizer_config(tokens))
+    store.write_json(folder / "tokenizer_config.json", tokenizer_config(tokens))
+    if not is_clip(tokens):  # open_clip takes CLIP's own vocabulary where none is named
+        config = config | {"text_cfg": config["text_cfg"] | {"hf_tokenizer_name": LOCAL}}
     if projectors:
         plain = {name: value.detach().cpu().float().contiguous() for name, value in projectors.items()}
         with store.atomic(folder / PROJECTORS) as stream:
