@@ -11,13 +11,14 @@ from safetensors.torch import load_file
 from small_models import COLOURS, model_folder, small_catalog, taught
 from torch.nn import functional as F
 
-from merian.core.errors import BadSetting
+from merian.cli.train import train_and_calibrate
+from merian.core.errors import BadSetting, Missing
 from merian.core.report import Report
 from merian.core.settings import load
 from merian.core.tables import Catalog
 from merian.encode import open_encoder
 from merian.encode.seam import unit_rows
-from merian.identify import Head, embed_catalog
+from merian.identify import Head, Identifier, embed_catalog
 from merian.train import TrainSettings, train
 from merian.train.drift import NEAREST, Seen, compared, said
 from merian.train.heads import linear, make_head, prototypes
@@ -57,10 +58,15 @@ def test_a_linear_head_learns_what_means_cannot_tell() -> None:
     assert np.array_equal(trained.vectors, linear(vectors, taxon, 20.0, settings).vectors)
 
 
-def test_a_run_on_frozen_towers_leaves_a_head_that_identifies(tmp_path: Path) -> None:
+def test_a_run_on_frozen_towers_leaves_a_head_that_identifies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("merian.identify.calibrate.ENOUGH", 10)
     folder = model_folder(tmp_path / "old", "bioclip-2.5")
     source = small_catalog(tmp_path / "catalog")
-    out = train(source, tmp_path / "new", taught(folder, adapt="linear", epochs=20, lr=0.01))
+    out, chosen = tmp_path / "new", taught(folder, adapt="linear", epochs=20, lr=0.01)
+    train_and_calibrate(source, out, chosen)
+    first = {p: p.read_bytes() for p in out.rglob("*.json")}
+    train_and_calibrate(source, out, chosen)
+    assert {p: p.read_bytes() for p in first} == first
     old, new = (load_file(f / "open_clip_model.safetensors") for f in (folder, out))
     assert old.keys() == new.keys()
     assert all(torch.equal(old[key], new[key]) for key in old)
@@ -78,6 +84,14 @@ def test_a_run_on_frozen_towers_leaves_a_head_that_identifies(tmp_path: Path) ->
         named = head.labels[head.probabilities(vectors.vectors).argmax(axis=1)]
         assert (named == val["taxon"].to_numpy()).mean() > 0.9
         assert head.predict(vectors).taxa.shape[0] == len(val)
+    trained = Identifier.open(out, backend="torch").head
+    assert trained.calibration.images == len(val)
+    assert np.array_equal(trained.vectors, Head.load(out / "linear").vectors)
+    for given, wanted in ((Path("head"), "head"), (Path("prototypes"), "prototypes"), (out / "linear", "linear")):
+        found = Identifier.open(out, backend="torch", head=given).head
+        assert np.array_equal(found.vectors, Head.load(out / wanted).vectors)
+    with pytest.raises(Missing, match="linear, prototypes, head"):
+        Identifier.open(out, backend="torch", head=Path("cubic"))
     with pytest.raises(BadSetting, match="nothing to replay"):
         train(source, tmp_path / "other", taught(folder, adapt="linear"), replay=source)
 

@@ -35,6 +35,7 @@ def identify(
     *,
     model: Annotated[Path, Parameter(name=["--model", "-m"])] = MODEL,
     taxa: Path | None = None,
+    head: Path | None = None,
     rank: Rank = "species",
     k: Annotated[int, Parameter(name="--k")] = 5,
     threshold: float = 0.8,
@@ -55,6 +56,9 @@ def identify(
         A model folder made by `merian train`.
     taxa
         Another list of taxa to choose from: a Darwin Core taxon table or a table of lineages. Not calibrated.
+    head
+        Which vectors stand for the taxa: linear or prototypes, where the model was trained with --adapt, head for those of
+        their names, or a folder. The first of these that the model has.
     rank
         The rank of the answers; a coarser rank sums the probabilities of its species.
     k
@@ -75,7 +79,7 @@ def identify(
 
     _check(k, batch, threshold, output)
     chosen = expand(photos, options=options_of(identify))
-    identifier = Identifier.open(model, taxa, backend)
+    identifier = Identifier.open(model, taxa, backend, head)
     answers = in_batches(identifier, chosen.paths, k, rank, threshold, batch)
     refused: list[Answer] = [(name, [], {}, reason) for name, reason in chosen.refused]
     every = _all(((shown(path), best, safe, reason) for path, best, safe, reason in answers), refused)

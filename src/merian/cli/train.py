@@ -131,10 +131,10 @@ def _ladder(
 def train_and_calibrate(
     catalog_path: Path, out: Path, settings: TrainSettings, overwrite: bool = False, replay: Path | None = None
 ) -> None:
-    """Train the model at `out`, then embed its labels and calibrate them on the validation split: `out/head`."""
+    """Train the model at `out`, embed its labels, `out/head`, and calibrate its heads on the validation split."""
     from merian.core.tables import Catalog
     from merian.encode import open_encoder
-    from merian.identify import Head, embed_catalog
+    from merian.identify import HEADS, Head, embed_catalog
     from merian.train import train as run
 
     run(catalog_path, out, settings, overwrite=overwrite, replay=replay)
@@ -142,8 +142,10 @@ def train_and_calibrate(
         return
     catalog = Catalog.open(catalog_path)
     encoder = open_encoder(out)
-    head = Head.build(encoder, catalog.tree)
     rows = catalog.kept("val")
-    if len(rows):
-        head = head.calibrated(embed_catalog(catalog, encoder, rows), rows["taxon"].to_numpy())
-    head.save(out / "head", {"catalog": catalog.hash})
+    seen = embed_catalog(catalog, encoder, rows) if len(rows) else None
+    heads = {name: Head.load(out / name) for name in HEADS[:-1] if (out / name).is_dir()}
+    for name, head in (heads | {HEADS[-1]: Head.build(encoder, catalog.tree)}).items():
+        if seen is not None:
+            head = head.calibrated(seen, rows["taxon"].to_numpy())
+        head.save(out / name, {"catalog": catalog.hash})

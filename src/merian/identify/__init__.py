@@ -1,6 +1,6 @@
 """Embeddings x Tree -> Predictions: a head of names, its calibration, and the run over any number of photos."""
 
-from merian.identify.engine import Answers, Identifier, answer_rows, embed_catalog, in_batches
+from merian.identify.engine import HEADS, Answers, Identifier, answer_rows, embed_catalog, in_batches
 from merian.identify.head import Head
 
-__all__ = ["Answers", "Head", "Identifier", "answer_rows", "embed_catalog", "in_batches"]
+__all__ = ["HEADS", "Answers", "Head", "Identifier", "answer_rows", "embed_catalog", "in_batches"]

@@ -17,9 +17,11 @@ from merian.core.vectors import Embeddings, Predictions
 from merian.encode import Encoder, decode_many, open_encoder
 from merian.identify.head import Head
 
-__all__ = ["Answers", "Identifier", "answer_rows", "embed_catalog", "in_batches"]
+__all__ = ["HEADS", "Answers", "Identifier", "answer_rows", "embed_catalog", "in_batches"]
 
 BATCH = 32
+HEADS = ("linear", "prototypes", "head")
+"""Folders of a model with vectors of its taxa: trained on images (`merian train --adapt`), or read of their names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,20 +41,29 @@ class Identifier:
     head: Head
 
     @classmethod
-    def open(cls, model: Path, taxa: Path | None = None, backend: str = "auto") -> Identifier:
-        """The Identifier in a model folder; `taxa` gives another vocabulary (a taxonomy file) than the one it was calibrated on."""
+    def open(cls, model: Path, taxa: Path | None = None, backend: str = "auto", head: Path | None = None) -> Identifier:
+        """The Identifier in a model folder.
+
+        `taxa` gives another vocabulary (a taxonomy file) than the one it was calibrated on; `head` is one of HEADS or a folder. Without it, the first of
+        HEADS that the model has is taken. Raises Missing when there is none, Mismatch when the head is another model's.
+        """
         encoder = open_encoder(model, backend)
         if taxa is not None:
             return cls(encoder, Head.build(encoder, Tree.read(taxa)[0]))
-        if not (model / "head").is_dir():
-            raise Missing(
-                "the model's head", model / "head", "make it with merian train, or name a taxonomy with --taxa"
+        own = [model / name for name in HEADS if (model / name).is_dir()]
+        places = own if head is None else [place for place in (model / head, head) if place.is_dir()]
+        if not places:
+            told = (
+                f"it has {', '.join(p.name for p in own)}"
+                if own
+                else "make it with merian train, or name a taxonomy with --taxa"
             )
-        head = Head.load(model / "head")
+            raise Missing("the model's head", model / (head or HEADS[-1]), told)
+        chosen = Head.load(places[0])
         Embeddings(
             pl.Series("id", [], pl.String), np.zeros((0, encoder.dim), np.float32), encoder.fingerprint
-        ).agree_with(head.fingerprint)
-        return cls(encoder, head)
+        ).agree_with(chosen.fingerprint)
+        return cls(encoder, chosen)
 
     def identify(
         self,

@@ -79,7 +79,7 @@ def train(
         if settings.adapt in ("linear", "prototypes"):
             if ranks.first:
                 frozen(start, source, again, out, ranks.device, threads)
-                work.finish()
+                work.finish(beside=(settings.adapt,))  # a store of its own
             ranks.wait()
             return out
         look = start.preprocess
