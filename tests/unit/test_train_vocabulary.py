@@ -11,8 +11,9 @@ from tokenizers import Tokenizer
 
 from merian.core.chance import stream
 from merian.core.errors import BadSetting
+from merian.encode.clip import CLIP_SIZE, ClipTokens, as_clip, is_clip
 from merian.encode.tokens import Tokens, train_tokenizer
-from merian.train.vocabulary import CLIP_SIZE, ClipTokens, clip_tokens, is_clip, suited
+from merian.train.vocabulary import clip_tokens, suited
 
 GENERA = [
     "Pica",
@@ -128,6 +129,7 @@ def test_the_file_alone_reads_names_as_open_clip_does(tokens: ClipTokens, tmp_pa
     again = Tokens.load(tmp_path / "tokenizer.json", 77)
     assert is_clip(again)
     assert np.array_equal(again.encode(texts), theirs)
+    assert np.array_equal(as_clip(again).encode(many()), open_clip.get_tokenizer("ViT-B-16")(many()).numpy())
 
 
 def test_another_vocabulary_is_not_taken_for_clips() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,11 +21,24 @@ from numpy.typing import NDArray
 
 from merian.core.errors import BadData, Missing
 from merian.core.store import digest
+from merian.encode.clip import as_clip
 from merian.encode.pixels import Pixels, Preprocess
 from merian.encode.seam import Vectors, check_pixels, in_batches
+from merian.encode.tensors import Tensors
 from merian.encode.tokens import Tokens
 
-__all__ = ["CONFIG", "FORMAT", "KIND", "TOKENIZER", "WEIGHTS", "FolderEncoder", "ModelFolder", "Run", "read_folder"]
+__all__ = [
+    "CONFIG",
+    "FORMAT",
+    "KIND",
+    "TOKENIZER",
+    "WEIGHTS",
+    "FolderEncoder",
+    "ModelFolder",
+    "Run",
+    "read_config",
+    "read_folder",
+]
 
 Run = Callable[[NDArray[np.generic]], Vectors]
 """A graph: one batch of pixels, or of token numbers, to vectors."""
@@ -48,6 +61,8 @@ class ModelFolder:
     logit_scale: float
     weights: str
     """SHA-256 of the weights file."""
+    config: dict[str, Any] = field(default_factory=dict, compare=False)
+    """open_clip's `model_cfg`."""
 
     def fingerprint(self, precision: str) -> str:
         """Names weights, vocabulary, preprocessing and precision: the same for every backend that computes the same."""
@@ -58,7 +73,7 @@ class ModelFolder:
 
     def tokens(self) -> Tokens:
         """The model's tokenizer; raises Missing when the folder has none."""
-        return Tokens.load(self.path / TOKENIZER, self.context)
+        return as_clip(Tokens.load(self.path / TOKENIZER, self.context))
 
     def file(self, name: str) -> Path:
         """The path of one of the folder's files; raises Missing when it is not there."""
@@ -116,11 +131,8 @@ def read_folder(where: str | Path) -> ModelFolder:
     scale looked up.
     """
     path = Path(where)
-    config_path = path / CONFIG
-    if not config_path.is_file():
-        raise Missing("a model", path, f"a model folder holds {CONFIG}; make one with `merian train`")
+    config = read_config(path)
     try:
-        config: dict[str, Any] = json.loads(config_path.read_text(encoding="utf-8"))
         model, own = config["model_cfg"], config.get("merian", {})
         size = model["vision_cfg"].get("image_size", 224)
         size = size if isinstance(size, int) else int(size[0])
@@ -130,10 +142,26 @@ def read_folder(where: str | Path) -> ModelFolder:
             context=int(model["text_cfg"].get("context_length", 77)),
             preprocess=Preprocess.from_config(config.get("preprocess_cfg", {}), size),
             logit_scale=float(own["logit_scale"]) if "logit_scale" in own else _logit_scale(path),
+            config=model,
             weights=str(own["weights"]) if "weights" in own else digest(_weights(path)),
         )
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise BadData(config_path, f"not a configuration of open_clip: {error!r}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadData(path / CONFIG, f"not a configuration of open_clip: {error!r}") from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a model folder, with open_clip's `model_cfg`; raises Missing or BadData."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise Missing("a model", folder, f"a model folder holds {CONFIG}; make one with `merian train`")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        parts = [config["model_cfg"][part] for part in ("vision_cfg", "text_cfg")]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise BadData(path, f"not a configuration of open_clip: {error!r}") from error
+    if not all(isinstance(part, dict) for part in parts):
+        raise BadData(path, "not a configuration of open_clip: its towers are no tables")
+    return dict(config)
 
 
 def _weights(path: Path) -> Path:
@@ -144,7 +172,4 @@ def _weights(path: Path) -> Path:
 
 
 def _logit_scale(path: Path) -> float:
-    from safetensors import safe_open
-
-    with safe_open(_weights(path), framework="np") as tensors:
-        return float(np.exp(np.asarray(tensors.get_tensor("logit_scale"), np.float64)).reshape(()))
+    return float(np.exp(Tensors(_weights(path))["logit_scale"].astype(np.float64)).reshape(()))

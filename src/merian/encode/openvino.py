@@ -8,31 +8,45 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from merian.core.errors import BadData
-from merian.encode.folder import FolderEncoder, Run, read_folder
+from merian.encode.folder import WEIGHTS, FolderEncoder, ModelFolder, Run, read_folder
+from merian.encode.graphs import image_graph, text_graph, tower_of
 from merian.encode.seam import Encoder, Vectors
+from merian.encode.tensors import Tensors
 
 __all__ = ["library", "open_model"]
 
+KINDS: tuple[Literal["image", "text"], ...] = ("image", "text")
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
 
 def open_model(where: str, precision: str = "fp32", batch: int = 32) -> Encoder:
-    """The encoder of the model folder `where`.
+    """The encoder of the model folder `where`: of the graphs that were exported there, or made of its weights.
 
-    `precision` "bf16" is faster on processors that have it, at a cosine of 0.9999.
+    `precision` "bf16" is faster on processors that have it, at a cosine of 0.9999. Raises BadData for towers that only torch can run.
     """
     if precision not in PRECISIONS:
         raise BadData("precision", f"{precision!r} is not one of {', '.join(PRECISIONS)}")
     folder = read_folder(where)
     options = {"INFERENCE_PRECISION_HINT": PRECISIONS[precision], "PERFORMANCE_HINT": "LATENCY"}
     core = library().Core()
-    graphs = {kind: core.compile_model(str(folder.file(f"{kind}.xml")), "CPU", options) for kind in ("image", "text")}
+    exported = all((folder.path / f"{kind}.xml").is_file() for kind in KINDS)
+    # the graphs use the weights where they lie on the disk, so these must live as long
+    tensors = None if exported else Tensors(folder.path / WEIGHTS)
+    models = {
+        kind: str(folder.path / f"{kind}.xml") if tensors is None else _made(folder, tensors, kind) for kind in KINDS
+    }
+    graphs = {kind: core.compile_model(model, "CPU", options) for kind, model in models.items()}
 
-    def runner(kind: Literal["image", "text"]) -> Run:
+    def runner(kind: Literal["image", "text"], held: Tensors | None = tensors) -> Run:
         request = graphs[kind].create_infer_request()
         return lambda rows: cast(Vectors, request.infer([np.ascontiguousarray(rows)])[0])
 
     return FolderEncoder(folder, folder.tokens(), "openvino", runner, precision, batch)
+
+
+def _made(folder: ModelFolder, tensors: Tensors, kind: str) -> Any:
+    tower = tower_of(folder.config, tensors, kind)
+    return image_graph(tower, folder.preprocess) if kind == "image" else text_graph(tower, folder.context)
 
 
 def library() -> Any:

@@ -65,21 +65,30 @@ BACKENDS = {
 
 WEIGHTLESS = ("toy", "descriptor")
 """Backends that "auto" opens by their name alone."""
-MARKS = (("image.xml", "openvino"), ("image.onnx", "onnx"), ("open_clip_config.json", "torch"))
+MARKS = (("image.xml", "openvino"), ("image.onnx", "onnx"))
 """What "auto" looks for in a model folder, the fastest on a CPU first."""
 
 
 def open_encoder(where: str | Path, backend: str = "auto") -> Encoder:
     """The encoder at `where`: a model folder, or "toy" or "descriptor", which need none.
 
-    With `backend="auto"` a folder opens with OpenVINO when it was exported for it, then ONNX Runtime, then torch.
+    With `backend="auto"` a folder opens with OpenVINO when it was exported for it, then ONNX Runtime, then OpenVINO from its weights, then torch.
     Raises BadSetting for an unknown backend, Missing when the folder holds no model, MissingExtra when the backend's
     library is not installed.
     """
     if backend == "auto":
         files = (name for mark, name in MARKS if (Path(where) / mark).is_file())
-        backend = str(where) if str(where) in WEIGHTLESS else next(files, "openvino")
+        backend = str(where) if str(where) in WEIGHTLESS else next(files, "") or _by_weights(Path(where))
     return _opener(backend)(str(where))
+
+
+def _by_weights(folder: Path) -> str:
+    """The backend of a model that was not exported: OpenVINO, or torch for towers that only torch builds."""
+    from merian.encode.folder import read_config
+    from merian.encode.graphs import unknown
+
+    config = read_config(folder)["model_cfg"]
+    return "torch" if any(unknown(config, kind) for kind in ("image", "text")) else "openvino"
 
 
 def _opener(backend: str) -> Callable[[str], Encoder]:

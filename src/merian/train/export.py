@@ -15,12 +15,13 @@ from safetensors.torch import save
 from merian.core import store
 from merian.core.errors import MissingExtra
 from merian.core.progress import track
+from merian.encode.clip import is_clip
 from merian.encode.folder import CONFIG, TOKENIZER, WEIGHTS
 from merian.encode.openvino import library
 from merian.encode.pixels import Preprocess
 from merian.encode.tokens import Tokens
 from merian.encode.torch import ImageGraph, TextGraph
-from merian.train.vocabulary import is_clip, tokenizer_config
+from merian.train.vocabulary import tokenizer_config
 from merian.train.weights import PROJECTORS
 
 __all__ = ["export"]

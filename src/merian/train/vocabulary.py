@@ -1,30 +1,22 @@
 """CLIP's own vocabulary as Merian's `Tokens`: the same numbers as open_clip's tokenizer, in a `tokenizer.json` that others can use.
 
 The merges are those that open_clip ships (`bpe_simple_vocab_16e6.txt.gz`, Radford et al. 2021). Before them open_clip repairs text with ftfy and reads
-HTML entities; a `tokenizer.json` has no room for that. `ClipTokens` does it in Python, so that training reads what open_clip reads. The file alone does the
-part that names need: NFC, straight quotes, `&amp;`, control characters, lower case. It differs for other entities, broken encodings, ligatures and
-full-width letters.
+HTML entities, as `merian.encode.clip` does. The file alone does the part that names need: NFC, straight quotes, `&amp;`, control characters, lower case.
+It differs for other entities, broken encodings, ligatures and full-width letters.
 """
 
 from __future__ import annotations
 
 import functools
 import gzip
-import html
-import re
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from merian.core.errors import BadSetting
+from merian.encode.clip import CLIP_SIZE, ClipTokens
 from merian.encode.tokens import END, START, Tokens
 
-__all__ = ["CLIP_SIZE", "ClipTokens", "clip_tokens", "is_clip", "suited", "tokenizer_config"]
+__all__ = ["clip_tokens", "suited", "tokenizer_config"]
 
-CLIP_SIZE = 49_408
-"""Tokens in CLIP's vocabulary: 256 bytes, each also as the end of a word, 48,894 merges, start and end."""
 MERGES = CLIP_SIZE - 2 * 256 - 2
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 """How CLIP cuts a text before the merges: words, single digits, runs of signs."""
@@ -32,33 +24,12 @@ SINGLE, DOUBLE = "[\u2018-\u201b\u02bc]", "[\u201c-\u201f]"
 """Curled quotes that ftfy makes straight."""
 CONTROLS = "[\x00-\x08\x0b\x0e-\x1b\x7f\ufeff]"
 """Characters that ftfy takes away."""
-_CLEAN = re.compile(r"[ !-%'-;=-~]*")
-"""Text that neither ftfy nor HTML changes: ASCII without & and < and control characters."""
-
-
-class ClipTokens(Tokens):
-    """CLIP's vocabulary, behind the cleaning of open_clip (`basic_clean`, `whitespace_clean`, lower case)."""
-
-    __slots__ = ()
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Token numbers `[n, context]`, equal to those of open_clip's `SimpleTokenizer`."""
-        return Tokens.encode(self, [_clean(text) for text in texts])
-
-    def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """How many tokens `[n]` each text needs, its start and end counted and nothing cut."""
-        return Tokens.lengths(self, [_clean(text) for text in texts])
 
 
 def clip_tokens(context: int = 77) -> ClipTokens:
     """CLIP's tokenizer, cut to `context` tokens."""
     plain = _plain()
     return ClipTokens(plain.tokenizer, context, plain.start, plain.end)
-
-
-def is_clip(tokens: Tokens) -> bool:
-    """Whether `tokens` have CLIP's vocabulary with CLIP's numbers, whoever wrote them down."""
-    return tokens.size == CLIP_SIZE and tokens.tokenizer.get_vocab() == _vocabulary()
 
 
 def suited(text_config: dict[str, Any], architecture: str) -> ClipTokens:
@@ -92,15 +63,6 @@ def tokenizer_config(tokens: Tokens) -> dict[str, object]:
         "pad_token": zero,
         "clean_up_tokenization_spaces": False,
     }
-
-
-def _clean(text: str) -> str:
-    """`text` as open_clip cleans it, in lower case."""
-    if not _CLEAN.fullmatch(text):
-        import ftfy
-
-        text = html.unescape(html.unescape(ftfy.fix_text(text)))
-    return " ".join(text.split()).lower()
 
 
 def _alphabet() -> list[str]:

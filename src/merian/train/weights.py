@@ -19,6 +19,7 @@ from open_clip.model import CLIP, CustomTextCLIP
 
 from merian.core.errors import BadData, BadSetting, Missing, nearest
 from merian.core.store import digest
+from merian.encode.clip import as_clip
 from merian.encode.folder import CONFIG, TOKENIZER
 from merian.encode.pixels import Preprocess
 from merian.encode.tokens import Tokens
@@ -27,7 +28,7 @@ from merian.train.ranks import Ranks
 from merian.train.settings import TrainSettings
 from merian.train.state import read_state
 from merian.train.towers import Towers, build, chance, model_config, preprocess
-from merian.train.vocabulary import clip_tokens, is_clip, suited
+from merian.train.vocabulary import suited
 
 __all__ = ["PROJECTORS", "RANDOM", "Begun", "Start", "begun"]
 
@@ -155,8 +156,7 @@ def _from_folder(settings: TrainSettings, folder: Path) -> Start:
         raise BadData(path, f"not a configuration of open_clip: {error!r}") from error
     context = int(text.get("context_length", 77))
     if (folder / TOKENIZER).is_file():
-        tokens = Tokens.load(folder / TOKENIZER, context)
-        tokens = clip_tokens(context) if is_clip(tokens) else tokens
+        tokens = as_clip(Tokens.load(folder / TOKENIZER, context))
     else:
         tokens = suited(text, str(folder))
     if tokens.size != text.get("vocab_size", 49_408):
