@@ -85,6 +85,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "better - b": ("better", {"objective": "multi_positive"}),
     "better, b levels": ("better", {"objective": "levels"}),
     "better - c": ("better", {"text_per": "batch"}),
+    "better - c, b levels": ("better", {"text_per": "batch", "objective": "levels"}),
     "better - d": ("better", {"precision": "pure_bf16"}),
     "better - e": ("better", {"order": "shards", "cap": 0}),
     "better - f": ("better", {"traits": 0.0}),

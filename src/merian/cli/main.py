@@ -38,6 +38,7 @@ VERBS = {
     "card": "Write the data card of a catalog: a page, Croissant metadata, and who is to be credited.",
     "leakage": "Count the images that two data sets, or the splits of a catalog, share.",
     "train": "Train an image tower and a text tower on a catalog; export for OpenVINO and ONNX.",
+    "models": "List, fetch, describe and remove models of the Hugging Face hub, such as BioCLIP 2.",
     "embed": "Turn a catalog's images or photos into vectors, as Parquet.",
     "identify": "Name the organism in photos: the safe answer, the likely ones, and the chance of none.",
     "evaluate": "Measure a model on held-out images at every rank, with intervals, against baselines.",

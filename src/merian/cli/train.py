@@ -63,6 +63,15 @@ def train(
     """
     if catalog.suffix == ".toml":
         return _recipe(catalog, out, source, given, overwrite, bool(ladder or replay))
+    place = _checked(out, source, replay, settings)
+    if ladder:
+        return _ladder(catalog, place, settings, ladder, ladder_equal, overwrite, replay)
+    train_and_calibrate(catalog, place, settings, overwrite, replay)
+    return _told(place) if FIRST else 0
+
+
+def _checked(out: Path | None, source: Path | None, replay: Path | None, settings: TrainSettings) -> Path:
+    """Where the model goes; raises BadSetting for what does not go together."""
     if out is None:
         raise BadSetting("out", "", "is missing: where should the model go? merian train CATALOG OUT")
     if source is not None:
@@ -71,11 +80,11 @@ def train(
         told = "needs images with general captions: give --replay, or --replay-batch 0"
         told = "shows no image of --replay: say how many a step, as --replay-batch 32" if replay is not None else told
         raise BadSetting("replay_batch", settings.replay_batch, told)
-    if ladder:
-        return _ladder(catalog, out, settings, ladder, ladder_equal, overwrite, replay)
-    train_and_calibrate(catalog, out, settings, overwrite, replay)
-    if not FIRST:
-        return 0
+    return out
+
+
+def _told(out: Path) -> int:
+    """Say what came out; exit code 0."""
     if (out / "remarks.txt").is_file():
         say(f"   [yellow]note[/yellow] {(out / 'remarks.txt').read_text(encoding='utf-8').strip()}")
     if (out / "drift.json").is_file():

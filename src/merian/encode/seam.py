@@ -70,16 +70,20 @@ MARKS = (("image.xml", "openvino"), ("image.onnx", "onnx"))
 
 
 def open_encoder(where: str | Path, backend: str = "auto") -> Encoder:
-    """The encoder at `where`: a model folder, or "toy" or "descriptor", which need none.
+    """The encoder at `where`: a model folder, a model of the hub by its name, or "toy" or "descriptor", which need none.
 
     With `backend="auto"` a folder opens with OpenVINO when it was exported for it, then ONNX Runtime, then OpenVINO from its weights, then torch.
     Raises BadSetting for an unknown backend, Missing when the folder holds no model, MissingExtra when the backend's
     library is not installed.
     """
+    if str(where) in WEIGHTLESS or backend in WEIGHTLESS:
+        return _opener(str(where) if backend == "auto" else backend)(str(where))
+    from merian.encode.hub import repo_of, resolve
+
+    folder = resolve(where) if repo_of(str(where)) is not None and not Path(where).is_dir() else Path(where)
     if backend == "auto":
-        files = (name for mark, name in MARKS if (Path(where) / mark).is_file())
-        backend = str(where) if str(where) in WEIGHTLESS else next(files, "") or _by_weights(Path(where))
-    return _opener(backend)(str(where))
+        backend = next((name for mark, name in MARKS if (folder / mark).is_file()), "") or _by_weights(folder)
+    return _opener(backend)(str(folder))
 
 
 def _by_weights(folder: Path) -> str:

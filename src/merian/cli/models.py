@@ -1,0 +1,68 @@
+"""`merian models`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from merian.cli.say import bold, say
+from merian.core.errors import BadSetting
+
+__all__ = ["models"]
+
+
+def models(action: Literal["list", "pull", "info", "rm"] = "list", name: str = "", /) -> int:
+    """List, fetch, describe and remove models of the Hugging Face hub: BioCLIP, BioCLIP 2 and 2.5, BioCAP, any in open_clip's layout.
+
+    They lie in the hub's own cache (HF_HOME), shared with open_clip. A fetch that was cut off goes on; large files are held to
+    their SHA-256. HF_ENDPOINT names a mirror, HF_HUB_OFFLINE=1 asks no network. Only safetensors are taken.
+
+    Parameters
+    ----------
+    action
+        list: what is known and what is here; pull: fetch NAME; info: what NAME is; rm: take NAME off this machine.
+    name
+        bioclip-2, bioclip-2.5, bioclip, biocap, a repository as hf-hub:owner/name, or for info a model folder.
+    """
+    if (action == "list") == bool(name):
+        told = "takes no name" if name else f"needs a name: merian models {action} bioclip-2"
+        raise BadSetting("name", name, f"'{action}' {told}")
+    {"list": lambda _: _list(), "pull": _pull, "info": _info, "rm": _remove}[action](name)
+    return 0
+
+
+def _list() -> None:
+    from merian.encode import hub
+
+    here = {model.repository: model for model in hub.present()}
+    for known in hub.KNOWN.values():
+        model = here.pop(known.repository, None)
+        state = "not here" if model is None else _state(model.size, model.lacks)
+        say(f"{known.name:<12} {state:<18} {known.about}; {hub.HUB}{known.repository}")
+    for model in here.values():
+        say(f"{hub.HUB}{model.repository}  {_state(model.size, model.lacks)}")
+
+
+def _state(size: int, lacks: tuple[str, ...]) -> str:
+    return f"{size / 1e6:,.0f} MB here" if not lacks else f"[yellow]lacks {', '.join(lacks)}[/yellow]"
+
+
+def _pull(name: str) -> None:
+    from merian.encode import hub
+
+    folder = hub.pull(name)
+    say(f"{bold(str(folder))}  name photos with: merian identify PHOTO --model {name} --taxa TAXA")
+
+
+def _info(name: str) -> None:
+    from merian.encode.hub import resolve
+    from merian.encode.info import described
+
+    for key, value in described(resolve(Path(name) if Path(name).is_dir() else name)).items():
+        say(f"{key:<14} {value}")
+
+
+def _remove(name: str) -> None:
+    from merian.encode import hub
+
+    say(f"{name}: {hub.remove(name) / 1e6:,.0f} MB freed")

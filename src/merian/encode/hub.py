@@ -1,0 +1,198 @@
+"""Models by name: found among what is on this machine, pulled from the Hugging Face hub, listed, removed. The only home of huggingface_hub.
+
+They lie in the hub's own cache (`HF_HOME`), so that what open_clip or pybioclip have fetched is found, and the other way round. A mirror is named by
+`HF_ENDPOINT`; `HF_HUB_OFFLINE=1` asks no network. Only safetensors are taken: a file that can run code when it is read is not. Each large file is named by
+its SHA-256 in that cache, and held to it after it was fetched; a damaged one is fetched again, once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from merian.core.errors import BadData, BadSetting, Missing, nearest
+from merian.core.store import digest
+
+__all__ = ["HUB", "KNOWN", "Known", "Present", "find", "present", "pull", "remove", "repo_of", "resolve"]
+
+HUB = "hf-hub:"
+"""What open_clip writes before the name of a repository."""
+CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+FILES = (CONFIG, WEIGHTS, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "README.md")
+"""What is fetched of a repository."""
+NEEDED = (CONFIG, WEIGHTS, "tokenizer.json")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model with a short name."""
+
+    name: str
+    repository: str
+    about: str
+
+
+KNOWN = {
+    known.name: known
+    for known in (
+        Known("bioclip-2", "imageomics/bioclip-2", "ViT-L/14 on TreeOfLife-200M (Gu et al. 2025)"),
+        Known("bioclip-2.5", "imageomics/bioclip-2.5-vith14", "ViT-H/14 on TreeOfLife-200M (2026)"),
+        Known("bioclip", "imageomics/bioclip", "ViT-B/16 on TreeOfLife-10M (Stevens et al. 2024)"),
+        Known("biocap", "imageomics/biocap", "ViT-B/16 with descriptive captions (2025)"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A model of the hub on this machine."""
+
+    repository: str
+    revision: str
+    folder: Path
+    size: int
+    """Bytes on the disk."""
+    lacks: tuple[str, ...]
+    """Files that it needs and that are not there."""
+
+    @property
+    def name(self) -> str:
+        """Its short name, or that of its repository."""
+        return next((known.name for known in KNOWN.values() if known.repository == self.repository), self.repository)
+
+
+def repo_of(name: str) -> str | None:
+    """The repository that a name stands for: one of KNOWN, or written out as "hf-hub:owner/name"; None for anything else."""
+    if name in KNOWN:
+        return KNOWN[name].repository
+    if name.startswith(HUB) and NAME.fullmatch(name.removeprefix(HUB)):
+        return name.removeprefix(HUB)
+    return None
+
+
+def present() -> list[Present]:
+    """The models of open_clip's layout in the hub's cache, by name; no network is asked."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        cache = scan_cache_dir()
+    except CacheNotFound:
+        return []
+    found = []
+    for repository in cache.repos:
+        revision = max(repository.revisions, key=lambda r: ("main" in r.refs, r.last_modified), default=None)
+        if repository.repo_type != "model" or revision is None:
+            continue
+        names = {str(Path(file.file_path).relative_to(revision.snapshot_path)) for file in revision.files}
+        if CONFIG in names:
+            lacks = tuple(name for name in NEEDED if name not in names)
+            folder = Path(revision.snapshot_path)
+            found.append(Present(repository.repo_id, revision.commit_hash, folder, revision.size_on_disk, lacks))
+    return sorted(found, key=lambda model: model.name)
+
+
+def find(name: str) -> Path | None:
+    """The folder of a model of the hub that is whole on this machine; None when it is not."""
+    repository = repo_of(name)
+    return next((model.folder for model in present() if model.repository == repository and not model.lacks), None)
+
+
+def resolve(where: str | Path) -> Path:
+    """The folder of a model: a folder as it is, a model of the hub from the cache, else from the network.
+
+    Raises Missing with what is present when it cannot be had, BadSetting for a name that is neither a folder nor known.
+    """
+    name = str(where)
+    if Path(where).is_dir():
+        return Path(where)
+    if repo_of(name) is None:
+        _unknown(name)
+    return find(name) or pull(name)
+
+
+def pull(name: str) -> Path:
+    """The folder of a model of the hub, fetched unless it is there; a fetch that was cut off goes on.
+
+    Raises BadSetting for an unknown name, Missing without a network or when the repository has no such model, BadData for a file that stays damaged.
+    """
+    repository = repo_of(name)
+    if repository is None:
+        _unknown(name)
+    folder = _fetched(repository)
+    if damaged := list(_damaged(folder)):
+        for blob in damaged:
+            blob.unlink()
+        folder = _fetched(repository)
+        if damaged := list(_damaged(folder)):
+            raise BadData(damaged[0], f"came damaged from {repository} twice: its SHA-256 is not what the hub says")
+    lacks = [file for file in NEEDED if not (folder / file).is_file()]
+    if lacks:
+        rule = "it has no model in open_clip's layout with safetensors"
+        raise Missing(", ".join(lacks), f"the repository {repository}", f"{rule}; {_there()}")
+    return folder
+
+
+def remove(name: str) -> int:
+    """Take a model of the hub off this machine; how many bytes that freed. Raises Missing when it is not there."""
+    from huggingface_hub import scan_cache_dir
+
+    repository = repo_of(name)
+    if repository is None:
+        _unknown(name)
+    if all(model.repository != repository for model in present()):
+        raise Missing(f"the model {name!r}", "this machine", _there())
+    cache = scan_cache_dir()
+    revisions = [
+        revision.commit_hash
+        for repo in cache.repos
+        if repo.repo_id == repository and repo.repo_type == "model"
+        for revision in repo.revisions
+    ]
+    plan = cache.delete_revisions(*revisions)
+    plan.execute()
+    return int(plan.expected_freed_size)
+
+
+def _fetched(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    where = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    try:
+        return Path(snapshot_download(repository, allow_patterns=list(FILES)))
+    except GatedRepoError as error:
+        raise Missing(
+            f"the model {repository}", where, "it asks for consent on its page and a token (HF_TOKEN)"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise Missing(f"the model {repository}", where, f"there is no such repository; {_there()}") from error
+    except (HfHubHTTPError, OSError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise Missing(f"the model {repository}", where, f"the network does not answer ({first}); {_there()}") from error
+
+
+def _damaged(folder: Path) -> Iterator[Path]:
+    """The large files of a snapshot whose content is not what their name says."""
+    for path in sorted(folder.iterdir()):
+        blob = path.resolve()
+        if SHA256.fullmatch(blob.name) and digest(blob) != blob.name:
+            yield blob
+
+
+def _there() -> str:
+    names = [model.name for model in present() if not model.lacks]
+    return f"on this machine: {', '.join(names)}" if names else "no model of the hub is on this machine"
+
+
+def _unknown(name: str) -> NoReturn:
+    close = nearest(name.removeprefix(HUB), [*KNOWN, *(model.repository for model in present())])
+    hint = f"; nearest: {', '.join(close)}" if close else ""
+    told = f"is no folder and none of {', '.join(KNOWN)}; a repository is written {HUB}owner/name{hint}"
+    raise BadSetting("model", name, told)

@@ -1,0 +1,48 @@
+"""What a model folder holds, in words and numbers, without computing anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from merian.encode.folder import WEIGHTS, read_folder
+from merian.encode.graphs import unknown
+from merian.encode.tensors import Tensors
+
+__all__ = ["described"]
+
+
+def described(folder: Path) -> dict[str, str]:
+    """Facts of the model in `folder` by name; raises Missing or BadData when it holds none."""
+    known = read_folder(folder)
+    look, config = known.preprocess, known.config
+    facts = {"folder": str(folder)}
+    for kind, part in (("image", "vision_cfg"), ("text", "text_cfg")):
+        own = config[part]
+        tower = own.get("timm_model_name") or own.get("hf_model_name") or f"{own.get('layers', 12)} blocks"
+        facts[f"{kind} tower"] = f"{tower}, width {own.get('width', 768 if kind == 'image' else 512)}"
+        if strange := unknown(config, kind):
+            facts[f"{kind} tower"] += f" (needs torch: {', '.join(strange)})"
+    facts["image tower"] += f", patches of {config['vision_cfg'].get('patch_size', 16)} px"
+    facts["vectors"] = f"{known.dim} numbers, cosines times {known.logit_scale:.1f}"
+    facts["photos"] = f"{look.size} px ({look.mode}), mean {_few(look.mean)}, deviation {_few(look.std)}"
+    facts["captions"] = f"at most {known.context} tokens"
+    if (folder / WEIGHTS).is_file():
+        tensors = Tensors(folder / WEIGHTS)
+        count = sum(int(np.prod(tensors.shape(name))) for name in tensors)
+        facts["weights"] = f"{count / 1e6:,.1f} million, {(folder / WEIGHTS).stat().st_size / 1e6:,.0f} MB"
+    exported = [
+        name
+        for name in ("OpenVINO", "ONNX")
+        if (folder / {"OpenVINO": "image.xml", "ONNX": "image.onnx"}[name]).is_file()
+    ]
+    facts["exported"] = ", ".join(exported) or "no (OpenVINO runs it from its weights)"
+    heads = [p.name for p in sorted(folder.iterdir()) if (p / "head.json").is_file()]
+    facts["heads"] = ", ".join(heads) or "none: name a taxonomy with --taxa"
+    facts["fingerprint"] = known.fingerprint("fp32")
+    return facts
+
+
+def _few(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.3f}" for value in values)
