@@ -170,7 +170,8 @@ class Predictions:
     """What was identified, per image: the k best taxa of one rank, the deepest safe taxon, and the mass of "none of these".
 
     taxa [n, k] int32 (-1 where there are fewer than k), probabilities [n, k] best first; safe [n] int32 the deepest taxon whose probability reaches the
-    threshold (-1: not even a kingdom), safe_probability [n]; unknown [n].
+    threshold (-1: not even a kingdom), safe_probability [n]; unknown [n]; inside [n], when only some labels were allowed: the share of all probability that
+    these have.
     """
 
     tree: Tree
@@ -180,6 +181,7 @@ class Predictions:
     safe: Ints
     safe_probability: Floats
     unknown: Floats
+    inside: Floats | None = None
 
     @classmethod
     def build(

@@ -18,6 +18,7 @@ from merian.core.tree import Tree
 from merian.core.vectors import Clades, Embeddings, Predictions, normalise
 from merian.encode import Encoder
 from merian.identify.calibrate import Calibration, fit
+from merian.identify.scan import Plan, scan
 
 __all__ = ["PROMPTS", "Head", "leaves"]
 
@@ -78,11 +79,29 @@ class Head:
         """[n, d] unit rows -> [n, t] probabilities; what a row's sum lacks to 1 is the chance that it is none of the labels."""
         return self.calibration.probabilities(self.similarities(vectors))
 
-    def predict(self, embeddings: Embeddings, rank: str = "species", k: int = 5, threshold: float = 0.8) -> Predictions:
-        """The Predictions of embeddings made by the same encoder."""
+    def predict(
+        self,
+        embeddings: Embeddings,
+        rank: str = "species",
+        k: int = 5,
+        threshold: float = 0.8,
+        allowed: npt.NDArray[np.bool_] | None = None,
+    ) -> Predictions:
+        """The Predictions of embeddings made by the same encoder; among the labels that are `allowed` [t], when that is given."""
         embeddings.agree_with(self.fingerprint)
-        shares = self.probabilities(embeddings.vectors)
-        return Predictions.build(self.clades, embeddings.ids, shares, rank, k, threshold)
+        order, plan, held = self._scanned
+        within = allowed if allowed is None or order is None else allowed[order]
+        found = scan(embeddings.vectors, held, plan, self.calibration, rank, k, threshold, within)
+        told = (found.taxa, found.probabilities, found.safe, found.safe_probability, found.unknown, found.inside)
+        return Predictions(self.tree, embeddings.ids, *told)
+
+    @functools.cached_property
+    def _scanned(self) -> tuple[npt.NDArray[np.int64] | None, Plan, Floats]:
+        """The labels in the order of the tree: what puts them so (None when they stand so), where clades lie, and their vectors."""
+        if bool(np.all(np.diff(self.labels) > 0)):
+            return None, Plan(self.tree, self.labels), self.vectors
+        order = np.argsort(self.labels, kind="stable")
+        return order, Plan(self.tree, self.labels[order]), self.vectors[order]
 
     def calibrated(self, embeddings: Embeddings, truth: Ints) -> Head:
         """This Head with a Calibration fitted on embeddings whose taxa `truth` [n] are known; those that are no label are left out."""
