@@ -32,7 +32,7 @@ TAXA = (
 )
 HEADER = (
     "file_name,kingdom,phylum,class,order,family,genus,species_epithet,species,common_name,score,"
-    "rank,safe_rank,safe_name,safe_score,unknown,reason"
+    "rank,safe_rank,safe_name,safe_score,unknown,inside,reason"
 )
 Run = Callable[..., tuple[int, str, str]]
 
@@ -318,6 +318,35 @@ def test_identify_as_a_table_to_read(run: Run, toy: tuple[str, ...]) -> None:
     assert "Corvus corax" in out
     assert "raven" in out
     assert "not read: not found" in out
+
+
+def test_identify_within_a_clade_or_a_checklist(run: Run, toy: tuple[str, ...]) -> None:
+    Path("a.png").write_bytes(encoded(noise(0), "PNG"))
+    code, out, _ = run("identify", "a.png", "--only", "Corvus", "--only", "magpie", "--k", 3, *toy)
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert sorted(r["species"] for r in rows) == ["Corvus corax", "Pica pica"]
+    assert sum(float(r["score"]) for r in rows) == pytest.approx(1, abs=1e-5)
+    assert 0 < float(rows[0]["inside"]) < 1
+    code, whole, _ = run("identify", "a.png", "--k", 3, *toy)
+    every = {r["species"]: float(r["score"]) for r in csv.DictReader(io.StringIO(whole))}
+    assert float(rows[0]["inside"]) == pytest.approx(every["Corvus corax"] + every["Pica pica"], abs=1e-5)
+    Path("list.txt").write_text("# mine\nPica pica\nCorvus corix\n\n")
+    Path("list.csv").write_text("scientificName,country\nPica pica,CH\n,CH\n")
+    code, out, err = run("identify", "a.png", "--only", "list.txt", "--rank", "genus", "-f", "jsonl", *toy)
+    assert code == 3
+    assert "Corvus corax" in err
+    assert [p["name"] for p in json.loads(out)["predictions"]] == ["Pica"]
+    code, out, _ = run("identify", "a.png", "--only", "list.csv", "-f", "table", *toy)
+    assert code == 0
+    assert "within --only" in out
+    code, _, err = run("identify", "a.png", "--only", "Insecta", *toy)
+    assert code == 1
+    assert "nothing to choose from" in err
+    Path("list.csv").write_text("country\nCH\n")
+    code, _, err = run("identify", "a.png", "--only", "list.csv", *toy)
+    assert code == 1
+    assert "scientificName" in err
 
 
 def test_a_photo_without_an_answer_at_the_rank_still_has_its_row(run: Run, toy: tuple[str, ...]) -> None:

@@ -7,15 +7,16 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from merian.cli.say import REFUSED, say
+from merian.cli.say import REFUSED, escaped, say
 from merian.core.errors import BadData, BadSetting
 from merian.core.tree import RANKS, Rank
 
 if TYPE_CHECKING:
+    from merian.cli.photos import Photos
     from merian.identify import Identifier
 
 __all__ = ["identify"]
@@ -26,7 +27,7 @@ Writer = Callable[[Iterator[Answer], IO[str], "Identifier"], int]
 MODEL = Path("merian-tour/model")
 COLUMNS = ["file_name", *RANKS[:6], "species_epithet", "species", "common_name", "score"]
 """The columns that users of pybioclip know; ours follow."""
-OURS = ["rank", "safe_rank", "safe_name", "safe_score", "unknown", "reason"]
+OURS = ["rank", "safe_rank", "safe_name", "safe_score", "unknown", "inside", "reason"]
 
 
 def identify(
@@ -36,6 +37,7 @@ def identify(
     model: Annotated[Path, Parameter(name=["--model", "-m"])] = MODEL,
     taxa: Path | None = None,
     head: Path | None = None,
+    only: tuple[str, ...] = (),
     rank: Rank = "species",
     k: Annotated[int, Parameter(name="--k")] = 5,
     threshold: float = 0.8,
@@ -59,6 +61,9 @@ def identify(
     head
         Which vectors stand for the taxa: linear or prototypes, where the model was trained with --adapt, head for those of
         their names, or a folder. The first of these that the model has.
+    only
+        Answer within these taxa alone: --only Insecta, or a checklist: a text file with a name a line, or a table. May be
+        given several times, and with any --rank. `inside` tells what share of all probability lies within.
     rank
         The rank of the answers; a coarser rank sums the probabilities of its species.
     k
@@ -74,20 +79,33 @@ def identify(
     batch
         Photos at a time.
     """
-    from merian.cli.photos import expand, options_of, shown
-    from merian.identify import Identifier, in_batches
+    from merian.cli.photos import expand, options_of
+    from merian.identify import Identifier, names_of
 
     _check(k, batch, threshold, output)
     chosen = expand(photos, options=options_of(identify))
-    identifier = Identifier.open(model, taxa, backend, head)
-    answers = in_batches(identifier, chosen.paths, k, rank, threshold, batch)
+    identifier, strange = Identifier.open(model, taxa, backend, head), []
+    if only:
+        identifier, strange = identifier.only(names_of(only))
+    kind = format or ("jsonl" if output is not None and output.suffix == ".jsonl" else "csv")
+    bad = _answered(identifier, chosen, {"k": k, "rank": rank, "threshold": threshold, "batch": batch}, kind, output)
+    for remark in strange:
+        say(f"[yellow]left out of --only[/yellow] {escaped(remark)}")
+    return REFUSED if bad or strange else 0
+
+
+def _answered(identifier: Identifier, chosen: Photos, how: dict[str, Any], kind: str, output: Path | None) -> int:
+    """Name the chosen photos and write the answers; how many have none."""
+    from merian.cli.photos import shown
+    from merian.identify import in_batches
+
+    answers = in_batches(identifier, chosen.paths, **how)
     refused: list[Answer] = [(name, [], {}, reason) for name, reason in chosen.refused]
     every = _all(((shown(path), best, safe, reason) for path, best, safe, reason in answers), refused)
-    kind = format or ("jsonl" if output is not None and output.suffix == ".jsonl" else "csv")
     bad = _written(every, {"csv": _csv, "jsonl": _jsonl, "table": _table}[kind], output, identifier)
     if bad:
         say(f"{bad} of {len(chosen.paths) + len(refused)} photos have no answer; the column 'reason' says why")
-    return REFUSED if bad else 0
+    return bad
 
 
 def _check(k: int, batch: int, threshold: float, output: Path | None) -> None:
@@ -156,6 +174,7 @@ def _safe(safe: Row) -> Row:
         "safe_name": safe["name"] or "",
         **chance,
         "unknown": f"{safe['unknown']:.6g}",
+        "inside": "" if safe["inside"] is None else f"{safe['inside']:.6g}",
     }
 
 
@@ -163,8 +182,9 @@ def _jsonl(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -
     bad = 0
     for path, best, safe, reason in answers:
         bad += reason is not None
-        unknown = safe.pop("unknown", None)
+        unknown, inside = safe.pop("unknown", None), safe.pop("inside", None)
         answer = {"file_name": path, "safe": safe or None, "unknown": unknown, "predictions": best, "reason": reason}
+        answer |= {} if inside is None else {"inside": inside}
         for row in best:
             row.pop("taxon")
         stream.write(json.dumps(answer | {"model": identifier.encoder.fingerprint}, ensure_ascii=False) + "\n")
@@ -183,8 +203,9 @@ def _table(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -
             console.print(Text(f"{path}\n  not read: {reason}\n", style="red"), soft_wrap=True)
             continue
         sure = f"{safe['rank']} {safe['name']} ({safe['probability']:.0%})" if safe["name"] else "nothing"
+        within = "" if safe["inside"] is None else f"; within --only: {safe['inside']:.0%} of all probability"
         console.print(Text(path, style="bold"), soft_wrap=True)
-        console.print(Text(f"  sure of {sure}; none of these: {safe['unknown']:.0%}"), soft_wrap=True)
+        console.print(Text(f"  sure of {sure}; none of these: {safe['unknown']:.0%}{within}"), soft_wrap=True)
         width = max((len(str(row["name"])) for row in best), default=0)
         for row in best:
             share = float(str(row["probability"]))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from merian.core.tables import Catalog
 
-__all__ = ["REFUSED", "bold", "heading", "of_catalog", "path_of", "say"]
+__all__ = ["REFUSED", "bold", "escaped", "heading", "of_catalog", "path_of", "say"]
 
 REFUSED = 3
 """Exit code: done, with refused rows."""
@@ -30,11 +30,16 @@ def say(text: str) -> None:
     _console().print(text, soft_wrap=True)
 
 
-def bold(text: str) -> str:
-    """Text from outside in bold, as markup: brackets in it are no markup."""
+def escaped(text: str) -> str:
+    """Text from outside, as markup: brackets in it are no markup."""
     from rich.markup import escape
 
-    return f"[bold]{escape(text)}[/bold]"
+    return str(escape(text))
+
+
+def bold(text: str) -> str:
+    """Text from outside in bold, as markup."""
+    return f"[bold]{escaped(text)}[/bold]"
 
 
 def path_of(path: Path) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from merian.core import progress
-from merian.core.errors import Missing
+from merian.core.errors import BadData, Missing
 from merian.core.tables import Catalog
 from merian.core.tree import RANKS, Tree
 from merian.core.vectors import Embeddings, Predictions
 from merian.encode import Encoder, decode_many, open_encoder
 from merian.identify.head import Head
+from merian.identify.only import within
 
 __all__ = ["HEADS", "Answers", "Identifier", "answer_rows", "embed_catalog", "in_batches"]
 
@@ -39,6 +41,8 @@ class Identifier:
 
     encoder: Encoder
     head: Head
+    allowed: npt.NDArray[np.bool_] | None = None
+    """`[t]`: which labels of the head may be answers; None for all."""
 
     @classmethod
     def open(cls, model: Path, taxa: Path | None = None, backend: str = "auto", head: Path | None = None) -> Identifier:
@@ -65,6 +69,16 @@ class Identifier:
         ).agree_with(chosen.fingerprint)
         return cls(encoder, chosen)
 
+    def only(self, names: Sequence[str]) -> tuple[Identifier, list[str]]:
+        """This Identifier with only those labels that are, or lie below, the named taxa; and what is to say of names that are not known.
+
+        Raises BadData when no label is left.
+        """
+        allowed, remarks = within(self.head.tree, self.head.labels, names)
+        if not allowed.any():
+            raise BadData("the list of taxa", "leaves nothing to choose from", remarks)
+        return replace(self, allowed=allowed), remarks
+
     def identify(
         self,
         images: Sequence[Path | bytes],
@@ -77,7 +91,7 @@ class Identifier:
         decoded = decode_many(images, self.encoder.preprocess, threads)
         ids = pl.Series("id", [str(row) for row in decoded.rows], pl.String)
         embeddings = Embeddings(ids, self.encoder.embed_images(decoded.pixels), self.encoder.fingerprint)
-        predictions = self.head.predict(embeddings, rank, k, threshold)
+        predictions = self.head.predict(embeddings, rank, k, threshold, self.allowed)
         return Answers(predictions, embeddings, [decoded.reasons.get(row) for row in range(len(images))])
 
 
@@ -99,26 +113,26 @@ def answer_rows(predictions: Predictions, k: int | None = None) -> list[list[dic
 def in_batches(
     identifier: Identifier, paths: Sequence[Path], k: int, rank: str, threshold: float, batch: int = BATCH
 ) -> Iterator[tuple[Path, list[dict[str, object]], dict[str, object], str | None]]:
-    """(path, its answers best first, the safe answer with `unknown`, reason) of each photo, as they are done."""
+    """(path, its answers best first, the safe answer with `unknown` and `inside`, reason) of each photo, as they are done.
+
+    `inside`, when only some labels are allowed: the share of all probability that these have.
+    """
     tree = identifier.head.tree
     with progress.track("Identifying", len(paths), "photos") as advance:
         for start in range(0, len(paths), batch):
             part = paths[start : start + batch]
             answers = identifier.identify(part, k, rank, threshold)
             found = answers.predictions
-            rows = iter(zip(answer_rows(found), found.safe, found.safe_probability, found.unknown, strict=True))
+            inside: Sequence[float | None] = [None] * len(found.safe) if found.inside is None else found.inside.tolist()
+            rows = iter(zip(answer_rows(found), found.safe, found.safe_probability, found.unknown, inside, strict=True))
             for path, reason in zip(part, answers.reasons, strict=True):
                 if reason is not None:
                     yield path, [], {}, reason
                     continue
-                best, taxon, chance, unknown = next(rows)
+                best, taxon, chance, unknown, share = next(rows)
                 name = (RANKS[tree.rank[taxon]], tree.names[int(taxon)]) if taxon >= 0 else (None, None)
-                yield (
-                    path,
-                    best,
-                    {"rank": name[0], "name": name[1], "probability": float(chance), "unknown": float(unknown)},
-                    None,
-                )
+                safe = {"rank": name[0], "name": name[1], "probability": float(chance), "unknown": float(unknown)}
+                yield path, best, safe | {"inside": share if identifier.allowed is not None else None}, None
             advance(len(part))
 
 
