@@ -55,7 +55,7 @@ def identify(
     photos
         Files, folders, globs, lists (@list.txt: a path per line), or - for a list on standard input.
     model
-        A model folder made by `merian train`.
+        A model folder made by `merian train`, or a model by its name (`merian models`).
     taxa
         Another list of taxa to choose from: a Darwin Core taxon table or a table of lineages. Not calibrated.
     head
@@ -80,18 +80,25 @@ def identify(
         Photos at a time.
     """
     from merian.cli.photos import expand, options_of
-    from merian.identify import Identifier, names_of
 
     _check(k, batch, threshold, output)
     chosen = expand(photos, options=options_of(identify))
-    identifier, strange = Identifier.open(model, taxa, backend, head), []
-    if only:
-        identifier, strange = identifier.only(names_of(only))
+    identifier, strange = _opened(model, taxa, backend, head, only)
     kind = format or ("jsonl" if output is not None and output.suffix == ".jsonl" else "csv")
     bad = _answered(identifier, chosen, {"k": k, "rank": rank, "threshold": threshold, "batch": batch}, kind, output)
     for remark in strange:
         say(f"[yellow]left out of --only[/yellow] {escaped(remark)}")
     return REFUSED if bad or strange else 0
+
+
+def _opened(
+    model: Path, taxa: Path | None, backend: str, head: Path | None, only: tuple[str, ...]
+) -> tuple[Identifier, list[str]]:
+    """The Identifier, and what is to say of names in `only` that are not known."""
+    from merian.identify import Identifier, names_of
+
+    identifier = Identifier.open(model, taxa, backend, head)
+    return identifier.only(names_of(only)) if only else (identifier, [])
 
 
 def _answered(identifier: Identifier, chosen: Photos, how: dict[str, Any], kind: str, output: Path | None) -> int:
