@@ -14,9 +14,9 @@ from typing import Any
 
 LARGE = 10_000
 """Bytes from which a file counts as large, and is told by its SHA-256."""
-INFO = re.compile(r"/api/models/([\w.-]+/[\w.-]+)(?:/revision/(\w+))?")
-TREE = re.compile(r"/api/models/([\w.-]+/[\w.-]+)/tree/(\w+)")
-FILE = re.compile(r"/([\w.-]+/[\w.-]+)/resolve/(\w+)/(.+)")
+INFO = re.compile(r"/api/(?:models/)?((?:datasets/)?[\w.-]+/[\w.-]+)(?:/revision/(\w+))?")
+TREE = re.compile(r"/api/(?:models/)?((?:datasets/)?[\w.-]+/[\w.-]+)/tree/(\w+)")
+FILE = re.compile(r"/((?:datasets/)?[\w.-]+/[\w.-]+)/resolve/(\w+)/(.+)")
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Hub:
 
 @contextmanager
 def serving(repositories: dict[str, dict[str, bytes]]) -> Iterator[Hub]:
-    """A hub with these repositories: name -> path -> bytes."""
+    """A hub with these repositories: name -> path -> bytes. The name of a data set begins with "datasets/"."""
     hub = Hub(repositories)
 
     class Handler(BaseHTTPRequestHandler):

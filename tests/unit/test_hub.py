@@ -18,10 +18,25 @@ from small_models import model_folder
 
 Merian = Callable[..., subprocess.CompletedProcess[str]]
 NAME, WEIGHTS = "imageomics/bioclip-2", "open_clip_model.safetensors"
+TREE_OF_LIFE = "imageomics/TreeOfLife-200M"
 TAXA = "kingdom,phylum,class,order,family,genus,species\n" + "".join(
     f"Animalia,Chordata,Aves,Passeriformes,Corvidae,{name.split()[0]},{name}\n"
     for name in ("Pica pica", "Corvus corax")
 )
+
+
+def published(folder: Path, dim: int) -> dict[str, bytes]:
+    """A label file as published: 300 taxa of random vectors, one of them of zeros."""
+    names = [
+        [["Animalia", "Chordata", "Aves", "Passeriformes", "Corvidae", f"Genus{k % 30}", f"epithet{k}"], ""]
+        for k in range(300)
+    ]
+    vectors = np.random.default_rng(1).normal(size=(dim, 300)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=0)
+    vectors[:, 7] = 0
+    np.save(folder / "labels.npy", vectors)
+    data = {".npy": (folder / "labels.npy").read_bytes(), ".json": json.dumps(names).encode()}
+    return {f"embeddings/txt_emb_bioclip-2{suffix}": content for suffix, content in data.items()}
 
 
 @pytest.fixture
@@ -29,7 +44,9 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     """A hub with a small BioCLIP 2 that has random weights, and a repository that holds no model."""
     folder = model_folder(tmp_path / "made", "bioclip-2")
     files = {path.name: path.read_bytes() for path in folder.iterdir()} | {"pytorch_model.bin": b"code" * 5000}
-    with serving({NAME: files, "someone/cats": {"README.md": b"cats"}}) as served:
+    dim = json.loads(files["open_clip_config.json"])["model_cfg"]["embed_dim"]
+    cats = {"README.md": b"cats"}
+    with serving({NAME: files, "someone/cats": cats, f"datasets/{TREE_OF_LIFE}": published(tmp_path, dim)}) as served:
         yield served
 
 
@@ -39,6 +56,7 @@ def merian(hub: Hub, tmp_path: Path) -> Merian:
 
     def run(*words: object, **changes: str) -> subprocess.CompletedProcess[str]:
         own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_DISABLE_TELEMETRY": "1"} | changes
+        own |= {"MERIAN_CACHE": str(tmp_path / "merian")}
         command = [sys.executable, "-m", "merian", *map(str, words)]
         return subprocess.run(command, capture_output=True, text=True, env=os.environ | own, check=False, cwd=tmp_path)
 
@@ -119,6 +137,23 @@ def test_its_vectors_are_open_clips_and_no_torch_is_needed(hub: Hub, merian: Mer
     )
     assert offline.returncode == 0, offline.stderr
     assert "Corvidae" in offline.stdout
+
+
+def test_without_a_list_of_taxa_the_published_labels_are_the_answers(hub: Hub, merian: Merian, tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
+    first = merian("identify", "a.png", "--model", "bioclip-2", "--k", 3)
+    assert first.returncode == 0, first.stderr
+    assert "1 whose vector is zero" in " ".join(first.stderr.split())
+    assert first.stdout.count("Genus") >= 3
+    hub.asked.clear()
+    again = merian("identify", "a.png", "--model", "bioclip-2", "--k", 3)
+    assert again.stdout == first.stdout
+    assert hub.asked == []
+    within = merian(
+        "identify", "a.png", "--model", "bioclip-2", "--only", "Genus3", "--rank", "family", HF_HUB_OFFLINE="1"
+    )
+    assert within.returncode == 0
+    assert "Corvidae" in within.stdout
 
 
 def test_what_cannot_be_had_is_told_with_what_is_here(merian: Merian, tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ def identify(
     model
         A model folder made by `merian train`, or a model by its name (`merian models`).
     taxa
-        Another list of taxa to choose from: a Darwin Core taxon table or a table of lineages. Not calibrated.
+        Another list of taxa to choose from: a Darwin Core taxon table, a table of lineages, or a published label file
+        (txt_emb_*.npy with its .json). Not calibrated.
     head
         Which vectors stand for the taxa: linear or prototypes, where the model was trained with --adapt, head for those of
         their names, or a folder. The first of these that the model has.
@@ -98,6 +99,8 @@ def _opened(
     from merian.identify import Identifier, names_of
 
     identifier = Identifier.open(model, taxa, backend, head)
+    if identifier.remarks:
+        say("[yellow]of the published labels[/yellow] " + escaped("; ".join(identifier.remarks)))
     return identifier.only(names_of(only)) if only else (identifier, [])
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merian.core.errors import BadData, Missing
-from merian.core.store import digest
+from merian.core.store import digest, named_digest
 from merian.encode.clip import as_clip
 from merian.encode.pixels import Pixels, Preprocess
 from merian.encode.seam import Vectors, check_pixels, in_batches
@@ -49,7 +48,6 @@ FORMAT = 1
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 TOKENIZER = "tokenizer.json"
-SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ def read_folder(where: str | Path) -> ModelFolder:
             preprocess=Preprocess.from_config(config.get("preprocess_cfg", {}), size),
             logit_scale=float(own["logit_scale"]) if "logit_scale" in own else _logit_scale(path),
             config=model,
-            weights=str(own["weights"]) if "weights" in own else _hash(_weights(path)),
+            weights=str(own["weights"]) if "weights" in own else named_digest(_weights(path)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadData(path / CONFIG, f"not a configuration of open_clip: {error!r}") from error
@@ -171,12 +169,6 @@ def _weights(path: Path) -> Path:
     if not weights.is_file():
         raise Missing("the weights", weights, f"a model folder holds {WEIGHTS}")
     return weights
-
-
-def _hash(weights: Path) -> str:
-    """The SHA-256 of the weights; the hub's cache has it as the file's name, and `hub.pull` has checked it."""
-    name = weights.resolve().name
-    return name if SHA256.fullmatch(name) else digest(weights)
 
 
 def _logit_scale(path: Path) -> float:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from merian.core.errors import BadData, BadSetting, Missing, nearest
-from merian.core.store import digest
+from merian.core.store import digest, named_digest
 
-__all__ = ["HUB", "KNOWN", "Known", "Present", "find", "present", "pull", "remove", "repo_of", "resolve"]
+__all__ = ["HUB", "KNOWN", "Known", "Present", "find", "labels", "present", "pull", "remove", "repo_of", "resolve"]
 
 HUB = "hf-hub:"
 """What open_clip writes before the name of a repository."""
@@ -25,7 +25,6 @@ CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 FILES = (CONFIG, WEIGHTS, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "README.md")
 """What is fetched of a repository."""
 NEEDED = (CONFIG, WEIGHTS, "tokenizer.json")
-SHA256 = re.compile(r"[0-9a-f]{64}")
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -36,14 +35,31 @@ class Known:
     name: str
     repository: str
     about: str
+    labels: tuple[str, str] | None = None
+    """The repository of a data set with text vectors of the taxa that it knows, and the path there without ".npy" and ".json"."""
 
 
 KNOWN = {
     known.name: known
     for known in (
-        Known("bioclip-2", "imageomics/bioclip-2", "ViT-L/14 on TreeOfLife-200M (Gu et al. 2025)"),
-        Known("bioclip-2.5", "imageomics/bioclip-2.5-vith14", "ViT-H/14 on TreeOfLife-200M (2026)"),
-        Known("bioclip", "imageomics/bioclip", "ViT-B/16 on TreeOfLife-10M (Stevens et al. 2024)"),
+        Known(
+            "bioclip-2",
+            "imageomics/bioclip-2",
+            "ViT-L/14 on TreeOfLife-200M (Gu et al. 2025)",
+            ("imageomics/TreeOfLife-200M", "embeddings/txt_emb_bioclip-2"),
+        ),
+        Known(
+            "bioclip-2.5",
+            "imageomics/bioclip-2.5-vith14",
+            "ViT-H/14 on TreeOfLife-200M (2026)",
+            ("imageomics/TreeOfLife-200M", "embeddings/txt_emb_bioclip-2.5-vith14"),
+        ),
+        Known(
+            "bioclip",
+            "imageomics/bioclip",
+            "ViT-B/16 on TreeOfLife-10M (Stevens et al. 2024)",
+            ("imageomics/TreeOfLife-10M", "embeddings/txt_emb_species"),
+        ),
         Known("biocap", "imageomics/biocap", "ViT-B/16 with descriptive captions (2025)"),
     )
 }
@@ -125,18 +141,31 @@ def pull(name: str) -> Path:
     repository = repo_of(name)
     if repository is None:
         _unknown(name)
-    folder = _fetched(repository)
-    if damaged := list(_damaged(folder)):
-        for blob in damaged:
-            blob.unlink()
-        folder = _fetched(repository)
-        if damaged := list(_damaged(folder)):
-            raise BadData(damaged[0], f"came damaged from {repository} twice: its SHA-256 is not what the hub says")
+    folder = _whole(repository, FILES, "model")
     lacks = [file for file in NEEDED if not (folder / file).is_file()]
     if lacks:
         rule = "it has no model in open_clip's layout with safetensors"
         raise Missing(", ".join(lacks), f"the repository {repository}", f"{rule}; {_there()}")
     return folder
+
+
+def labels(name: str) -> Path | None:
+    """The published label file (its .npy, the .json beside it) of a known model, fetched unless it is there; None for a model that has none.
+
+    Raises Missing without a network, BadData for a file that stays damaged.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = repo_of(name)
+    known = next((known for known in KNOWN.values() if known.repository == repository), None)
+    if known is None or known.labels is None:
+        return None
+    where, path = known.labels
+    files = [f"{path}.npy", f"{path}.json"]
+    here = [try_to_load_from_cache(where, file, repo_type="dataset") for file in files]
+    if all(isinstance(file, str) for file in here):
+        return Path(str(here[0]))
+    return _whole(where, files, "dataset") / files[0]
 
 
 def remove(name: str) -> int:
@@ -160,30 +189,39 @@ def remove(name: str) -> int:
     return int(plan.expected_freed_size)
 
 
-def _fetched(repository: str) -> Path:
+def _whole(repository: str, files: Sequence[str], kind: str) -> Path:
+    """The snapshot with these files, each as its SHA-256 says; a damaged one is fetched once more."""
+    folder = _fetched(repository, files, kind)
+    if damaged := list(_damaged(folder)):
+        for blob in damaged:
+            blob.unlink()
+        folder = _fetched(repository, files, kind)
+        if damaged := list(_damaged(folder)):
+            raise BadData(damaged[0], f"came damaged from {repository} twice: its SHA-256 is not what the hub says")
+    return folder
+
+
+def _fetched(repository: str, files: Sequence[str], kind: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
-    where = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    where, what = os.environ.get("HF_ENDPOINT", "https://huggingface.co"), f"the {kind} {repository}"
     try:
-        return Path(snapshot_download(repository, allow_patterns=list(FILES)))
+        return Path(snapshot_download(repository, repo_type=kind, allow_patterns=list(files)))
     except GatedRepoError as error:
-        raise Missing(
-            f"the model {repository}", where, "it asks for consent on its page and a token (HF_TOKEN)"
-        ) from error
+        raise Missing(what, where, "it asks for consent on its page and a token (HF_TOKEN)") from error
     except RepositoryNotFoundError as error:
-        raise Missing(f"the model {repository}", where, f"there is no such repository; {_there()}") from error
+        raise Missing(what, where, f"there is no such repository; {_there()}") from error
     except (HfHubHTTPError, OSError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise Missing(f"the model {repository}", where, f"the network does not answer ({first}); {_there()}") from error
+        raise Missing(what, where, f"the network does not answer ({first}); {_there()}") from error
 
 
 def _damaged(folder: Path) -> Iterator[Path]:
     """The large files of a snapshot whose content is not what their name says."""
-    for path in sorted(folder.iterdir()):
-        blob = path.resolve()
-        if SHA256.fullmatch(blob.name) and digest(blob) != blob.name:
-            yield blob
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and named_digest(path) == path.resolve().name != digest(path):
+            yield path.resolve()
 
 
 def _there() -> str:

@@ -13,10 +13,12 @@ import polars as pl
 from merian.core import progress
 from merian.core.errors import BadData, Missing
 from merian.core.tables import Catalog
-from merian.core.tree import RANKS, Tree
+from merian.core.tree import RANKS
 from merian.core.vectors import Embeddings, Predictions
 from merian.encode import Encoder, decode_many, open_encoder
+from merian.encode.hub import labels
 from merian.identify.head import Head
+from merian.identify.kept import kept_head
 from merian.identify.only import within
 
 __all__ = ["HEADS", "Answers", "Identifier", "answer_rows", "embed_catalog", "in_batches"]
@@ -41,6 +43,8 @@ class Identifier:
 
     encoder: Encoder
     head: Head
+    remarks: tuple[str, ...] = ()
+    """What was found of a published label file."""
     allowed: npt.NDArray[np.bool_] | None = None
     """`[t]`: which labels of the head may be answers; None for all."""
 
@@ -48,20 +52,20 @@ class Identifier:
     def open(cls, model: Path, taxa: Path | None = None, backend: str = "auto", head: Path | None = None) -> Identifier:
         """The Identifier in a model folder.
 
-        `taxa` gives another vocabulary (a taxonomy file) than the one it was calibrated on; `head` is one of HEADS or a folder. Without it, the first of
-        HEADS that the model has is taken. Raises Missing when there is none, Mismatch when the head is another model's.
+        `taxa` gives another vocabulary than the one it was calibrated on: a taxonomy file, whose names are embedded, or a published label file
+        (`merian.identify.published`); either is kept in the cache. `head` is one of HEADS or a folder. Without both, the first of HEADS that the model has is
+        taken, or the published labels of a model of the hub. Raises Missing when there is none, Mismatch when the head is another model's.
         """
         encoder = open_encoder(model, backend)
         if taxa is not None:
-            return cls(encoder, Head.build(encoder, Tree.read(taxa)[0]))
+            return cls(encoder, *kept_head(taxa, encoder))
         own = [model / name for name in HEADS if (model / name).is_dir()]
         places = own if head is None else [place for place in (model / head, head) if place.is_dir()]
         if not places:
-            told = (
-                f"it has {', '.join(p.name for p in own)}"
-                if own
-                else "make it with merian train, or name a taxonomy with --taxa"
-            )
+            if head is None and (given := labels(str(model))) is not None:
+                return cls(encoder, *kept_head(given, encoder))
+            told = "make it with merian train, or name a taxonomy with --taxa"
+            told = f"it has {', '.join(p.name for p in own)}" if own else told
             raise Missing("the model's head", model / (head or HEADS[-1]), told)
         chosen = Head.load(places[0])
         Embeddings(

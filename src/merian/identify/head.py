@@ -17,6 +17,7 @@ from merian.core.errors import BadData, Mismatch
 from merian.core.tree import Tree
 from merian.core.vectors import Clades, Embeddings, Predictions, normalise
 from merian.encode import Encoder
+from merian.encode.tensors import Tensors
 from merian.identify.calibrate import Calibration, fit
 from merian.identify.scan import Plan, scan
 
@@ -132,10 +133,8 @@ class Head:
     @classmethod
     def load(cls, folder: Path) -> Head:
         """The Head in a store; raises Missing when there is none."""
-        from safetensors.numpy import load_file
-
         store.read(folder, "head", FORMAT)
-        tensors = load_file(folder / "head.safetensors")
+        tensors = Tensors(folder / "head.safetensors")  # mapped: a million labels are read as they are used
         known = json.loads((folder / "head.json").read_text(encoding="utf-8"))
         tree = Tree.load(folder / "tree.parquet")
         return cls(
