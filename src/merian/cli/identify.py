@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from merian.cli.answers import Format, Run, format_of
 from merian.cli.say import REFUSED, escaped, say
 from merian.core.errors import BadData, BadSetting
-from merian.core.tree import RANKS, Rank
+from merian.core.tree import Rank
 
 if TYPE_CHECKING:
-    from merian.cli.photos import Photos
     from merian.identify import Identifier
 
 __all__ = ["identify"]
 
-Row = dict[str, object]
-Answer = tuple[str, list[Row], Row, str | None]
-Writer = Callable[[Iterator[Answer], IO[str], "Identifier"], int]
+AsFormat = Annotated[
+    Format,
+    Parameter(
+        name=["--format", "-f"],
+        help="csv or parquet (a row per answer), jsonl (an object per photo), table (to read), or pybioclip (their CSV exactly); "
+        "what the output's name ends in, else csv.",
+    ),
+]
+Output = Annotated[
+    Path,
+    Parameter(
+        name=["--output", "-o"],
+        help="A file instead of standard output; it appears when all photos are done, OUTPUT.partial until then.",
+    ),
+]
 MODEL = Path("merian-tour/model")
-COLUMNS = ["file_name", *RANKS[:6], "species_epithet", "species", "common_name", "score"]
-"""The columns that users of pybioclip know; ours follow."""
-OURS = ["rank", "safe_rank", "safe_name", "safe_score", "unknown", "inside", "reason"]
 
 
 def identify(
@@ -37,12 +42,13 @@ def identify(
     model: Annotated[Path, Parameter(name=["--model", "-m"])] = MODEL,
     taxa: Path | None = None,
     head: Path | None = None,
-    only: tuple[str, ...] = (),
+    only: Annotated[tuple[str, ...], Parameter(negative=(), consume_multiple=False)] = (),
     rank: Rank = "species",
     k: Annotated[int, Parameter(name="--k")] = 5,
     threshold: float = 0.8,
-    format: Annotated[Literal["csv", "jsonl", "table"] | None, Parameter(name=["--format", "-f"])] = None,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    format: AsFormat | None = None,
+    output: Output | None = None,
+    resume: Annotated[bool, Parameter(negative=())] = False,
     backend: str = "auto",
     batch: int = 32,
 ) -> int:
@@ -71,10 +77,8 @@ def identify(
         How many answers for each photo.
     threshold
         The safe answer is the deepest taxon that is at least this probable.
-    format
-        csv (a row per answer), jsonl (an object per photo) or table (to read); csv unless the output's name ends in .jsonl.
-    output
-        A file instead of standard output; it appears when all photos are done.
+    resume
+        Go on with OUTPUT.partial of a stopped run, to the same bytes.
     backend
         openvino, onnx, torch, toy, or auto.
     batch
@@ -85,8 +89,9 @@ def identify(
     _check(k, batch, threshold, output)
     chosen = expand(photos, options=options_of(identify))
     identifier, strange = _opened(model, taxa, backend, head, only)
-    kind = format or ("jsonl" if output is not None and output.suffix == ".jsonl" else "csv")
-    bad = _answered(identifier, chosen, {"k": k, "rank": rank, "threshold": threshold, "batch": batch}, kind, output)
+    bad = Run(identifier, chosen, rank, k, threshold, batch, format_of(format, output)).write(output, resume)
+    if bad:
+        say(f"{bad} of {len(chosen.paths) + len(chosen.refused)} photos have no answer; the column 'reason' says why")
     for remark in strange:
         say(f"[yellow]left out of --only[/yellow] {escaped(remark)}")
     return REFUSED if bad or strange else 0
@@ -104,20 +109,6 @@ def _opened(
     return identifier.only(names_of(only)) if only else (identifier, [])
 
 
-def _answered(identifier: Identifier, chosen: Photos, how: dict[str, Any], kind: str, output: Path | None) -> int:
-    """Name the chosen photos and write the answers; how many have none."""
-    from merian.cli.photos import shown
-    from merian.identify import in_batches
-
-    answers = in_batches(identifier, chosen.paths, **how)
-    refused: list[Answer] = [(name, [], {}, reason) for name, reason in chosen.refused]
-    every = _all(((shown(path), best, safe, reason) for path, best, safe, reason in answers), refused)
-    bad = _written(every, {"csv": _csv, "jsonl": _jsonl, "table": _table}[kind], output, identifier)
-    if bad:
-        say(f"{bad} of {len(chosen.paths) + len(refused)} photos have no answer; the column 'reason' says why")
-    return bad
-
-
 def _check(k: int, batch: int, threshold: float, output: Path | None) -> None:
     if k < 1 or batch < 1:
         raise BadSetting("k" if k < 1 else "batch", k if k < 1 else batch, "must be at least 1")
@@ -125,106 +116,3 @@ def _check(k: int, batch: int, threshold: float, output: Path | None) -> None:
         raise BadSetting("threshold", threshold, "must be above 0.5 and at most 1")
     if output is not None and (output.is_dir() or (output.parent.exists() and not output.parent.is_dir())):
         raise BadData(output, "the output must be a file in a folder; give another path")
-
-
-def _all(answers: Iterator[Answer], refused: list[Answer]) -> Iterator[Answer]:
-    yield from answers
-    yield from refused
-
-
-def _written(answers: Iterator[Answer], write: Writer, output: Path | None, identifier: Identifier) -> int:
-    """How many answers are refusals, after writing them to `output`, or to standard output."""
-    if output is None:
-        return write(answers, sys.stdout, identifier)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    # what is done stays readable beside the target if the run is stopped
-    partial = output.with_name(output.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as stream:
-        bad = write(answers, stream, identifier)
-    partial.replace(output)
-    return bad
-
-
-def _csv(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -> int:
-    writer = csv.DictWriter(stream, COLUMNS + OURS, lineterminator="\n")
-    writer.writeheader()
-    bad = 0
-    for path, best, safe, reason in answers:
-        shared = {"file_name": path, **_safe(safe)}
-        if reason is not None:
-            bad += 1
-            writer.writerow({"file_name": path, "reason": reason})
-        elif not best:
-            writer.writerow(shared)
-        for row in best:
-            named: Row = {r: row[r] or "" for r in RANKS}
-            epithet = str(named["species"]).partition(" ")[2]
-            chance = f"{row['probability']:.6g}"
-            common = row["common_name"] or ""
-            writer.writerow(
-                {
-                    **shared,
-                    **named,
-                    "species_epithet": epithet,
-                    "common_name": common,
-                    "score": chance,
-                    "rank": row["rank"],
-                }
-            )
-        stream.flush()
-    return bad
-
-
-def _safe(safe: Row) -> Row:
-    if not safe:
-        return {}
-    chance = {"safe_score": f"{safe['probability']:.6g}"} if safe["name"] else {}
-    return {
-        "safe_rank": safe["rank"] or "",
-        "safe_name": safe["name"] or "",
-        **chance,
-        "unknown": f"{safe['unknown']:.6g}",
-        "inside": "" if safe["inside"] is None else f"{safe['inside']:.6g}",
-    }
-
-
-def _jsonl(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -> int:
-    bad = 0
-    for path, best, safe, reason in answers:
-        bad += reason is not None
-        unknown, inside = safe.pop("unknown", None), safe.pop("inside", None)
-        answer = {"file_name": path, "safe": safe or None, "unknown": unknown, "predictions": best, "reason": reason}
-        answer |= {} if inside is None else {"inside": inside}
-        for row in best:
-            row.pop("taxon")
-        stream.write(json.dumps(answer | {"model": identifier.encoder.fingerprint}, ensure_ascii=False) + "\n")
-        stream.flush()
-    return bad
-
-
-def _table(answers: Iterator[Answer], stream: IO[str], identifier: Identifier) -> int:
-    from rich.console import Console
-    from rich.text import Text
-
-    console, bad = Console(file=stream), 0
-    for path, best, safe, reason in answers:
-        if reason is not None:
-            bad += 1
-            console.print(Text(f"{path}\n  not read: {reason}\n", style="red"), soft_wrap=True)
-            continue
-        sure = f"{safe['rank']} {safe['name']} ({safe['probability']:.0%})" if safe["name"] else "nothing"
-        within = "" if safe["inside"] is None else f"; within --only: {safe['inside']:.0%} of all probability"
-        console.print(Text(path, style="bold"), soft_wrap=True)
-        console.print(Text(f"  sure of {sure}; none of these: {safe['unknown']:.0%}{within}"), soft_wrap=True)
-        width = max((len(str(row["name"])) for row in best), default=0)
-        for row in best:
-            share = float(str(row["probability"]))
-            line = Text(f"  {share:6.1%}  ")
-            line.append(f"{'█' * round(share * 10) or '▏':<10}  ", style="green")
-            line.append(f"{row['name']:<{width}}  ", style="italic")
-            line.append(str(row["common_name"] or ""))
-            family = row["family"] if row["family"] != row["name"] else row["order"]
-            line.append(f"  {family}" if family else "", style="dim")
-            console.print(line, soft_wrap=True)
-        console.print()
-    return bad

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from merian.core.errors import BadData, Missing
 from merian.core.tables import Catalog
 from merian.core.tree import RANKS
 from merian.core.vectors import Embeddings, Predictions
-from merian.encode import Encoder, decode_many, open_encoder
+from merian.encode import Decoded, Encoder, Preprocess, decode_many, open_encoder
 from merian.encode.hub import labels
 from merian.identify.head import Head
 from merian.identify.kept import kept_head
@@ -92,11 +93,14 @@ class Identifier:
         threads: int = 2,
     ) -> Answers:
         """The Answers to one batch of image files or their bytes; ids are their positions as text."""
-        decoded = decode_many(images, self.encoder.preprocess, threads)
+        return self.answer(decode_many(images, self.encoder.preprocess, threads), len(images), k, rank, threshold)
+
+    def answer(self, decoded: Decoded, count: int, k: int, rank: str, threshold: float) -> Answers:
+        """The Answers to one batch of `count` images that were decoded, but for those that could not be."""
         ids = pl.Series("id", [str(row) for row in decoded.rows], pl.String)
         embeddings = Embeddings(ids, self.encoder.embed_images(decoded.pixels), self.encoder.fingerprint)
         predictions = self.head.predict(embeddings, rank, k, threshold, self.allowed)
-        return Answers(predictions, embeddings, [decoded.reasons.get(row) for row in range(len(images))])
+        return Answers(predictions, embeddings, [decoded.reasons.get(row) for row in range(count)])
 
 
 def answer_rows(predictions: Predictions, k: int | None = None) -> list[list[dict[str, object]]]:
@@ -115,29 +119,53 @@ def answer_rows(predictions: Predictions, k: int | None = None) -> list[list[dic
 
 
 def in_batches(
-    identifier: Identifier, paths: Sequence[Path], k: int, rank: str, threshold: float, batch: int = BATCH
+    identifier: Identifier,
+    paths: Sequence[Path],
+    k: int,
+    rank: str,
+    threshold: float,
+    batch: int = BATCH,
+    start: int = 0,
 ) -> Iterator[tuple[Path, list[dict[str, object]], dict[str, object], str | None]]:
-    """(path, its answers best first, the safe answer with `unknown` and `inside`, reason) of each photo, as they are done.
+    """(path, its answers best first, the safe answer with `unknown` and `inside`, reason) of each photo from number `start` on, as they are done.
 
-    `inside`, when only some labels are allowed: the share of all probability that these have.
+    `inside`, when only some labels are allowed: the share of all probability that these have. While one batch is identified the next is decoded; no more is
+    held than two of them. The answers are the same for any `batch`.
     """
-    tree = identifier.head.tree
-    with progress.track("Identifying", len(paths), "photos") as advance:
-        for start in range(0, len(paths), batch):
-            part = paths[start : start + batch]
-            answers = identifier.identify(part, k, rank, threshold)
-            found = answers.predictions
-            inside: Sequence[float | None] = [None] * len(found.safe) if found.inside is None else found.inside.tolist()
-            rows = iter(zip(answer_rows(found), found.safe, found.safe_probability, found.unknown, inside, strict=True))
-            for path, reason in zip(part, answers.reasons, strict=True):
-                if reason is not None:
-                    yield path, [], {}, reason
-                    continue
-                best, taxon, chance, unknown, share = next(rows)
-                name = (RANKS[tree.rank[taxon]], tree.names[int(taxon)]) if taxon >= 0 else (None, None)
-                safe = {"rank": name[0], "name": name[1], "probability": float(chance), "unknown": float(unknown)}
-                yield path, best, safe | {"inside": share if identifier.allowed is not None else None}, None
+    parts = [paths[at : at + batch] for at in range(start, len(paths), batch)]
+    with progress.track("Identifying", len(paths), "photos", start) as advance:
+        for part, decoded in zip(parts, _decoded_ahead(parts, identifier.encoder.preprocess), strict=True):
+            answers = identifier.answer(decoded, len(part), k, rank, threshold)
+            yield from _told(identifier, part, answers)
             advance(len(part))
+
+
+def _told(
+    identifier: Identifier, part: Sequence[Path], answers: Answers
+) -> Iterator[tuple[Path, list[dict[str, object]], dict[str, object], str | None]]:
+    """What `in_batches` tells of one batch."""
+    tree, found = identifier.head.tree, answers.predictions
+    inside: Sequence[float | None] = [None] * len(found.safe) if found.inside is None else found.inside.tolist()
+    rows = iter(zip(answer_rows(found), found.safe, found.safe_probability, found.unknown, inside, strict=True))
+    for path, reason in zip(part, answers.reasons, strict=True):
+        if reason is not None:
+            yield path, [], {}, reason
+            continue
+        best, taxon, chance, unknown, share = next(rows)
+        name = (RANKS[tree.rank[taxon]], tree.names[int(taxon)]) if taxon >= 0 else (None, None)
+        safe = {"rank": name[0], "name": name[1], "probability": float(chance), "unknown": float(unknown)}
+        yield path, best, safe | {"inside": share if identifier.allowed is not None else None}, None
+
+
+def _decoded_ahead(parts: Sequence[Sequence[Path]], preprocess: Preprocess) -> Iterator[Decoded]:
+    """Each batch decoded, the next one while this one is used."""
+    with ThreadPoolExecutor(1, "merian-decode") as pool:
+        coming = pool.submit(decode_many, parts[0], preprocess) if parts else None
+        for at in range(len(parts)):
+            assert coming is not None
+            here = coming.result()
+            coming = pool.submit(decode_many, parts[at + 1], preprocess) if at + 1 < len(parts) else None
+            yield here
 
 
 def embed_catalog(catalog: Catalog, encoder: Encoder, rows: pl.DataFrame, batch: int = BATCH) -> Embeddings:

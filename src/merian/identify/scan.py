@@ -28,6 +28,8 @@ BLOCK = 16_384
 """Labels read at a time: 50 MB of 768 numbers in float32, which stay in reach while 32 images are compared with them."""
 ROOM = 20.0
 """How far a logit may rise above its row's reference before the sums are brought down: e^20 is far from float32's end."""
+FEW = 4096
+"""Labels of a block below which images are compared 32 at a time, filled up with zeros."""
 LOWEST = -3.0
 """Below every cosine."""
 SPECIES = RANKS.index("species")
@@ -114,8 +116,11 @@ def scan(
     if not 0.5 < threshold <= 1:
         raise BadData("threshold", f"{threshold} must be above 0.5 and at most 1")
     pass_ = _Pass(vectors, plan, calibration.scale, k, allowed)
-    for start in range(0, len(plan.labels), BLOCK):
-        pass_.block(start, np.asarray(held[start : start + BLOCK], np.float32))
+    size = -(
+        -len(plan.labels) // max(1, -(-len(plan.labels) // BLOCK))
+    )  # blocks of equal size, none of a few labels only
+    for start in range(0, len(plan.labels), max(1, size)):
+        pass_.block(start, np.asarray(held[start : start + size], np.float32))
     return pass_.found(calibration, rank_number(rank), threshold)
 
 
@@ -127,6 +132,8 @@ class _Pass:
     ) -> None:
         n = len(vectors)
         self.vectors, self.plan, self.scale, self.k, self.allowed = vectors, plan, np.float32(scale), k, allowed
+        # BLAS takes another routine, with other last digits, for one row alone, and for few rows with few labels
+        self.pair, self.many = (_filled(vectors, rows) for rows in (2, 32))
         self.reference = np.full(n, LOWEST, np.float32)
         self.sums = np.zeros((n, len(plan.starts)), np.float32)
         self.every = np.zeros(n)
@@ -136,7 +143,8 @@ class _Pass:
 
     def block(self, start: int, held: Floats) -> None:
         """Labels `start` ... with their rows `held` [b, d]."""
-        cosines = np.asarray(self.vectors @ held.T, np.float32)
+        compared = self.many if len(held) < FEW else self.pair
+        cosines = np.asarray(compared @ held.T, np.float32)[: len(self.vectors)]
         stop = start + len(held)
         self._refer(cosines.max(1, initial=-np.inf))
         allowed = None if self.allowed is None else self.allowed[start:stop]
@@ -206,6 +214,12 @@ class _Pass:
         order = _highest(mass, min(self.k, mass.shape[1]))
         mass = np.take_along_axis(mass, order, 1)
         return np.where(mass > 0, columns[order], -1).astype(np.int32), mass
+
+
+def _filled(vectors: Floats, rows: int) -> Floats:
+    """`vectors` with zeros behind, to a multiple of so many rows."""
+    more = -len(vectors) % rows
+    return np.concatenate([vectors, np.zeros((more, vectors.shape[1]), np.float32)]) if more else vectors
 
 
 def _highest(values: npt.NDArray[np.floating], k: int) -> Places:
