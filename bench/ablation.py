@@ -1,12 +1,13 @@
 """What each part of the better recipe gives: recipes trained at equal data, steps and images seen, over data sets and seeds, as Markdown tables.
 
-Rows: the faithful recipe (the method of `recipes/bioclip2.toml`), that with each part (a) to (g), the better recipe (`recipes/merian.toml`), that without each
-part. Towers, batch, steps, augmentation, learning rate, warm-up and clipping are the same in all rows; the row "faithful, its own augmentation" tells what
-augmentation alone gives. Shards hold neighbouring images of one source, as those of TreeOfLife-200M do, so that `order` means something on few images.
+Rows: the faithful recipe (the method of `recipes/bioclip2.toml`) with parts (a) to (g) added, and the better recipe (`recipes/merian.toml`) with parts taken
+out or put in. Towers, batch, steps, augmentation, learning rate, warm-up and clipping are the same in all rows; the row "faithful, its own augmentation" tells
+what augmentation alone gives. Shards hold neighbouring images of one source, as those of TreeOfLife-200M do, so that `order` means something on few images.
 
 Data: `drawn`, a tree of life with another seed for each run, unseen species kept out; `photos`, real photos (`--photos`), fold 0 held out, each data set
 scored by itself and the mean over them told. Both replay drawn images with general captions, of a world of their own. A run is one line of
-OUT/results.jsonl; those that are there are not run again, so the same command goes on where it was stopped.
+OUT/results.jsonl; those that are there, or in `bench/ablation.jsonl` (what docs/numbers.md shows), are not run again, so the same command goes on where it was
+stopped, and `--table` only prints.
 
     .venv/bin/python bench/ablation.py --out DIR [--photos photos.csv] [--data drawn,photos] [--seeds 3] [--rows "faithful;better"] [--epochs 12]
         [--images 4000] [--species 120] [--size 64] [--batch 128] [--lr 1e-3] [--threads 2] [--device cpu] [--table]
@@ -56,45 +57,47 @@ from merian.train.stocks import stocks
 from merian.train.towers import BIO, Towers, build, model_config, preprocess
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+DONE = Path(__file__).with_suffix(".jsonl")
 METHOD = (
     *("objective", "level_weights", "text_types", "text_per", "order", "cap", "traits", "precision", "replay_weight"),
-    *("logit_scale", "logit_scale_max", "logit_scale_fixed"),
+    *("logit_scale", "logit_scale_max", "logit_scale_fixed", "hyperbolic"),
 )
 """The settings in which rows differ."""
+COMMON = ("epochs", "batch", "replay_batch", "lr", "image_size", "crop", "flip", "colour", "seed")
 OWN_AUGMENTATION = {"crop": 0.9, "flip": 0.0, "colour": 0.0}
+FAITHFUL, BETTER, ALL = "faithful", "better", "better + b marginal"
+FIXED_30 = {"logit_scale": 30.0, "logit_scale_fixed": True}
+MARGINAL = {"objective": "marginal"}
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
-    "faithful": ("faithful", {}),
-    "faithful, its own augmentation": ("faithful", OWN_AUGMENTATION),
-    "+ a multi-positive": ("faithful", {"objective": "multi_positive"}),
-    "+ a, b levels": ("faithful", {"objective": "levels"}),
-    "+ a, b marginal": ("faithful", {"objective": "marginal"}),
-    "+ c caption kind per image": ("faithful", {"text_per": "image"}),
-    "+ d fp32": ("faithful", {"precision": "fp32"}),
-    "+ d bf16 over fp32 weights": ("faithful", {"precision": "bf16"}),
-    "+ d bf16 rounded by chance": ("faithful", {"precision": "rounded_bf16"}),
-    "+ e global shuffle": ("faithful", {"order": "global"}),
-    "+ e cap of 20": ("faithful", {"cap": 20}),
-    "+ f traits": ("faithful", {"traits": 0.5}),
-    "+ g scale at most 30": ("faithful", {"logit_scale_max": 30.0}),
-    "+ g scale 100, fixed": ("faithful", {"logit_scale": 100.0, "logit_scale_fixed": True}),
-    "+ g scale 30, fixed": ("faithful", {"logit_scale": 30.0, "logit_scale_fixed": True}),
-    "+ g scale 14.3, fixed": ("faithful", {"logit_scale": 14.3, "logit_scale_fixed": True}),
-    "+ g hyperbolic": ("faithful", {"hyperbolic": True}),
-    "better": ("better", {}),
-    "better - a, b": ("better", {"objective": "infonce"}),
-    "better - b": ("better", {"objective": "multi_positive"}),
-    "better, b levels": ("better", {"objective": "levels"}),
-    "better - c": ("better", {"text_per": "batch"}),
-    "better - c, b levels": ("better", {"text_per": "batch", "objective": "levels"}),
-    "better - d": ("better", {"precision": "pure_bf16"}),
-    "better - e": ("better", {"order": "shards", "cap": 0}),
-    "better - f": ("better", {"traits": 0.0}),
-    "better, e cap of 20": ("better", {"cap": 20}),
-    "better, g scale 30, fixed": ("better", {"logit_scale": 30.0, "logit_scale_fixed": True}),
-    "better, g hyperbolic": ("better", {"hyperbolic": True}),
-    "better, g scale 100, fixed": ("better", {"logit_scale": 100.0, "logit_scale_fixed": True}),
+    FAITHFUL: ("", {}),
+    "faithful, its own augmentation": (FAITHFUL, OWN_AUGMENTATION),
+    "faithful + a multi-positive": (FAITHFUL, {"objective": "multi_positive"}),
+    "faithful + a, b levels": (FAITHFUL, {"objective": "levels"}),
+    "faithful + a, b marginal": (FAITHFUL, MARGINAL),
+    "faithful + c caption kind per image": (FAITHFUL, {"text_per": "image"}),
+    "faithful + d fp32": (FAITHFUL, {"precision": "fp32"}),
+    "faithful + d bf16 over fp32 weights": (FAITHFUL, {"precision": "bf16"}),
+    "faithful + d bf16 rounded by chance": (FAITHFUL, {"precision": "rounded_bf16"}),
+    "faithful + e global shuffle": (FAITHFUL, {"order": "global"}),
+    "faithful + e cap of 20": (FAITHFUL, {"cap": 20}),
+    "faithful + f traits": (FAITHFUL, {"traits": 0.5}),
+    "faithful + g scale 30, fixed": (FAITHFUL, FIXED_30),
+    "faithful + g hyperbolic": (FAITHFUL, {"hyperbolic": True}),
+    BETTER: (FAITHFUL, {}),
+    "better - a": (BETTER, {"objective": "infonce"}),
+    ALL: (BETTER, MARGINAL),
+    "better + b levels": (BETTER, {"objective": "levels"}),
+    "better + b marginal - c": (ALL, MARGINAL | {"text_per": "batch"}),
+    "better + b levels - c": ("better + b levels", {"objective": "levels", "text_per": "batch"}),
+    "better + b marginal - d": (ALL, MARGINAL | {"precision": "pure_bf16"}),
+    "better + b marginal - e": (ALL, MARGINAL | {"order": "shards", "cap": 0}),
+    "better + b marginal - f": (ALL, MARGINAL | {"traits": 0.0}),
+    "better + b marginal + e cap of 20": (ALL, MARGINAL | {"cap": 20}),
+    "better + b marginal + g scale 30, fixed": (ALL, MARGINAL | FIXED_30),
+    "better + b marginal + g scale 100, fixed": (ALL, MARGINAL | {"logit_scale": 100.0, "logit_scale_fixed": True}),
+    "better + b marginal + g hyperbolic": (ALL, MARGINAL | {"hyperbolic": True}),
 }
-"""Row -> the recipe that it starts from, and what it changes."""
+"""Row -> the row that it is held against, and what it changes in its recipe: the better one, or the faithful one where its name says so."""
 MEASURES = {
     "label": "species",
     **{rank: rank for rank in ("genus", "family", "order", "class")},
@@ -207,11 +210,11 @@ def chosen(rows: str) -> list[str]:
 
 def settings_of(row: str, seed: int, given: argparse.Namespace) -> TrainSettings:
     """The settings of a row: the common ones, the method of its recipe, what it changes."""
-    recipe, changes = ROWS[row]
+    changes = ROWS[row][1]
     faithful, base, better = (
         load(TrainSettings, RECIPES / f"{name}.toml", None, "train") for name in ("bioclip2", "bioclip2-tiny", "merian")
     )
-    method = faithful if recipe == "faithful" else better
+    method = faithful if row.startswith(FAITHFUL) else better
     common = {name: getattr(given, name) for name in ("epochs", "batch", "lr", "threads", "device")}
     common |= {name: getattr(better, name) for name in OWN_AUGMENTATION}
     common |= {"replay_batch": max(2, round(given.batch / 8.8)), "image_size": given.size, "seed": seed}
@@ -220,21 +223,19 @@ def settings_of(row: str, seed: int, given: argparse.Namespace) -> TrainSettings
 
 
 def key_of(data: str, settings: TrainSettings, given: argparse.Namespace) -> str:
-    """What names a run: its data and the settings that are not the defaults, not where or on how many threads it runs."""
-    usual = store.plain(TrainSettings())
-    plain = {
-        k: v for k, v in store.plain(settings).items() if v != usual[k] and k not in ("threads", "device", "checkpoint")
-    }
+    """What names a run: data, sizes and method, not where or on how many threads it ran. What is off is left out, so that new parts rename no run."""
+    every = store.plain(settings)
+    plain = {name: every[name] for name in (*COMMON, *METHOD) if every[name]}
     source = [given.species, given.images] if data == "drawn" else [store.digest(given.photos), given.species]
     made = [data, *source, given.replay_images, given.draw_size, plain]
     return store.digest_bytes(json.dumps(made, sort_keys=True).encode())[:16]
 
 
 def results(out: Path) -> dict[str, dict[str, Any]]:
-    """The finished runs by key; a line cut short counts as none."""
-    file = out / "results.jsonl"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return {run["key"]: run for line in text.splitlines() if line.endswith("}") for run in [json.loads(line)]}
+    """The finished runs by key, those of docs/numbers.md among them; a line cut short counts as none."""
+    files = [file for file in (DONE, out / "results.jsonl") if file.is_file()]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    return {run["key"]: run for line in lines for run in [json.loads(line)]}
 
 
 def prepared(name: str, seed: int, settings: TrainSettings, given: argparse.Namespace) -> Data:
@@ -376,9 +377,9 @@ def table(name: str, runs: list[dict[str, Any]]) -> str:
     for row in dict.fromkeys(run["row"] for run in runs):
         own = [by[row, seed] for seed in seeds if (row, seed) in by]
         cells = [interval(np.array([run[m] for run in own])) if all(m in run for run in own) else "" for m in shown]
-        against = "faithful" if row == "better" else ROWS[row][0]
+        against = ROWS[row][0]
         for measure in ("label", "shot5"):
-            pairs = [(run, by[against, run["seed"]]) for run in own if (against, run["seed"]) in by and row != against]
+            pairs = [(run, by[against, run["seed"]]) for run in own if (against, run["seed"]) in by]
             pairs = [(a, b) for a, b in pairs if measure in a and measure in b]
             change = np.array([a[measure] - b[measure] for a, b in pairs])
             cells.append(f"{interval(change, '+')} ({against})" if len(change) else "")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from merian.cli.settings import HOMES
+from merian.cli.tour import TourSettings, training
 from merian.core.settings import load
 from merian.train import TrainSettings
 
@@ -85,3 +86,7 @@ def test_the_better_recipe_differs_from_the_tiny_faithful_one_in_its_parts_alone
     parts |= {"logit_scale", "logit_scale_max", "logit_scale_fixed", "level_weights"}
     changed = {k for k in vars(better) if getattr(better, k) != getattr(tiny, k)}
     assert {"objective", "text_per", "order", "precision"} <= changed <= parts
+
+
+def test_the_tour_trains_by_the_better_recipe() -> None:
+    assert training(TourSettings()) == recipe("merian.toml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,13 +17,18 @@ from merian.core.settings import knob
 
 if TYPE_CHECKING:
     from merian.core.tables import Catalog
+    from merian.train import TrainSettings
 
-__all__ = ["TourSettings", "tour"]
+__all__ = ["TourSettings", "tour", "training"]
 
 UNSEEN = 0.12
 """Share of the drawn species that training never sees: enough for a few-shot test, from taste."""
 MESSY_NAMES = 0.05
 """Share of the names that are written as people write them, from taste."""
+GENERAL = 4
+"""Images of the tree of life for each general picture with a caption, from taste."""
+REPLAYED = 16
+"""General pictures a step, beside 128 of organisms: about BioCLIP 2's share, 10,240 beside 90,112."""
 SHOWN = 24
 """Test photos named one by one in the tour's table."""
 
@@ -102,7 +107,10 @@ def _make(out: Path, settings: TourSettings, overwrite: bool) -> Catalog:
         seed=settings.seed,
     )
     truth = draw_source(out / "source", drawing, overwrite)
+    web = replace(drawing, images=settings.images // GENERAL, captions=True, messy_names=0.0, seed=1000 + settings.seed)
+    draw_source(out / "web", web, overwrite)
     say(f"   {len(truth):,} images of {settings.species} species; the plate: {path_of(out / 'source' / SHEET)}")
+    say(f"   and {web.images:,} pictures of another world with captions in plain words, as the web has them")
     heading(
         2,
         "Curate",
@@ -114,23 +122,31 @@ def _make(out: Path, settings: TourSettings, overwrite: bool) -> Catalog:
     catalog = curate(out / "source", out / "catalog", choices, aids, overwrite)
     say(of_catalog(catalog))
     say(f"   what is in it: {path_of(out / 'catalog' / 'card.html')}")
+    plain = CurateSettings(subject="caption", seed=settings.seed)
+    general = curate(out / "web", out / "general", plain, overwrite=overwrite)
+    say(f"   and {len(general.kept()):,} of the pictures with plain captions: {path_of(out / 'general')}")
     return catalog
+
+
+def training(settings: TourSettings) -> TrainSettings:
+    """How the tour trains: as recipes/merian.toml does, which are the defaults with replay."""
+    from merian.train import TrainSettings
+
+    return TrainSettings(epochs=settings.epochs, replay_batch=REPLAYED, seed=settings.seed)
 
 
 def _model(out: Path, settings: TourSettings, overwrite: bool) -> None:
     from merian.cli.embed import embed_store
     from merian.cli.train import train_and_calibrate
-    from merian.train import TrainSettings
 
     heading(
         3,
         "Train",
         "Two small towers, one for images and one for words, learn to put a photo and its names in the same place (CLIP's method;\n"
-        '   the words are lineages, as in BioCLIP: "a photo of Animalia Arthropoda Insecta ... with common name ...").',
+        '   the words are lineages, as in BioCLIP: "a photo of Animalia Arthropoda Insecta ... with common name ..."); beside them\n'
+        "   sex, stage and habitat in words, and general pictures, so that plain language is not forgotten. recipes/merian.toml.",
     )
-    train_and_calibrate(
-        out / "catalog", out / "model", TrainSettings(epochs=settings.epochs, seed=settings.seed), overwrite
-    )
+    train_and_calibrate(out / "catalog", out / "model", training(settings), overwrite, out / "general")
     say(f"   the model: {path_of(out / 'model')} (open_clip's layout, OpenVINO, ONNX)")
     heading(4, "Embed", "Each image becomes a vector, by OpenVINO; torch is not needed from here on.")
     count = embed_store(out / "catalog", out / "model", out / "embeddings", overwrite=overwrite)

@@ -85,7 +85,7 @@ class BatchSettings:
         0, "Images per step from --replay, with general captions", unit="images", ge=0, source=BIOCLIP2 + ": 10,240"
     )
     traits: float = knob(
-        0.0,
+        0.5,
         "Weight of captions that tell sex, life stage, habitat and behaviour, read through a projector of their own",
         ge=0,
     )
