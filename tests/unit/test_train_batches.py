@@ -63,7 +63,8 @@ KNOWN = 10
 
 def batches(n: int = 25, replay: int = 0, rank: int = 0, ranks: int = 1, shards: int = 0, **given: object) -> Batches:
     """Batches of `n` images of three species in turn, lying in `shards` shards in turn."""
-    settings = load(TrainSettings, None, {"batch": 8, "image_size": 16, "vocabulary": 300, "replay_batch": 6} | given)
+    usual = {"batch": 8, "image_size": 16, "vocabulary": 300, "replay_batch": 6, "traits": 0.0}
+    settings = load(TrainSettings, None, usual | given)
     grown = tree()
     taxon = grown.at("species").astype(np.int64)[np.arange(n) % 3]
     frame = pl.DataFrame({"taxon": pl.Series(taxon, dtype=pl.Int32)}).with_columns(

@@ -103,7 +103,8 @@ def whole(catalog: Path, told: Told, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_a_finished_folder_holds_the_model_and_no_scratch(whole: Path) -> None:
     manifest = store.read(whole, "model")
-    expected = {"open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json", "metrics.jsonl"}
+    expected = {"open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    expected.add("metrics.jsonl")
     graphs = {"image.xml", "image.bin", "text.xml", "text.bin"}
     assert set(manifest.files) == expected | graphs
     lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
