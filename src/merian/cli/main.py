@@ -41,6 +41,7 @@ VERBS = {
     "models": "List, fetch, describe and remove models of the Hugging Face hub, such as BioCLIP 2.",
     "embed": "Turn a catalog's images or photos into vectors, as Parquet.",
     "identify": "Name the organism in photos: the safe answer, the likely ones, and the chance of none.",
+    "bioclip": "pybioclip's commands on Merian's engine: predict, embed, list-models, list-tol-taxa.",
     "evaluate": "Measure a model on held-out images at every rank, with intervals, against baselines.",
     "explore": "Lay the embedding out as a map, coloured by a rank and by a trait.",
     "serve": "Open the web page: drop a photo, see its names; walk through the embedding.",
@@ -60,6 +61,10 @@ def run(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in VERBS:
         app[arguments[0]].help = None  # the verb's own page opens with all of its docstring
     try:
+        if list(arguments[:1]) == ["bioclip"]:
+            from merian.cli.bioclip import command
+
+            return command(arguments[1:])  # its flags are its own, --help and --version too
         code = app(arguments, exit_on_error=False, print_error=True)
         return code if isinstance(code, int) else 0
     except CycloptsError:

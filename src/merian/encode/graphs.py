@@ -116,8 +116,8 @@ def tower_of(config: Mapping[str, Any], tensors: Tensors, kind: str) -> Tower:
     return tower
 
 
-def image_graph(tower: Tower, preprocess: Preprocess) -> Any:
-    """Pixels `uint8 [n, s, s, 3]` -> unit vectors `float32 [n, d]`, as an OpenVINO model."""
+def image_graph(tower: Tower, preprocess: Preprocess, unit: bool = True) -> Any:
+    """Pixels `uint8 [n, s, s, 3]` -> vectors `float32 [n, d]`, of length 1 if `unit`, as an OpenVINO model."""
     ov = _Ops(tower)
     op, side = ov.op, preprocess.size
     pixels = op.parameter([-1, side, side, 3], np.uint8, name="rows")
@@ -131,11 +131,11 @@ def image_graph(tower: Tower, preprocess: Preprocess) -> Any:
     x = op.add(op.concat([first, rows], 1), ov.constant(tower("positional_embedding")[None]))
     x = ov.blocks(ov.norm(x, "ln_pre"))
     x = ov.norm(op.squeeze(ov.first(x), ov.shape([1])), "ln_post")
-    return ov.model(op.matmul(x, ov.constant(tower("proj")), False, False), pixels)
+    return ov.model(op.matmul(x, ov.constant(tower("proj")), False, False), pixels, unit)
 
 
-def text_graph(tower: Tower, context: int) -> Any:
-    """Token numbers `int64 [n, context]` -> unit vectors `float32 [n, d]`, as an OpenVINO model."""
+def text_graph(tower: Tower, context: int, unit: bool = True) -> Any:
+    """Token numbers `int64 [n, context]` -> vectors `float32 [n, d]`, of length 1 if `unit`, as an OpenVINO model."""
     ov = _Ops(tower)
     op = ov.op
     tokens = op.parameter([-1, context], np.int64, name="rows")
@@ -145,7 +145,7 @@ def text_graph(tower: Tower, context: int) -> Any:
     x = ov.norm(ov.blocks(x, ov.constant(never[None, None])), "ln_final")
     ends = op.topk(tokens, ov.shape(1), 1, "max", "value", "i32").output(1)
     read = op.squeeze(op.gather(x, ends, ov.shape(1), 1), ov.shape([1]))
-    return ov.model(op.matmul(read, ov.constant(tower("text_projection")), False, False), tokens)
+    return ov.model(op.matmul(read, ov.constant(tower("text_projection")), False, False), tokens, unit)
 
 
 class _Ops:
@@ -225,10 +225,10 @@ class _Ops:
         joined = op.reshape(seen, self.shape([0, 0, tower.width]), True)
         return self.linear(joined, tower(f"{at}.attn.out_proj.weight"), tower(f"{at}.attn.out_proj.bias"))
 
-    def model(self, x: Any, parameter: Any) -> Any:
-        """The graph that ends with rows of length 1."""
-        unit = self.op.normalize_l2(x, self.shape([1]), 1e-24, "max")
-        made = self.library.Model([self.op.result(unit)], [parameter])
+    def model(self, x: Any, parameter: Any, unit: bool) -> Any:
+        """The graph that ends with these rows, brought to length 1 if `unit`."""
+        rows = self.op.normalize_l2(x, self.shape([1]), 1e-24, "max") if unit else x
+        made = self.library.Model([self.op.result(rows)], [parameter])
         made.inputs[0].get_tensor().set_names({"rows"})
         made.outputs[0].get_tensor().set_names({"vectors"})
         return made

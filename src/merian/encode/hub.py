@@ -17,7 +17,20 @@ from typing import NoReturn
 from merian.core.errors import BadData, BadSetting, Missing, nearest
 from merian.core.store import digest, named_digest
 
-__all__ = ["HUB", "KNOWN", "Known", "Present", "find", "labels", "present", "pull", "remove", "repo_of", "resolve"]
+__all__ = [
+    "HUB",
+    "KNOWN",
+    "Known",
+    "Present",
+    "data_file",
+    "find",
+    "labels",
+    "present",
+    "pull",
+    "remove",
+    "repo_of",
+    "resolve",
+]
 
 HUB = "hf-hub:"
 """What open_clip writes before the name of a repository."""
@@ -35,8 +48,8 @@ class Known:
     name: str
     repository: str
     about: str
-    labels: tuple[str, str] | None = None
-    """The repository of a data set with text vectors of the taxa that it knows, and the path there without ".npy" and ".json"."""
+    labels: tuple[str, ...] = ()
+    """The repository of a data set with text vectors of the taxa that it knows, and the path there without ".npy" and ".json"; further paths hold the same."""
 
 
 KNOWN = {
@@ -46,7 +59,7 @@ KNOWN = {
             "bioclip-2",
             "imageomics/bioclip-2",
             "ViT-L/14 on TreeOfLife-200M (Gu et al. 2025)",
-            ("imageomics/TreeOfLife-200M", "embeddings/txt_emb_bioclip-2"),
+            ("imageomics/TreeOfLife-200M", "embeddings/txt_emb_bioclip-2", "embeddings/txt_emb_species"),
         ),
         Known(
             "bioclip-2.5",
@@ -158,14 +171,22 @@ def labels(name: str) -> Path | None:
 
     repository = repo_of(name)
     known = next((known for known in KNOWN.values() if known.repository == repository), None)
-    if known is None or known.labels is None:
+    if known is None or not known.labels:
         return None
-    where, path = known.labels
-    files = [f"{path}.npy", f"{path}.json"]
-    here = [try_to_load_from_cache(where, file, repo_type="dataset") for file in files]
-    if all(isinstance(file, str) for file in here):
-        return Path(str(here[0]))
-    return _whole(where, files, "dataset") / files[0]
+    where, *paths = known.labels
+    for path in paths:
+        here = [try_to_load_from_cache(where, f"{path}{suffix}", repo_type="dataset") for suffix in (".npy", ".json")]
+        if all(isinstance(file, str) for file in here):
+            return Path(str(here[0]))
+    return _whole(where, [f"{paths[0]}.npy", f"{paths[0]}.json"], "dataset") / f"{paths[0]}.npy"
+
+
+def data_file(repository: str, path: str) -> Path:
+    """A file of a data set of the hub, fetched unless it is there; raises Missing and BadData as `labels`."""
+    from huggingface_hub import try_to_load_from_cache
+
+    here = try_to_load_from_cache(repository, path, repo_type="dataset")
+    return Path(here) if isinstance(here, str) else _whole(repository, [path], "dataset") / path
 
 
 def remove(name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from merian.core.errors import BadData
 from merian.encode.folder import WEIGHTS, FolderEncoder, ModelFolder, Run, read_folder
 from merian.encode.graphs import image_graph, text_graph, tower_of
+from merian.encode.pixels import Preprocess
 from merian.encode.seam import Encoder, Vectors
 from merian.encode.tensors import Tensors
 
@@ -19,21 +21,26 @@ KINDS: tuple[Literal["image", "text"], ...] = ("image", "text")
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
 
-def open_model(where: str, precision: str = "fp32", batch: int = 32) -> Encoder:
+def open_model(
+    where: str, precision: str = "fp32", batch: int = 32, look: Preprocess | None = None, unit: bool = True
+) -> Encoder:
     """The encoder of the model folder `where`: of the graphs that were exported there, or made of its weights.
 
-    `precision` "bf16" is faster on processors that have it, at a cosine of 0.9999. Raises BadData for towers that only torch can run.
+    `precision` "bf16" is faster on processors that have it, at a cosine of 0.9999. With another `look` than the model's own, or without `unit` (its runners
+    then give vectors as long as they come), graphs are made of the weights. Raises BadData for towers that only torch can run.
     """
     if precision not in PRECISIONS:
         raise BadData("precision", f"{precision!r} is not one of {', '.join(PRECISIONS)}")
     folder = read_folder(where)
+    folder = folder if look is None else replace(folder, preprocess=look)
     options = {"INFERENCE_PRECISION_HINT": PRECISIONS[precision], "PERFORMANCE_HINT": "LATENCY"}
     core = library().Core()
-    exported = all((folder.path / f"{kind}.xml").is_file() for kind in KINDS)
+    exported = look is None and unit and all((folder.path / f"{kind}.xml").is_file() for kind in KINDS)
     # the graphs use the weights where they lie on the disk, so these must live as long
     tensors = None if exported else Tensors(folder.path / WEIGHTS)
     models = {
-        kind: str(folder.path / f"{kind}.xml") if tensors is None else _made(folder, tensors, kind) for kind in KINDS
+        kind: str(folder.path / f"{kind}.xml") if tensors is None else _made(folder, tensors, kind, unit)
+        for kind in KINDS
     }
     graphs = {kind: core.compile_model(model, "CPU", options) for kind, model in models.items()}
 
@@ -44,9 +51,9 @@ def open_model(where: str, precision: str = "fp32", batch: int = 32) -> Encoder:
     return FolderEncoder(folder, folder.tokens(), "openvino", runner, precision, batch)
 
 
-def _made(folder: ModelFolder, tensors: Tensors, kind: str) -> Any:
+def _made(folder: ModelFolder, tensors: Tensors, kind: str, unit: bool) -> Any:
     tower = tower_of(folder.config, tensors, kind)
-    return image_graph(tower, folder.preprocess) if kind == "image" else text_graph(tower, folder.context)
+    return image_graph(tower, folder.preprocess, unit) if kind == "image" else text_graph(tower, folder.context, unit)
 
 
 def library() -> Any:

@@ -33,6 +33,7 @@ __all__ = [
     "Unreadable",
     "decode",
     "decode_many",
+    "fitted",
     "luma",
     "probe",
 ]
@@ -216,6 +217,12 @@ def _swift_grey(data: bytes, wanted: tuple[int, int]) -> Image.Image | None:
     except ValueError:
         return None
     return Image.fromarray(grey[:, :, 0])
+
+
+def fitted(image: Image.Image, preprocess: Preprocess) -> Pixels:
+    """The pixels `[s, s, 3]` of an image of Pillow; raises Unreadable when its file breaks off."""
+    with silence:
+        return _square(image, preprocess, "image")
 
 
 def _decode(source: bytes | str | Path, preprocess: Preprocess) -> Pixels:

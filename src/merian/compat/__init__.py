@@ -1,0 +1,1 @@
+"""Merian behind the interfaces that other packages' users know."""
