@@ -14,8 +14,10 @@ import open_clip
 import pytest
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
+from PIL import Image
 from safetensors.torch import save_file
 
+from merian.cli.main import run
 from merian.core.errors import BadData, Missing
 from merian.encode import open_encoder
 from merian.encode.tensors import Tensors
@@ -197,3 +199,22 @@ def test_no_torch_is_imported(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[0] == "(1, 24) False"
+
+
+def test_vectors_as_long_as_they_come(tmp_path: Path) -> None:
+    model = made(SMALL)
+    folder = folder_of(tmp_path / "model", SMALL, model)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / "a.png")
+    command = ["embed", str(tmp_path / "a.png"), "--model", str(folder), "--format", "npy"]
+    assert run([*command, "--raw", "--out", str(tmp_path / "raw")]) == 0
+    assert run([*command, "--out", str(tmp_path / "unit")]) == 0
+    raw, unit = (np.load(tmp_path / name / "vectors.npy")[0] for name in ("raw", "unit"))
+    assert abs(np.linalg.norm(raw) - 1) > 0.01
+    assert np.allclose(raw / np.linalg.norm(raw), unit, atol=1e-5)
+    (tmp_path / "words.txt").write_text("a bird\n")
+    assert (
+        run(["embed", "--texts", str(tmp_path / "words.txt"), *command[2:], "--raw", "--out", str(tmp_path / "t")]) == 0
+    )
+    with torch.inference_mode():
+        wanted = model.encode_text(open_clip.get_tokenizer("ViT-B-16")(["a bird"], context_length=20)).numpy()[0]
+    assert np.allclose(np.load(tmp_path / "t" / "vectors.npy")[0], wanted, atol=1e-4)

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from photos import REASONS, bad_folder, encoded, good_folder, noise
@@ -423,6 +424,33 @@ def test_identify_with_a_model_folder_and_its_head(run: Run) -> None:
     code, _, err = run("identify", "a.png", "--model", "model", "--backend", "abacus")
     assert code == 2
     assert "'abacus'" in err
+
+
+def test_embed_texts_and_arrays(run: Run) -> None:
+    bad_folder(Path("photos"))
+    Path("names.txt").write_text("Pica pica\n\nraven \n", encoding="utf-8")
+    assert run("embed", "--texts", "names.txt", "--model", "toy", "--out", "words")[0] == 0
+    words = Embeddings.load(Path("words"))
+    assert words.ids.to_list() == ["Pica pica", "raven"]
+    assert np.allclose(words.vectors, open_encoder("toy").embed_texts(["Pica pica", "raven"]))
+    assert run("embed", "photos", "--model", "toy", "--out", "array", "--format", "npy")[0] == 3
+    assert run("embed", "photos", "--model", "toy", "--out", "table")[0] == 3
+    table = Embeddings.load(Path("table"))
+    assert np.array_equal(np.load("array/vectors.npy"), table.vectors)
+    assert pl.read_csv("array/ids.csv")["id"].to_list() == table.ids.to_list()
+    Path("empty.txt").write_text("\n")
+    run("curate", "photos", "catalog")
+    for words_, code, told in (
+        (("--out", "x"), 2, "exactly one"),
+        (("photos", "--texts", "names.txt", "--out", "x"), 2, "exactly one"),
+        (("photos", "--raw", "--out", "x"), 2, "--format npy"),
+        (("photos", "--raw", "--format", "npy", "--out", "x", "--backend", "toy"), 2, "not by toy"),
+        (("catalog", "--format", "npy", "--out", "x"), 2, "parquet"),
+        (("--texts", "none.txt", "--out", "x"), 1, "none.txt"),
+        (("--texts", "empty.txt", "--out", "x"), 1, "no line"),
+    ):
+        found, _, err = run("embed", *words_, "--model", "toy")
+        assert (found, told in err) == (code, True), err
 
 
 def test_embed_photos_and_catalogs(run: Run) -> None:

@@ -1,6 +1,16 @@
 """From pixels and words to unit vectors: the one preprocessing, the encoder seam and its backends."""
 
-from merian.encode.pixels import Decoded, Pixels, Preprocess, Probe, Unreadable, decode, decode_many, probe
+from merian.encode.pixels import (
+    Decoded,
+    Pixels,
+    Preprocess,
+    Probe,
+    Unreadable,
+    decode,
+    decode_ahead,
+    decode_many,
+    probe,
+)
 from merian.encode.seam import BACKENDS, Encoder, Vectors, open_encoder
 
 __all__ = [
@@ -13,6 +23,7 @@ __all__ = [
     "Unreadable",
     "Vectors",
     "decode",
+    "decode_ahead",
     "decode_many",
     "open_encoder",
     "probe",

@@ -7,7 +7,7 @@ is applied.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ __all__ = [
     "Probe",
     "Unreadable",
     "decode",
+    "decode_ahead",
     "decode_many",
     "fitted",
     "luma",
@@ -217,6 +218,17 @@ def _swift_grey(data: bytes, wanted: tuple[int, int]) -> Image.Image | None:
     except ValueError:
         return None
     return Image.fromarray(grey[:, :, 0])
+
+
+def decode_ahead(parts: Sequence[Sequence[bytes | str | Path]], preprocess: Preprocess) -> Iterator[Decoded]:
+    """Each batch of `parts` decoded, the next one while this one is used."""
+    with ThreadPoolExecutor(1, "merian-decode") as pool:
+        coming = pool.submit(decode_many, parts[0], preprocess) if parts else None
+        for at in range(len(parts)):
+            assert coming is not None
+            here = coming.result()
+            coming = pool.submit(decode_many, parts[at + 1], preprocess) if at + 1 < len(parts) else None
+            yield here
 
 
 def fitted(image: Image.Image, preprocess: Preprocess) -> Pixels:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from merian.core.errors import BadData, Missing
 from merian.core.tables import Catalog
 from merian.core.tree import RANKS
 from merian.core.vectors import Embeddings, Predictions
-from merian.encode import Decoded, Encoder, Preprocess, decode_many, open_encoder
+from merian.encode import Decoded, Encoder, decode_ahead, decode_many, open_encoder
 from merian.encode.hub import labels
 from merian.identify.head import Head
 from merian.identify.kept import kept_head
@@ -134,7 +133,7 @@ def in_batches(
     """
     parts = [paths[at : at + batch] for at in range(start, len(paths), batch)]
     with progress.track("Identifying", len(paths), "photos", start) as advance:
-        for part, decoded in zip(parts, _decoded_ahead(parts, identifier.encoder.preprocess), strict=True):
+        for part, decoded in zip(parts, decode_ahead(parts, identifier.encoder.preprocess), strict=True):
             answers = identifier.answer(decoded, len(part), k, rank, threshold)
             yield from _told(identifier, part, answers)
             advance(len(part))
@@ -155,17 +154,6 @@ def _told(
         name = (RANKS[tree.rank[taxon]], tree.names[int(taxon)]) if taxon >= 0 else (None, None)
         safe = {"rank": name[0], "name": name[1], "probability": float(chance), "unknown": float(unknown)}
         yield path, best, safe | {"inside": share if identifier.allowed is not None else None}, None
-
-
-def _decoded_ahead(parts: Sequence[Sequence[Path]], preprocess: Preprocess) -> Iterator[Decoded]:
-    """Each batch decoded, the next one while this one is used."""
-    with ThreadPoolExecutor(1, "merian-decode") as pool:
-        coming = pool.submit(decode_many, parts[0], preprocess) if parts else None
-        for at in range(len(parts)):
-            assert coming is not None
-            here = coming.result()
-            coming = pool.submit(decode_many, parts[at + 1], preprocess) if at + 1 < len(parts) else None
-            yield here
 
 
 def embed_catalog(catalog: Catalog, encoder: Encoder, rows: pl.DataFrame, batch: int = BATCH) -> Embeddings:
