@@ -100,7 +100,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 """Row -> the row that it is held against, and what it changes in its recipe: the better one, or the faithful one where its name says so."""
 MEASURES = {
     "label": "species",
-    **{rank: rank for rank in ("genus", "family", "order", "class")},
+    **{rank: rank for rank in ("family", "class")},
     "class_asked": "class, asked",
     "shot1": "unseen 1-shot",
     "shot5": "unseen 5-shot",
@@ -350,12 +350,12 @@ def replayed(general: Catalog, encoder: Encoder) -> dict[str, float]:
 
 
 def interval(values: np.ndarray, sign: str = "") -> str:
-    """Mean in percent with a 95 % interval by Student's t; the mean alone of fewer than two."""
+    """Mean in percent with half a 95 % interval by Student's t; the mean alone of fewer than two."""
     mean = 100 * values.mean()
     if len(values) < 2:
         return f"{mean:{sign}.1f}"
     half = 100 * float(student.ppf(0.975, len(values) - 1)) * values.std(ddof=1) / math.sqrt(len(values))
-    return f"{mean:{sign}.1f} ({mean - half:{sign}.1f} to {mean + half:{sign}.1f})"
+    return f"{mean:{sign}.1f} ± {half:.1f}"
 
 
 def table(name: str, runs: list[dict[str, Any]]) -> str:
@@ -370,19 +370,21 @@ def table(name: str, runs: list[dict[str, Any]]) -> str:
     steps = sorted({(run["train_images"], run["steps"]) for run in runs})
     lines = [
         f"\n**{name}**: seeds {', '.join(map(str, seeds))}; training images and steps "
-        f"{'; '.join(f'{n:,} and {k:,}' for n, k in steps)}. Percent, mean over seeds with 95 % interval (Student's t); differences are paired by seed.\n",
-        "| recipe | " + " | ".join(MEASURES[m] for m in shown) + " | species, against | unseen 5-shot, against | s |",
-        "|---|" + "---|" * (len(shown) + 3),
+        f"{'; '.join(f'{n:,} and {k:,}' for n, k in steps)}. Percent, mean over seeds ± half a 95 % interval (Student's t); "
+        "differences are paired by seed.\n",
+        "| recipe | " + " | ".join(MEASURES[m] for m in shown) + " | held against | species | unseen 5-shot | s |",
+        "|---|" + "---|" * (len(shown) + 4),
     ]
     for row in dict.fromkeys(run["row"] for run in runs):
         own = [by[row, seed] for seed in seeds if (row, seed) in by]
         cells = [interval(np.array([run[m] for run in own])) if all(m in run for run in own) else "" for m in shown]
         against = ROWS[row][0]
+        cells.append(against)
         for measure in ("label", "shot5"):
             pairs = [(run, by[against, run["seed"]]) for run in own if (against, run["seed"]) in by]
             pairs = [(a, b) for a, b in pairs if measure in a and measure in b]
             change = np.array([a[measure] - b[measure] for a, b in pairs])
-            cells.append(f"{interval(change, '+')} ({against})" if len(change) else "")
+            cells.append(interval(change, "+") if len(change) else "")
         lines.append(f"| {row} | " + " | ".join(cells) + f" | {np.mean([run['seconds'] for run in own]):.0f} |")
     lines += [f"\nDiverged, and left out: {row} ({count})." for row, count in failed.items()]
     return "\n".join(lines)
