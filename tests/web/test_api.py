@@ -17,6 +17,7 @@ from tiny_site import Ask, Site, asker
 
 from merian.core.errors import Missing, MissingExtra
 from merian.core.tree import RANKS
+from merian.encode import decode
 from merian.web import app as web_app
 from merian.web import uploads
 from merian.web.app import create_app
@@ -71,7 +72,7 @@ def test_each_route_is_described_and_each_answer_fits(site: Site, ask: Ask) -> N
     image = quote(site.photo()[0], safe="")
     taxon = quote(site.catalog.tree.ids[0], safe="")
     for path, methods in document["paths"].items():
-        if "get" not in methods or path == "/api/image/{id}":
+        if "get" not in methods or path in ("/api/image/{id}", "/api/metrics"):
             continue
         reply = ask("GET", path.replace("{id}", taxon if "taxon" in path else image))
         assert reply.status_code == 200, path
@@ -186,6 +187,68 @@ def test_a_bad_request_says_what_to_do(ask: Ask, options: dict[str, Any], status
     assert reply.status_code == status
     assert error in reply.json()["error"]
     assert reply.json()["what_to_do"]
+
+
+def test_photos_and_texts_become_vectors(site: Site, ask: Ask) -> None:
+    encoder = site.identifier.encoder
+    files = [("photo", ("a.jpg", jpeg(), "image/jpeg")), ("photo", ("bad.jpg", b"no image", "image/jpeg"))]
+    reply = ask("POST", "/api/embed", files=files)
+    assert matches(reply.json(), {"$ref": "#/components/schemas/Vectors"}) == []
+    good, bad = reply.json()["rows"]
+    assert np.allclose(good["vector"], encoder.embed_images(decode(jpeg(), encoder.preprocess)[None])[0], atol=1e-6)
+    assert (bad["reason"], bad["vector"]) == ("not an image", None)
+    reply = ask("POST", "/api/embed", json={"texts": ["a photo of Pica pica."]})
+    assert reply.json()["fingerprint"] == encoder.fingerprint
+    assert np.allclose(reply.json()["rows"][0]["vector"], encoder.embed_texts(["a photo of Pica pica."])[0], atol=1e-6)
+
+
+def test_the_nearest_photos_are_found_by_photo_and_by_words(site: Site, ask: Ask) -> None:
+    id_, data = site.photo()
+    reply = ask("POST", "/api/search?k=3", content=data, headers={"content-type": "image/jpeg"})
+    assert matches(reply.json(), {"$ref": "#/components/schemas/Found"}) == []
+    (row,) = reply.json()["rows"]
+    assert len(row["photos"]) == 3
+    assert row["photos"][0]["id"] == id_
+    assert row["photos"][0]["cosine"] > 0.999
+    (words,) = ask("POST", "/api/search?k=2", json={"texts": ["a bird"]}).json()["rows"]
+    assert len(words["photos"]) == 2
+    (bad,) = ask("POST", "/api/search", content=b"x", headers={"content-type": "image/jpeg"}).json()["rows"]
+    assert (bad["reason"], bad["photos"]) == ("not an image", [])
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"no json", 422),
+        (b"[]", 422),
+        (b'{"texts": []}', 422),
+        (b'{"texts": "a bird"}', 422),
+        (b'{"texts": [1]}', 422),
+        (b'{"texts": [" "]}', 422),
+        (json.dumps({"texts": ["x"] * 65}).encode(), 422),
+        (json.dumps({"texts": ["x" * 1001]}).encode(), 413),
+        (b'{"texts": ["' + b"x" * 70_000 + b'"]}', 413),
+    ],
+)
+@pytest.mark.parametrize("place", ["/api/embed", "/api/search"])
+def test_json_that_says_something_else_is_refused(ask: Ask, place: str, body: bytes, status: int) -> None:
+    reply = ask("POST", place, content=body, headers={"content-type": "application/json"})
+    assert reply.status_code == status
+    assert set(reply.json()) == {"error", "what_to_do"}
+
+
+def test_it_says_whether_it_is_ready_and_what_it_did(site: Site, ask: Ask, tmp_path: Path) -> None:
+    assert ask("GET", "/api/ready").json() == {"ready": True, "waiting": 0}
+    ask("POST", "/api/identify", content=jpeg(), headers={"content-type": "image/jpeg"})
+    ask("GET", "/api/nowhere/else")
+    reply = ask("GET", "/api/metrics")
+    assert reply.headers["content-type"].startswith("text/plain")
+    assert 'merian_requests_total{route="/api/identify",status="200"}' in reply.text
+    assert 'merian_requests_total{route="other",status="404"}' in reply.text
+    (tmp_path / "catalog").symlink_to(site.store / "catalog")
+    without = asker(create_app(tmp_path))
+    assert without("GET", "/api/ready").status_code == 503
+    assert without("POST", "/api/embed", json={"texts": ["a"]}).status_code == 404
 
 
 def test_sixty_four_photos_are_taken(ask: Ask) -> None:

@@ -13,7 +13,18 @@ from merian.encode import decode_many
 from merian.web.facts import Json, photo_brief, taxon
 from merian.web.parts import Identifies, Parts
 
-__all__ = ["SAFE", "Near", "identify", "nearest", "place"]
+__all__ = [
+    "SAFE",
+    "Named",
+    "Near",
+    "embed_many",
+    "embed_texts",
+    "identify",
+    "identify_many",
+    "nearest",
+    "place",
+    "search_rows",
+]
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -29,6 +40,10 @@ WEIGH = 6
 SHARPNESS = 30.0
 """How steeply a neighbour's weight falls with its cosine: `exp(30 (cosine - best))`. From taste: a mean over two clusters lies in neither."""
 BATCH = 8
+
+
+Named = tuple[str, bytes | str]
+"""A photo's name, and its bytes or the reason why there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,46 @@ def _verdict(tree: Tree, path: list[tuple[int, float]], unknown: float) -> Json:
     if unknown >= PROBABLY:
         said.insert(0, "Most likely none of the organisms that this model knows")
     return {"sentence": "; ".join(said) + ".", **verdict, "path": steps, "unknown": _share(unknown)}
+
+
+def identify_many(parts: Parts, items: Sequence[Named]) -> list[Json]:
+    """`identify` of photos of any requests."""
+    return identify(parts, [name for name, _ in items], [image for _, image in items])
+
+
+def embed_many(parts: Parts, items: Sequence[Named]) -> list[Json]:
+    """One JSON row per photo: its name, the reason why it could not be read, or its unit vector."""
+    if parts.identifier is None:
+        raise KeyError("identify")
+    encoder = parts.identifier.encoder
+    whole = [(i, image) for i, (_, image) in enumerate(items) if isinstance(image, bytes)]
+    decoded = decode_many([image for _, image in whole], encoder.preprocess)
+    reasons: dict[int, str] = {i: image for i, (_, image) in enumerate(items) if isinstance(image, str)}
+    reasons |= {whole[row][0]: reason for row, reason in decoded.reasons.items()}
+    vectors = iter(encoder.embed_images(decoded.pixels) if len(decoded.pixels) else ())
+    rows: list[Json] = []
+    for i, (name, _) in enumerate(items):
+        vector = None if i in reasons else next(vectors).tolist()
+        rows.append({"name": name, "reason": reasons.get(i), "vector": vector})
+    return rows
+
+
+def embed_texts(parts: Parts, texts: Sequence[str]) -> list[list[float]]:
+    """The unit vectors of texts."""
+    if parts.identifier is None:
+        raise KeyError("identify")
+    found: list[list[float]] = parts.identifier.encoder.embed_texts(list(texts)).tolist()
+    return found
+
+
+def search_rows(parts: Parts, asked: Sequence[Json], count: int) -> list[Json]:
+    """For each row with a vector the `count` nearest photos of the store."""
+    rows: list[Json] = []
+    for row in asked:
+        near = Near([], []) if row["vector"] is None else nearest(parts, np.array(row["vector"], np.float32), count)
+        shown = [{**photo_brief(parts, i), "cosine": c} for i, c in zip(near.ids, near.cosines, strict=True)]
+        rows.append({"name": row["name"], "reason": row["reason"], "photos": shown})
+    return rows
 
 
 def nearest(parts: Parts, vector: Floats, count: int, leave_out: str | None = None) -> Near:

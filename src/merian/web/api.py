@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from merian import __version__
 from merian.core.errors import Missing
 from merian.core.report import Report
 from merian.web import answers, facts
+from merian.web.batching import Batcher
+from merian.web.metrics import Metrics
 from merian.web.openapi import describe
 from merian.web.parts import Parts
 from merian.web.pictures import LARGEST, Pictures
-from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS, Refused, read_photos
+from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS, Photo, Refused, read_photos, read_texts
 
 __all__ = ["Api"]
 
@@ -30,6 +33,8 @@ T = TypeVar("T")
 
 WAITING = 32
 """Requests that may wait for the encoder: each holds its photos in memory. From taste."""
+PATIENCE = 120.0
+"""Seconds that a request may take. From taste: 64 photos by the largest model on two cores."""
 MOST_SAMPLES, MOST_NEIGHBOURS = 200, 100
 
 
@@ -39,18 +44,28 @@ class Api:
 
     parts: Parts
     pictures: Pictures = field(init=False)
+    metrics: Metrics = field(default_factory=Metrics)
     _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
     _waiting: int = 0
+    _named: Batcher[answers.Named, facts.Json] = field(init=False)
+    _seen: Batcher[answers.Named, facts.Json] = field(init=False)
 
     def __post_init__(self) -> None:
         self.pictures = Pictures(self.parts)
+        told = self.metrics.batched
+        self._named = Batcher(functools.partial(answers.identify_many, self.parts), self._encoder, told=told)
+        self._seen = Batcher(functools.partial(answers.embed_many, self.parts), self._encoder, told=told)
 
     def routes(self) -> list[Route]:
         """All of them."""
         return [
             Route("/api/about", self.about),
             Route("/api/openapi.json", self.openapi),
+            Route("/api/ready", self.ready),
+            Route("/api/metrics", self.tell),
             Route("/api/identify", self.identify, methods=["POST"]),
+            Route("/api/embed", self.embed, methods=["POST"]),
+            Route("/api/search", self.search, methods=["POST"]),
             Route("/api/identify/{id:path}", self.identify_known),
             Route("/api/layout", self.layout),
             Route("/api/image/{id:path}", self.image),
@@ -95,19 +110,51 @@ class Api:
     async def openapi(self, request: Request) -> Response:
         return JSONResponse(describe())
 
+    async def ready(self, request: Request) -> Response:
+        """Whether photos can be named: 200, else 503 with the reason."""
+        if self.parts.identifier is None:
+            raise Refused(503, self.parts.absent["identify"], "serve a store that holds a model")
+        return JSONResponse({"ready": True, "waiting": self._waiting})
+
+    async def tell(self, request: Request) -> Response:
+        return PlainTextResponse(self.metrics.text(self._waiting), media_type="text/plain; version=0.0.4")
+
     async def identify(self, request: Request) -> Response:
-        self._needs_model()
-        if self._waiting >= WAITING:
-            raise Refused(503, "too many photos are waiting", "try again in a few seconds")
-        self._waiting += 1
-        try:
-            photos = await read_photos(request)
-            images = [photo.reason if photo.reason is not None else bytes(photo.data) for photo in photos]
-            rows = await self._in_turn(
-                functools.partial(answers.identify, self.parts, [photo.name for photo in photos], images)
-            )
-        finally:
-            self._waiting -= 1
+        async with self._place():
+            rows = await self._within(self._named.submit(_images_of(await read_photos(request))))
+        return JSONResponse({"rows": rows})
+
+    async def embed(self, request: Request) -> Response:
+        """Unit vectors of photos, or of `{"texts": [...]}`."""
+        async with self._place():
+            if _is_json(request):
+                texts = await read_texts(request)
+                vectors = await self._within(self._in_turn(functools.partial(answers.embed_texts, self.parts, texts)))
+                rows: list[facts.Json] = [
+                    {"name": text, "reason": None, "vector": vector}
+                    for text, vector in zip(texts, vectors, strict=True)
+                ]
+            else:
+                rows = await self._within(self._seen.submit(_images_of(await read_photos(request))))
+        assert self.parts.identifier is not None
+        return JSONResponse({"fingerprint": self.parts.identifier.encoder.fingerprint, "rows": rows})
+
+    async def search(self, request: Request) -> Response:
+        """The photos of the store nearest to a photo, or to `{"texts": [...]}`: for each, the `k` nearest."""
+        count = _number(request, "k", 12, MOST_NEIGHBOURS)
+        if self.parts.embeddings is None:
+            raise Refused(404, "this store has no embeddings to search", "make them with merian embed")
+        async with self._place():
+            if _is_json(request):
+                names = await read_texts(request)
+                vectors = await self._within(self._in_turn(functools.partial(answers.embed_texts, self.parts, names)))
+                asked: list[facts.Json] = [
+                    {"name": name, "reason": None, "vector": vector}
+                    for name, vector in zip(names, vectors, strict=True)
+                ]
+            else:
+                asked = await self._within(self._seen.submit(_images_of(await read_photos(request))))
+        rows = await run_in_threadpool(answers.search_rows, self.parts, asked, count)
         return JSONResponse({"rows": rows})
 
     async def identify_known(self, request: Request) -> Response:
@@ -167,6 +214,26 @@ class Api:
 
     # ---- inside ----------------------------------------------------------------------------------------------------
 
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place among the requests that the encoder works for; refused when all are taken."""
+        self._needs_model()
+        if self._waiting >= WAITING:
+            raise Refused(429, "too many photos are waiting", "try again in a few seconds")
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    @staticmethod
+    async def _within(work: Awaitable[T]) -> T:
+        """The result of `work`, refused when it takes too long."""
+        try:
+            return await asyncio.wait_for(work, PATIENCE)
+        except TimeoutError as error:
+            raise Refused(503, f"no answer within {PATIENCE:.0f} s", "send fewer photos, or try again later") from error
+
     async def _in_turn(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._encoder, work)
 
@@ -194,6 +261,14 @@ class Api:
             found = answers.nearest(parts, parts.embeddings.vectors[row], count, leave_out=image)
         shown = [{**facts.photo_brief(parts, i), "cosine": c} for i, c in zip(found.ids, found.cosines, strict=True)]
         return {"photo": facts.photo(parts, image), "neighbours": shown}
+
+
+def _images_of(photos: list[Photo]) -> list[answers.Named]:
+    return [(photo.name, photo.reason if photo.reason is not None else bytes(photo.data)) for photo in photos]
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
 def _number(request: Request, name: str, default: int, largest: int) -> int:

@@ -9,7 +9,7 @@ import contextlib
 import importlib
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ def create_app(store: Path, identifier: Identifies | None = None, hosts: frozens
 
     from merian.web.api import Api
     from merian.web.guard import Guard
+    from merian.web.metrics import Timed
     from merian.web.pages import Pages
     from merian.web.parts import open_parts
     from merian.web.uploads import Refused
@@ -53,9 +54,10 @@ def create_app(store: Path, identifier: Identifies | None = None, hosts: frozens
         yield
         api.close()
 
+    paths = [route.path for route in api.routes()]
     return Starlette(
         routes=[*Pages(parts).routes(), *api.routes()],
-        middleware=[Middleware(Guard, hosts=hosts)],
+        middleware=[Middleware(Timed, metrics=api.metrics, routes=paths), Middleware(Guard, hosts=hosts)],
         exception_handlers={Refused: _answer, HTTPException: _answer, MerianError: _answer, Exception: _answer},
         lifespan=lifespan,
     )
@@ -126,9 +128,10 @@ async def _answer(request: Request, error: Exception) -> Response:
     from merian.web.uploads import Refused
 
     status, what, remedy = 500, "the server failed on this request", "try again; if it stays so, report it"
-    headers = None
+    headers: Mapping[str, str] | None = None
     if isinstance(error, Refused):
         status, what, remedy = error.status, error.error, error.what_to_do
+        headers = {"retry-after": "2"} if status == 429 else None
     elif isinstance(error, HTTPException):
         status, what, remedy = error.status_code, error.detail.lower(), "see /api/openapi.json for what there is"
         headers = error.headers

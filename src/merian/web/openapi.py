@@ -66,6 +66,11 @@ def _schemas() -> Json:
         "Row": _object(tuple(answer), name=STRING, reason=_maybe(STRING), **answer),
         "Answers": _object(("photo",), rows=_list(_ref("Row")), photo=_ref("Photo")),
         "Neighbours": _object(photo=_ref("Photo"), neighbours=_list(near)),
+        "Vectors": _object(
+            fingerprint=STRING, rows=_list(_object(name=STRING, reason=_maybe(STRING), vector=_maybe(_list(NUMBER))))
+        ),
+        "Found": _object(rows=_list(_object(name=STRING, reason=_maybe(STRING), photos=_list(near)))),
+        "Ready": _object(ready=FLAG, waiting=WHOLE),
         "Samples": _object(samples=_list(_object(id=STRING, taxon=_maybe(_ref("Taxon")), held_out=FLAG))),
     } | _pages()
 
@@ -138,12 +143,32 @@ def _get(summary: str, schema: str, path: str | None = None, query: Json | None 
     return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
 
 
+def _post(summary: str, schema: str, content: Json, says: str, query: Json | None = None) -> Json:
+    parameters = _get(summary, schema, None, query)["get"]["parameters"]
+    refusals = {
+        status: _body(_ref("Error"), meaning)
+        for status, meaning in (
+            ("413", "Too large"),
+            ("415", "Neither photos nor JSON"),
+            ("422", "JSON that says something else"),
+            ("429", "Too many requests are waiting"),
+            ("default", "What is wrong, and what to do"),
+        )
+    }
+    answers = {"200": _body(_ref(schema), says)} | refusals
+    body = {"required": True, "content": content}
+    return {"post": {"summary": summary, "parameters": parameters, "requestBody": body, "responses": answers}}
+
+
 def describe() -> Json:
     """The OpenAPI document as a dict."""
     upload = {
         "multipart/form-data": {"schema": _object(photo=_list({"type": "string", "format": "binary"}))},
         "image/*": {"schema": {"type": "string", "format": "binary"}},
     }
+    texts = {"application/json": {"schema": _object(texts=_list(STRING))}}
+    metrics = _get("What the server did since it started, for Prometheus", "Document")
+    metrics["get"]["responses"]["200"] = _body(STRING, "Counters and answering times", "text/plain")
     says = "One row per photo in order; one that cannot be read has a reason and nothing else"
     image = _get(
         "A photo of the catalog, or a square thumbnail of it", "Brief", "Id of a photo", {"size": (1024, "Side, px")}
@@ -155,16 +180,22 @@ def describe() -> Json:
         "paths": {
             "/api/about": _get("What is served: versions, model, tree, fingerprint, what is absent and why", "About"),
             "/api/openapi.json": _get("This document", "Document"),
-            "/api/identify": {
-                "post": {
-                    "summary": f"Identify up to {PHOTOS} photos of at most {PHOTO_MB} MB, {BODY_MB} MB together",
-                    "requestBody": {"required": True, "content": upload},
-                    "responses": {
-                        "200": _body(_ref("Answers"), says),
-                        "default": _body(_ref("Error"), "What is wrong, and what to do"),
-                    },
-                }
-            },
+            "/api/ready": _get("Whether photos can be named now", "Ready"),
+            "/api/metrics": metrics,
+            "/api/identify": _post(
+                f"Identify up to {PHOTOS} photos of at most {PHOTO_MB} MB, {BODY_MB} MB together",
+                "Answers",
+                upload,
+                says,
+            ),
+            "/api/embed": _post("Unit vectors of photos or texts", "Vectors", upload | texts, says),
+            "/api/search": _post(
+                "The photos of the store that are nearest to photos or texts",
+                "Found",
+                upload | texts,
+                says,
+                {"k": (100, "How many")},
+            ),
             "/api/identify/{id}": _get("Identify a photo of the catalog", "Answers", "Id of a photo"),
             "/api/layout": _get("The map of all photos and what it can be coloured by", "Layout"),
             "/api/image/{id}": image,

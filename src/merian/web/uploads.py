@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
 
-__all__ = ["BODY_MB", "PHOTOS", "PHOTO_MB", "Photo", "Refused", "read_photos"]
+__all__ = ["BODY_MB", "PHOTOS", "PHOTO_MB", "Photo", "Refused", "read_photos", "read_texts"]
 
 PHOTO_MB = 25
 """Largest photo. From taste: a 50-megapixel JPEG of a camera is about 20 MB."""
@@ -17,6 +18,8 @@ PHOTOS = 64
 BODY_MB = 256
 """Largest body: what one request may take of the memory. From taste."""
 MB = 1_000_000
+TEXTS, TEXT = 64, 1_000
+"""Most texts in one request, and characters of one. From taste."""
 
 
 @dataclass(slots=True)
@@ -66,13 +69,32 @@ async def read_photos(request: Request) -> list[Photo]:
     return photos
 
 
-async def _pour(request: Request, take: Callable[[bytes], object]) -> None:
+async def read_texts(request: Request) -> list[str]:
+    """The texts of a JSON body `{"texts": [...]}`. Raises Refused: 422 when it says something else."""
+    data = bytearray()
+    await _pour(request, data.extend, TEXTS * TEXT)
+    try:
+        texts = json.loads(bytes(data))["texts"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused(422, "the body is not an object with 'texts'", 'send {"texts": ["a photo of ..."]}') from error
+    if (
+        not isinstance(texts, list)
+        or not 0 < len(texts) <= TEXTS
+        or not all(isinstance(t, str) and t.strip() for t in texts)
+    ):
+        raise Refused(422, f"'texts' must be 1 to {TEXTS} texts", 'send {"texts": ["a photo of ..."]}')
+    if any(len(text) > TEXT for text in texts):
+        raise Refused(413, f"a text is longer than {TEXT} characters", "send a shorter one")
+    return texts
+
+
+async def _pour(request: Request, take: Callable[[bytes], object], most: int | None = None) -> None:
     """Hand the body on piece by piece, up to its limit."""
-    taken = 0
+    taken, most = 0, BODY_MB * MB if most is None else most
     async for part in request.stream():
         taken += len(part)
-        if taken > BODY_MB * MB:
-            raise Refused(413, f"the request is larger than {BODY_MB} MB", "send fewer photos at a time")
+        if taken > most:
+            raise Refused(413, f"the request is larger than {most / MB:g} MB", "send less at a time")
         take(part)
 
 
