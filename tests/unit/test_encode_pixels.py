@@ -58,15 +58,25 @@ def test_squash_keeps_both_sides_and_shortest_keeps_the_centre() -> None:
 
 
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
-def test_shortest_is_what_open_clip_does(interpolation: str) -> None:
+@pytest.mark.parametrize("size", [(100, 60), (301, 640), (1000, 999), (225, 224), (97, 333), (224, 224)])
+@pytest.mark.parametrize("mode", ["squash", "shortest"])
+def test_pixels_are_torchvisions(mode: str, size: tuple[int, int], interpolation: str) -> None:
+    """Squashed and enlarged to the last level, and cut within one level in a hundred pixels."""
     transforms = pytest.importorskip("torchvision.transforms")
-    rng = np.random.default_rng(0)
-    image = Image.fromarray(rng.integers(0, 256, (60, 100, 3), np.uint8))
-    mode = transforms.InterpolationMode(interpolation)
-    theirs = transforms.Compose([transforms.Resize(30, mode), transforms.CenterCrop(30)])(image)
-    look = Preprocess(size=30, mode="shortest", interpolation=interpolation)  # type: ignore[arg-type]
-    ours = decode(encoded(image), look)
-    assert np.abs(ours.astype(int) - np.asarray(theirs).astype(int)).max() <= 1
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8))
+    how = transforms.InterpolationMode(interpolation)
+    steps = (
+        [transforms.Resize((224, 224), how)]
+        if mode == "squash"
+        else [transforms.Resize(224, how), transforms.CenterCrop(224)]
+    )
+    theirs = np.asarray(transforms.Compose(steps)(image)).astype(int)
+    look = Preprocess(size=224, mode=mode, interpolation=interpolation)  # type: ignore[arg-type]
+    off = np.abs(decode(encoded(image), look).astype(int) - theirs)
+    if mode == "squash" or min(size) <= 224:
+        assert off.max() == 0
+    assert off.max() <= 1
+    assert (off > 0).mean() < 0.01
 
 
 def test_reduced_decoding_of_a_jpeg_stays_close() -> None:

@@ -253,15 +253,24 @@ def _square(image: Image.Image, preprocess: Preprocess, where: object) -> Pixels
         image.load()
         turned = ImageOps.exif_transpose(image)
         plain = rgb(turned if turned is not None else image)
-        width, height = plain.size
-        box = (0.0, 0.0, float(width), float(height))
         if preprocess.mode == "shortest":
-            short = min(width, height)
-            left, top = (width - short) / 2, (height - short) / 2
-            box = (left, top, left + short, top + short)
-        return np.array(plain.resize((size, size), resample, box=box), np.uint8)
+            return np.array(_centre(plain, size, resample), np.uint8)
+        return np.array(plain.resize((size, size), resample), np.uint8)
     except BROKEN as error:
         raise broken(where, error) from error
+
+
+def _centre(image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
+    """The image with its short side scaled to `size` and its centre cut, on the same whole pixels of the scaled image as torchvision does."""
+    short = min(image.size)
+    wide, high = (int(size * side / short) for side in image.size)
+    left, top = (round((side - size) / 2.0) for side in (wide, high))
+    if short <= size:
+        return image.resize((wide, high), resample).crop((left, top, left + size, top + size))
+    # only what is kept is scaled: the same positions, to a level in a hundred pixels
+    across, down = image.width / wide, image.height / high
+    box = (left * across, top * down, (left + size) * across, (top + size) * down)
+    return image.resize((size, size), resample, box=box)
 
 
 def _three(value: object, default: tuple[float, float, float]) -> tuple[float, float, float]:
