@@ -85,6 +85,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "faithful + g hyperbolic": (FAITHFUL, {"hyperbolic": True}),
     BETTER: (FAITHFUL, {}),
     "better - a": (BETTER, {"objective": "infonce"}),
+    "better - c": (BETTER, {"text_per": "batch"}),
     ALL: (BETTER, MARGINAL),
     "better + b levels": (BETTER, {"objective": "levels"}),
     "better + b marginal - c": (ALL, MARGINAL | {"text_per": "batch"}),

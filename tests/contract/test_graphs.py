@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import open_clip
+import polars as pl
 import pytest
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
@@ -18,10 +19,13 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from merian.cli.main import run
-from merian.core.errors import BadData, Missing
+from merian.core.errors import BadData, BadSetting, Missing
+from merian.core.tree import Tree
 from merian.encode import open_encoder
+from merian.encode.openvino import library
 from merian.encode.tensors import Tensors
 from merian.encode.torch import ImageGraph, TextGraph
+from merian.identify import Head, Identifier
 from merian.train.vocabulary import clip_tokens
 
 SMALL: dict[str, Any] = {
@@ -199,6 +203,26 @@ def test_no_torch_is_imported(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[0] == "(1, 24) False"
+
+
+def test_precision_follows_the_processor_and_the_width(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = folder_of(tmp_path / "small", SMALL, made(SMALL))
+    assert open_encoder(small, precision="auto").fingerprint.endswith("-fp32")
+    monkeypatch.setattr("merian.encode.openvino.WIDE", 32)
+    has = "BF16" in library().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    chosen = open_encoder(small, precision="auto")
+    assert chosen.fingerprint.endswith("-bf16" if has else "-fp32")
+    exact, rough = open_encoder(small), open_encoder(small, precision="bf16")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    assert (exact.embed_images(pixels) * rough.embed_images(pixels)).sum(1).min() > 0.999
+    assert rough.exact == exact.fingerprint  # type: ignore[attr-defined]
+    with pytest.raises(BadSetting, match="torch, which computes in fp32"):
+        open_encoder(small, "torch", precision="bf16")
+    tree = Tree.from_lineages(pl.DataFrame({"genus": ["Pica", "Corvus"], "species": ["Pica pica", "Corvus corax"]}))
+    Head.build(exact, tree).save(small / "head")
+    named = [Identifier.open(small, precision=p).head for p in ("fp32", "bf16")]
+    assert np.array_equal(named[0].vectors, named[1].vectors)
+    assert named[1].fingerprint == rough.fingerprint
 
 
 def test_vectors_as_long_as_they_come(tmp_path: Path) -> None:

@@ -115,6 +115,11 @@ class FolderEncoder:
         """Names weights, preprocessing and precision."""
         return self.folder.fingerprint(self.precision)
 
+    @property
+    def exact(self) -> str:
+        """The fingerprint that the same model has in fp32: its vectors differ from these by rounding alone."""
+        return self.folder.fingerprint("fp32")
+
     def embed_images(self, pixels: Pixels) -> Vectors:
         """Unit vectors `[n, d]` of images `[n, s, s, 3]`."""
         return in_batches(self.runner("image"), check_pixels(pixels, self.preprocess), self.batch, self.dim)

@@ -18,6 +18,8 @@ from merian.encode.tensors import Tensors
 __all__ = ["library", "open_model"]
 
 KINDS: tuple[Literal["image", "text"], ...] = ("image", "text")
+WIDE = 512
+"""Width of an image tower from which bf16 pays: small ones spend their time elsewhere (docs/numbers.md)."""
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
 
@@ -26,12 +28,14 @@ def open_model(
 ) -> Encoder:
     """The encoder of the model folder `where`: of the graphs that were exported there, or made of its weights.
 
-    `precision` "bf16" is faster on processors that have it, at a cosine of 0.9999. With another `look` than the model's own, or without `unit` (its runners
-    then give vectors as long as they come), graphs are made of the weights. Raises BadData for towers that only torch can run.
+    `precision` "bf16" is faster on processors that have it, at a cosine of 0.9999; "auto" takes it there for towers that are wide enough to gain. With
+    another `look` than the model's own, or without `unit` (its runners then give vectors as long as they come), graphs are made of the weights.
+    Raises BadData for towers that only torch can run.
     """
-    if precision not in PRECISIONS:
-        raise BadData("precision", f"{precision!r} is not one of {', '.join(PRECISIONS)}")
+    if precision not in (*PRECISIONS, "auto"):
+        raise BadData("precision", f"{precision!r} is not one of {', '.join(PRECISIONS)}, auto")
     folder = read_folder(where)
+    precision = _suited(folder) if precision == "auto" else precision
     folder = folder if look is None else replace(folder, preprocess=look)
     options = {"INFERENCE_PRECISION_HINT": PRECISIONS[precision], "PERFORMANCE_HINT": "LATENCY"}
     core = library().Core()
@@ -49,6 +53,12 @@ def open_model(
         return lambda rows: cast(Vectors, request.infer([np.ascontiguousarray(rows)])[0])
 
     return FolderEncoder(folder, folder.tokens(), "openvino", runner, precision, batch)
+
+
+def _suited(folder: ModelFolder) -> str:
+    """bf16 where the processor multiplies in it and the image tower is wide, else fp32."""
+    wide = int(folder.config["vision_cfg"].get("width", 768) or 0) >= WIDE
+    return "bf16" if wide and "BF16" in library().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "fp32"
 
 
 def _made(folder: ModelFolder, tensors: Tensors, kind: str, unit: bool) -> Any:

@@ -69,12 +69,13 @@ MARKS = (("image.xml", "openvino"), ("image.onnx", "onnx"))
 """What "auto" looks for in a model folder, the fastest on a CPU first."""
 
 
-def open_encoder(where: str | Path, backend: str = "auto") -> Encoder:
+def open_encoder(where: str | Path, backend: str = "auto", precision: str = "fp32") -> Encoder:
     """The encoder at `where`: a model folder, a model of the hub by its name, or "toy" or "descriptor", which need none.
 
     With `backend="auto"` a folder opens with OpenVINO when it was exported for it, then ONNX Runtime, then OpenVINO from its weights, then torch.
-    Raises BadSetting for an unknown backend, Missing when the folder holds no model, MissingExtra when the backend's
-    library is not installed.
+    `precision` "bf16" or "auto" is for OpenVINO alone; with "auto" other backends compute in fp32.
+    Raises BadSetting for an unknown backend or a precision that it does not have, Missing when the folder holds no model, MissingExtra when the
+    backend's library is not installed.
     """
     if str(where) in WEIGHTLESS or backend in WEIGHTLESS:
         return _opener(str(where) if backend == "auto" else backend)(str(where))
@@ -83,6 +84,12 @@ def open_encoder(where: str | Path, backend: str = "auto") -> Encoder:
     folder = resolve(where) if repo_of(str(where)) is not None and not Path(where).is_dir() else Path(where)
     if backend == "auto":
         backend = next((name for mark, name in MARKS if (folder / mark).is_file()), "") or _by_weights(folder)
+    if backend == "openvino" and precision != "fp32":
+        from merian.encode.openvino import open_model
+
+        return open_model(str(folder), precision)
+    if precision not in ("fp32", "auto"):
+        raise BadSetting("precision", precision, f"is not to be had of {backend}, which computes in fp32")
     return _opener(backend)(str(folder))
 
 

@@ -16,6 +16,7 @@ from merian.core.tables import Catalog
 from merian.core.tree import RANKS
 from merian.core.vectors import Embeddings, Predictions
 from merian.encode import Decoded, Encoder, decode_ahead, decode_many, open_encoder
+from merian.encode.folder import FolderEncoder
 from merian.encode.hub import labels
 from merian.identify.head import Head
 from merian.identify.kept import kept_head
@@ -49,14 +50,22 @@ class Identifier:
     """`[t]`: which labels of the head may be answers; None for all."""
 
     @classmethod
-    def open(cls, model: Path, taxa: Path | None = None, backend: str = "auto", head: Path | None = None) -> Identifier:
+    def open(
+        cls,
+        model: Path,
+        taxa: Path | None = None,
+        backend: str = "auto",
+        head: Path | None = None,
+        precision: str = "fp32",
+    ) -> Identifier:
         """The Identifier in a model folder.
 
         `taxa` gives another vocabulary than the one it was calibrated on: a taxonomy file, whose names are embedded, or a published label file
         (`merian.identify.published`); either is kept in the cache. `head` is one of HEADS or a folder. Without both, the first of HEADS that the model has is
-        taken, or the published labels of a model of the hub. Raises Missing when there is none, Mismatch when the head is another model's.
+        taken, or the published labels of a model of the hub. A head that was made in fp32 serves images in bf16 too.
+        Raises Missing when there is none, Mismatch when the head is another model's.
         """
-        encoder = open_encoder(model, backend)
+        encoder = open_encoder(model, backend, precision)
         if taxa is not None:
             return cls(encoder, *kept_head(taxa, encoder))
         own = [model / name for name in HEADS if (model / name).is_dir()]
@@ -68,6 +77,8 @@ class Identifier:
             told = f"it has {', '.join(p.name for p in own)}" if own else told
             raise Missing("the model's head", model / (head or HEADS[-1]), told)
         chosen = Head.load(places[0])
+        if isinstance(encoder, FolderEncoder) and chosen.fingerprint == encoder.exact:
+            chosen = replace(chosen, fingerprint=encoder.fingerprint)
         Embeddings(
             pl.Series("id", [], pl.String), np.zeros((0, encoder.dim), np.float32), encoder.fingerprint
         ).agree_with(chosen.fingerprint)
