@@ -92,6 +92,13 @@ def test_another_run_is_not_gone_on_with(run: Run, capsys: pytest.CaptureFixture
     assert partial.read_bytes() == kept
     assert run("-o", "again.csv") == 3
     assert Path("again.csv").read_bytes() == Path("a.csv").read_bytes()
+    for format_ in ("table", "pybioclip"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("merian.cli.answers.Run._write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            assert run("-o", "t.txt", "-f", format_) == 1
+        capsys.readouterr()
+        assert run("-o", "t.txt", "-f", format_, "--resume") == 1
+        assert "no run goes on" in capsys.readouterr().err
     Path("b.csv.partial").write_text("what is this")
     assert run("-o", "b.csv", "--resume") == 1
     assert run("-o", "c.csv", "--resume") == 3

@@ -132,8 +132,8 @@ class Run:
 
     def _kept(self, partial: Path) -> tuple[int, int]:
         """Cut the file behind its last whole batch; how many photos are in it, and how many of these have no answer."""
-        if self.format == "table":
-            raise BadData(partial, "a table is to be read, and no run goes on in one; choose csv, jsonl or parquet")
+        if self.format in ("table", "pybioclip"):  # in these a photo that cannot be read leaves no row to count
+            raise BadData(partial, f"no run goes on in the format {self.format}; choose csv, jsonl or parquet")
         photos = list(_photos_of(partial, "jsonl" if self.format == "jsonl" else "csv"))
         whole = min(len(photos) - 1, len(self.chosen.paths)) // self.batch * self.batch
         if whole < 1:
