@@ -65,16 +65,17 @@ METHOD = (
 """The settings in which rows differ."""
 COMMON = ("epochs", "batch", "replay_batch", "lr", "image_size", "crop", "flip", "colour", "seed")
 OWN_AUGMENTATION = {"crop": 0.9, "flip": 0.0, "colour": 0.0}
-FAITHFUL, BETTER, ALL = "faithful", "better", "better + b marginal"
+FAITHFUL, BETTER, PLUS_C, ALL = "faithful", "better", "better + c", "better + b marginal + c"
 FIXED_30 = {"logit_scale": 30.0, "logit_scale_fixed": True}
-MARGINAL = {"objective": "marginal"}
+C = {"text_per": "image"}
+MARGINAL = {"objective": "marginal"} | C
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     FAITHFUL: ("", {}),
     "faithful, its own augmentation": (FAITHFUL, OWN_AUGMENTATION),
     "faithful + a multi-positive": (FAITHFUL, {"objective": "multi_positive"}),
     "faithful + a, b levels": (FAITHFUL, {"objective": "levels"}),
-    "faithful + a, b marginal": (FAITHFUL, MARGINAL),
-    "faithful + c caption kind per image": (FAITHFUL, {"text_per": "image"}),
+    "faithful + a, b marginal": (FAITHFUL, {"objective": "marginal"}),
+    "faithful + c caption kind per image": (FAITHFUL, C),
     "faithful + d fp32": (FAITHFUL, {"precision": "fp32"}),
     "faithful + d bf16 over fp32 weights": (FAITHFUL, {"precision": "bf16"}),
     "faithful + d bf16 rounded by chance": (FAITHFUL, {"precision": "rounded_bf16"}),
@@ -84,19 +85,18 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "faithful + g scale 30, fixed": (FAITHFUL, FIXED_30),
     "faithful + g hyperbolic": (FAITHFUL, {"hyperbolic": True}),
     BETTER: (FAITHFUL, {}),
-    "better - a": (BETTER, {"objective": "infonce"}),
-    "better - c": (BETTER, {"text_per": "batch"}),
-    ALL: (BETTER, MARGINAL),
-    "better + b levels": (BETTER, {"objective": "levels"}),
-    "better + b marginal - c": (ALL, MARGINAL | {"text_per": "batch"}),
-    "better + b levels - c": ("better + b levels", {"objective": "levels", "text_per": "batch"}),
-    "better + b marginal - d": (ALL, MARGINAL | {"precision": "pure_bf16"}),
-    "better + b marginal - e": (ALL, MARGINAL | {"order": "shards", "cap": 0}),
-    "better + b marginal - f": (ALL, MARGINAL | {"traits": 0.0}),
-    "better + b marginal + e cap of 20": (ALL, MARGINAL | {"cap": 20}),
-    "better + b marginal + g scale 30, fixed": (ALL, MARGINAL | FIXED_30),
-    "better + b marginal + g scale 100, fixed": (ALL, MARGINAL | {"logit_scale": 100.0, "logit_scale_fixed": True}),
-    "better + b marginal + g hyperbolic": (ALL, MARGINAL | {"hyperbolic": True}),
+    PLUS_C: (BETTER, C),
+    "better + b marginal": (BETTER, {"objective": "marginal"}),
+    "better + c - a": (PLUS_C, C | {"objective": "infonce"}),
+    ALL: (PLUS_C, MARGINAL),
+    "better + b levels + c": (PLUS_C, C | {"objective": "levels"}),
+    "better + b marginal + c - d": (ALL, MARGINAL | {"precision": "pure_bf16"}),
+    "better + b marginal + c - e": (ALL, MARGINAL | {"order": "shards", "cap": 0}),
+    "better + b marginal + c - f": (ALL, MARGINAL | {"traits": 0.0}),
+    "better + b marginal + c + e cap of 20": (ALL, MARGINAL | {"cap": 20}),
+    "better + b marginal + c + g scale 30, fixed": (ALL, MARGINAL | FIXED_30),
+    "better + b marginal + c + g scale 100, fixed": (ALL, MARGINAL | {"logit_scale": 100.0, "logit_scale_fixed": True}),
+    "better + b marginal + c + g hyperbolic": (ALL, MARGINAL | {"hyperbolic": True}),
 }
 """Row -> the row that it is held against, and what it changes in its recipe: the better one, or the faithful one where its name says so."""
 MEASURES = {

@@ -73,7 +73,7 @@ class BatchSettings:
         TEXT_TYPES, "Kinds of caption, one drawn per image and step", source="BioCLIP (Stevens et al. 2024)"
     )
     text_per: Literal["image", "batch"] = knob(
-        "image", "Whether a kind of caption is drawn for each image or for a whole batch", source="batch: " + BIOCLIP2
+        "batch", "Whether a kind of caption is drawn for each image or for a whole batch", source=BIOCLIP2
     )
     cap: int = knob(
         0, "Most images of a species in one pass, others in the next; 0: all", ge=0, source="lepinet 4.13: about 1,000"
