@@ -87,16 +87,16 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     BETTER: (FAITHFUL, {}),
     PLUS_C: (BETTER, C),
     "better + b marginal": (BETTER, {"objective": "marginal"}),
+    "better + e cap of 20": (BETTER, {"cap": 20}),
+    "better + g hyperbolic": (BETTER, {"hyperbolic": True}),
     "better + c - a": (PLUS_C, C | {"objective": "infonce"}),
     ALL: (PLUS_C, MARGINAL),
     "better + b levels + c": (PLUS_C, C | {"objective": "levels"}),
     "better + b marginal + c - d": (ALL, MARGINAL | {"precision": "pure_bf16"}),
     "better + b marginal + c - e": (ALL, MARGINAL | {"order": "shards", "cap": 0}),
     "better + b marginal + c - f": (ALL, MARGINAL | {"traits": 0.0}),
-    "better + b marginal + c + e cap of 20": (ALL, MARGINAL | {"cap": 20}),
     "better + b marginal + c + g scale 30, fixed": (ALL, MARGINAL | FIXED_30),
     "better + b marginal + c + g scale 100, fixed": (ALL, MARGINAL | {"logit_scale": 100.0, "logit_scale_fixed": True}),
-    "better + b marginal + c + g hyperbolic": (ALL, MARGINAL | {"hyperbolic": True}),
 }
 """Row -> the row that it is held against, and what it changes in its recipe: the better one, or the faithful one where its name says so."""
 MEASURES = {
