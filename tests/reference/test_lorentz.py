@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -35,6 +35,7 @@ def tensor(values: Doubles | float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.1, 10.0), FAR)
 def test_points_lie_on_the_hyperboloid_as_far_out_as_their_vectors_are_long(seed: int, c: float, far: float) -> None:
     vectors = np.random.default_rng(seed).standard_normal((5, 4))
@@ -46,6 +47,7 @@ def test_points_lie_on_the_hyperboloid_as_far_out_as_their_vectors_are_long(seed
     assert [distance(origin, point, c) for point in found] == pytest.approx([far] * 5, rel=1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.1, 10.0))
 def test_scores_are_distances(seed: int, c: float) -> None:
     rng = np.random.default_rng(seed)
@@ -55,6 +57,7 @@ def test_scores_are_distances(seed: int, c: float) -> None:
     assert np.allclose(found, near(tensor(2.5), tensor(c))(tensor(b), tensor(a)).numpy().T)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.1, 10.0))
 def test_angles_are_those_of_triangles(seed: int, c: float) -> None:
     """At the general point, between the way to the origin and the way to the special one, by the three sides; the cone's angle is pi minus that."""

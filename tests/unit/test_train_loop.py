@@ -142,8 +142,8 @@ def test_a_finished_run_is_not_run_again_and_another_is_refused(catalog: Path, w
         train(catalog, whole, settings(epochs=3))
 
 
-VIT = {"epochs": 10}
-RESNET = {"epochs": 10, "objective": "infonce", "tower": "resnet", "width": 8}
+VIT = {"epochs": 10, "text_per": "image"}
+RESNET = {"epochs": 10, "text_per": "image", "objective": "infonce", "tower": "resnet", "width": 8}
 
 
 @pytest.mark.parametrize("changes", [VIT, RESNET], ids=["vit multi_positive", "resnet infonce"])

@@ -20,13 +20,13 @@ SETTINGS = Group("Settings", sort_key=10)
 def with_settings(cls: type, section: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator: the verb's parameter `settings` is filled from `--settings FILE.toml` (table `section`) and one flag per knob of `cls`.
 
-    A parameter `given`, where the verb has one, gets the flags alone, `--settings` among them.
+    A parameter `given_flags`, where the verb has one, gets the flags alone, `--settings` among them.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         hints = get_type_hints(function, include_extras=True)
         taken = inspect.signature(function).parameters
-        own = [p.replace(annotation=hints[n]) for n, p in taken.items() if n not in ("settings", "given")]
+        own = [p.replace(annotation=hints[n]) for n, p in taken.items() if n not in ("settings", "given_flags")]
         file = Annotated[
             Path | None,
             Parameter(
@@ -43,8 +43,8 @@ def with_settings(cls: type, section: str) -> Callable[[Callable[..., Any]], Cal
         def verb(*args: Any, **kwargs: Any) -> Any:
             toml = kwargs.pop("settings_file", None)
             given = {name: value for name in core.knobs(cls) if (value := kwargs.pop(name, None)) is not None}
-            if "given" in taken:
-                kwargs["given"] = given | ({} if toml is None else {"settings": toml})
+            if "given_flags" in taken:
+                kwargs["given_flags"] = given | ({} if toml is None else {"settings": toml})
             return function(*args, settings=core.load(cls, toml, given, section), **kwargs)
 
         signature = inspect.Signature([*own, *flags], return_annotation=hints.get("return"))

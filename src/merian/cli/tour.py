@@ -107,7 +107,14 @@ def _make(out: Path, settings: TourSettings, overwrite: bool) -> Catalog:
         seed=settings.seed,
     )
     truth = draw_source(out / "source", drawing, overwrite)
-    web = replace(drawing, images=settings.images // GENERAL, captions=True, messy_names=0.0, seed=1000 + settings.seed)
+    web = replace(
+        drawing,
+        images=settings.images // GENERAL,
+        captions=True,
+        messy_names=0.0,
+        per_species=1,
+        seed=1000 + settings.seed,
+    )
     draw_source(out / "web", web, overwrite)
     say(f"   {len(truth):,} images of {settings.species} species; the plate: {path_of(out / 'source' / SHEET)}")
     say(f"   and {web.images:,} pictures of another world with captions in plain words, as the web has them")

@@ -32,7 +32,7 @@ def train(
     ladder: str = "",
     ladder_equal: Literal["epochs", "steps"] = "epochs",
     settings: TrainSettings,
-    given: dict[str, object],
+    given_flags: dict[str, object],
 ) -> int:
     """Train an image tower and a text tower so that a photo and its names meet, and export them.
 
@@ -62,7 +62,7 @@ def train(
         Whether the steps of a ladder make the same number of passes over their images, or of steps.
     """
     if catalog.suffix == ".toml":
-        return _recipe(catalog, out, source, given, overwrite, bool(ladder or replay))
+        return _recipe(catalog, out, source, given_flags, overwrite, bool(ladder or replay))
     place = _checked(out, source, replay, settings)
     if ladder:
         return _ladder(catalog, place, settings, ladder, ladder_equal, overwrite, replay)
