@@ -8,6 +8,7 @@ Memory: ViT-H-14 needs some 12 GB. Ratios are of one run, medians over the round
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import tempfile
 import time
@@ -75,7 +76,7 @@ def compare(name: str, folder: Path, model: Any, batch: int, rounds: int) -> Non
     runs: dict[str, Callable[[], object]] = {
         "torch fp32": by_torch,
         "torch bf16 autocast": by_autocast,
-        **{f"OpenVINO {p}": lambda e=e: e.embed_images(pixels) for p, e in encoders.items()},  # type: ignore[misc]
+        **{f"OpenVINO {p}": functools.partial(e.embed_images, pixels) for p, e in encoders.items()},
     }
     seconds: dict[str, list[float]] = {key: [] for key in runs}
     for _ in range(rounds):

@@ -205,6 +205,17 @@ def test_no_torch_is_imported(tmp_path: Path) -> None:
     assert done.stdout.split("\n")[0] == "(1, 24) False"
 
 
+def test_how_many_at_a_time_changes_no_bit(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "model", SMALL, made(SMALL))
+    pixels = np.random.default_rng(2).integers(0, 256, (33, 32, 32, 3), np.uint8)
+    for precision in ("fp32", "bf16"):
+        encoder = open_encoder(folder, precision=precision)
+        whole = encoder.embed_images(pixels)
+        for size in (1, 2, 5, 32):
+            parts = [encoder.embed_images(pixels[start : start + size]) for start in range(0, 33, size)]
+            assert np.array_equal(np.concatenate(parts), whole)
+
+
 def test_precision_follows_the_processor_and_the_width(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = folder_of(tmp_path / "small", SMALL, made(SMALL))
     assert open_encoder(small, precision="auto").fingerprint.endswith("-fp32")

@@ -8,7 +8,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cyclopts import CycloptsError
 
+from merian.cli.main import app
+from merian.cli.recipe import steps_of
 from merian.cli.settings import HOMES
 from merian.cli.tour import TourSettings, training
 from merian.core.settings import load
@@ -59,6 +62,17 @@ def test_every_recipe_says_its_command_cost_and_tiny_variant(path: Path) -> None
     assert "merian train" in head.replace("\n#", "")
     assert "Cost:" in head
     assert "tiny" in head
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda p: p.name)
+def test_every_step_of_a_recipe_is_a_command_line_that_is_understood(path: Path, tmp_path: Path) -> None:
+    if "steps" not in tomllib.loads(path.read_text()):
+        assert path.name == "bioclip2.toml"  # too large to be run as a whole
+        return
+    for words in steps_of(path, tmp_path):
+        app.parse_args(words, exit_on_error=False, print_error=False)
+    with pytest.raises(CycloptsError):
+        app.parse_args([*words, "--no-such-option", "1"], exit_on_error=False, print_error=False)
 
 
 def test_the_faithful_recipe_has_the_published_numbers() -> None:

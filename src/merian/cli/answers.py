@@ -89,10 +89,10 @@ class Run:
     def _write(self, stream: IO[str], start: int) -> int:
         from merian.identify import in_batches
 
-        how = {"k": self.k, "rank": self.rank, "threshold": self.threshold, "batch": self.batch, "start": start}
-        answers = in_batches(self.identifier, self.chosen.paths, **how)  # type: ignore[arg-type]
+        paths = self.chosen.paths
+        answers = in_batches(self.identifier, paths, self.k, self.rank, self.threshold, self.batch, start)
         named = ((shown(path), best, safe, reason) for path, best, safe, reason in answers)
-        every = self._and_refused(_estimated(named, len(self.chosen.paths) - start, 2 * self.batch))
+        every = self._and_refused(_estimated(named, len(paths) - start, 2 * self.batch))
         return WRITERS[self.format](every, stream, self, start == 0)
 
     def _and_refused(self, answers: Iterator[Answer]) -> Iterator[Answer]:

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from merian.core.errors import BadData, BadSetting, Missing, nearest
 from merian.core.store import digest, named_digest
+from merian.encode.folder import CONFIG, TOKENIZER, WEIGHTS
 
 __all__ = [
     "HUB",
@@ -34,10 +35,9 @@ __all__ = [
 
 HUB = "hf-hub:"
 """What open_clip writes before the name of a repository."""
-CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
-FILES = (CONFIG, WEIGHTS, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "README.md")
+FILES = (CONFIG, WEIGHTS, TOKENIZER, "tokenizer_config.json", "special_tokens_map.json", "README.md")
 """What is fetched of a repository."""
-NEEDED = (CONFIG, WEIGHTS, "tokenizer.json")
+NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 

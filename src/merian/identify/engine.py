@@ -140,7 +140,7 @@ def in_batches(
     """(path, its answers best first, the safe answer with `unknown` and `inside`, reason) of each photo from number `start` on, as they are done.
 
     `inside`, when only some labels are allowed: the share of all probability that these have. While one batch is identified the next is decoded; no more is
-    held than two of them. The answers are the same for any `batch`.
+    held than two of them. By OpenVINO the answers are the same for any `batch`.
     """
     parts = [paths[at : at + batch] for at in range(start, len(paths), batch)]
     with progress.track("Identifying", len(paths), "photos", start) as advance:

@@ -58,8 +58,11 @@ class Plan:
         edges = [np.zeros(1, np.int64), *(side for _, *sides in bounds.values() for side in sides)]
         starts = np.unique(np.concatenate(edges))
         starts = starts[starts < len(self.labels)] if len(self.labels) else starts[:0]
-        places = {r: (taxa, *(np.searchsorted(starts, side) for side in sides)) for r, (taxa, *sides) in bounds.items()}
-        return starts, places  # type: ignore[return-value]
+        places = {
+            r: (taxa, np.searchsorted(starts, low), np.searchsorted(starts, high))
+            for r, (taxa, low, high) in bounds.items()
+        }
+        return starts, places
 
     @property
     def starts(self) -> Places:

@@ -5,7 +5,7 @@ space = sinh(r) v / r with r = sqrt(c) |v|, time = sqrt(1/c + |space|^2). A poin
 distance, d(x, y) = acosh(c (x_t y_t - <x_s, y_s>)) / sqrt(c). Lengths of vectors count here, so they are not brought to 1.
 
 What is released is compared by cosine, as everything that open_clip reads: the head shapes the training alone.
-Source: Desai et al. 2023 (MERU, arXiv:2304.09172), sections 3.1 to 3.3 and appendix A, whose constants these are.
+Source: Desai et al. 2023 (MERU, arXiv:2304.09172).
 """
 
 from __future__ import annotations

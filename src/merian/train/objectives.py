@@ -188,7 +188,7 @@ def marginal(own: Rows, whole: Rows, rank: int, score: Score, weights: torch.Ten
 def entailment(own: Rows, whole: Rows, angle: torch.Tensor, aperture: torch.Tensor) -> torch.Tensor:
     """How far images lie outside the cones of their captions: the mean of max(0, angle - aperture).
 
-    `angle [n]` is that of each image off its caption, `aperture [n]` half the opening of the caption's cone. Source: Desai et al. 2023 (MERU), equation 8.
+    `angle [n]` is that of each image off its caption, `aperture [n]` half the opening of the caption's cone. Source: Desai et al. 2023 (MERU).
     """
     return _mean((angle - aperture).clamp(min=0.0) * _told(own), _told(whole), own, whole)
 

@@ -122,7 +122,7 @@ class ObjectiveSettings:
         0.2,
         "With hyperbolic: weight of the loss that keeps images in the cones of their captions",
         ge=0,
-        source="MERU, section 4",
+        source="Desai et al. 2023 (MERU)",
     )
     replay_weight: float = knob(1.0, "Weight of the loss of the replayed captions", ge=0, source=BIOCLIP2)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ class Metrics:
     """Counts, by the name of a route."""
 
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     buckets: Counter[tuple[str, float]] = field(default_factory=Counter)
     images: int = 0
     batches: int = 0
@@ -28,7 +28,7 @@ class Metrics:
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer."""
         self.requests[route, status] += 1
-        self.seconds[route] += seconds  # type: ignore[assignment]  # a Counter adds any number
+        self.seconds[route] += seconds
         for bound in BOUNDS:
             if seconds <= bound:
                 self.buckets[route, bound] += 1
