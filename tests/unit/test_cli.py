@@ -80,7 +80,7 @@ def test_every_verb_has_help_and_every_flag_its_words(run: Run) -> None:
         assert arguments
         for argument in arguments:
             assert argument.parameter.help, f"merian {verb} {argument.name}"
-            assert argument.name.lstrip("-") in page
+            assert argument.name == "*" or argument.name.lstrip("-") in page
     assert run("--version")[1].strip() == importlib.import_module("merian").__version__
 
 
@@ -118,6 +118,25 @@ def test_misuse_is_2_and_said_in_a_line(run: Run, line: str, text: str) -> None:
     assert "Traceback" not in err
 
 
+def test_without_a_model_it_is_said_what_would_be_fetched_and_what_else_helps(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("merian.encode.hub.find", lambda name: None)
+
+    def unreachable(*_: object, **__: object) -> str:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    code, out, err = run("identify", "x.jpg")
+    assert (code, out) == (1, "")
+    assert err.startswith(
+        "no model is here: fetching bioclip-2 and its labels, some 4 GB, once\nmerian: a model not found"
+    )
+    assert "`merian tour` makes a small one offline" in err
+    assert "no route to host" in err
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [
@@ -126,10 +145,6 @@ def test_misuse_is_2_and_said_in_a_line(run: Run, line: str, text: str) -> None:
             "merian: the source not found at nowhere; give a folder of photos, a table with a path column, or a Darwin Core folder\n",
         ),
         ("curate empty out", "merian: empty: no images in this folder, it is empty; looked for"),
-        (
-            "identify x.jpg",
-            "merian: a model not found at merian-tour/model; a model folder holds open_clip_config.json; make one with `merian train`\n",
-        ),
         ("identify empty", "merian: empty: no photos there (looked for"),
         ("identify @list.txt", "merian: list.txt: this list of photos does not exist\n"),
         ("identify x.jpg --model toy --taxa t.csv", "merian: the taxonomy not found at t.csv; give a tree.parquet"),

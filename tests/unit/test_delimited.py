@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merian.core import lines
-from merian.core.delimited import Delimited, header_of, read_delimited, sniff
+from merian.core.delimited import Delimited, header_of, read_delimited, scan_delimited, sniff
 from merian.core.errors import BadData, Missing
 from merian.core.lines import Dialect
 
@@ -257,3 +257,25 @@ def test_real_tables_are_read() -> None:
     for path in sorted(REAL.glob("*.[ct][sx][vt]")):
         read = read_delimited(path)
         assert len(read.refused) < 0.01 * len(read.frame) + 1, (path, read.refused)
+
+
+@pytest.mark.parametrize(
+    ("text", "scanned"),
+    [
+        ('a,b,c\n"x\ny",2,3\n"q""q",,\\N\n', True),
+        ("\ufeffa;b;c\r\n1;2;3\r\n4;5;6", True),
+        ("a,b,c\n1,2\n1,2,3\n", False),
+        ("a,b,c\n\n1,2,3\n", False),
+        ("a,b,c\n", False),
+    ],
+)
+def test_a_scanned_table_is_the_one_that_is_read(tmp_path: Path, text: str, scanned: bool) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(text, encoding="utf-8", newline="")
+    read = read_delimited(file, columns=["a", "c", "absent"])
+    table, refused = scan_delimited(file, ["a", "c", "absent"])
+    assert table.collect().equals(read.frame)
+    assert refused == len(read.refused)
+    assert ("CSV SCAN" in table.explain().upper()) == scanned
+    with pytest.raises(Missing):
+        scan_delimited(tmp_path / "gone.csv", ["a"])

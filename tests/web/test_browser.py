@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_site import Site
-
-from merian.identify import Identifier
-from merian.web.app import serve
+from tiny_site import Site, served
 
 CHROMIUM = next((p for p in (Path("/usr/bin/chromium"), Path("/usr/bin/chromium-browser")) if p.is_file()), None)
 FLAGS = [
@@ -33,34 +28,6 @@ DROP = """([data, name]) => {
 }"""
 DRIVER = "GL Driver Message"
 """Chromium's remarks on its own software rendering are no errors of the page."""
-
-
-@contextlib.contextmanager
-def served(store: Path, identifier: Identifier | None) -> Iterator[str]:
-    """Where a store is served, by a real server."""
-    import uvicorn
-
-    servers: list[uvicorn.Server] = []
-    plain = uvicorn.Server.__init__
-
-    def remember(self: uvicorn.Server, config: uvicorn.Config) -> None:
-        plain(self, config)
-        servers.append(self)
-
-    told, found = threading.Event(), list[str]()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uvicorn.Server, "__init__", remember)
-        patch.setattr(uvicorn.Server, "capture_signals", contextlib.nullcontext)
-        options: dict[str, Any] = {"port": 0, "identifier": identifier}
-        options["ready"] = lambda where: (found.append(where), told.set())
-        thread = threading.Thread(target=serve, args=(store,), kwargs=options, daemon=True)
-        thread.start()
-        assert told.wait(20)
-        try:
-            yield found[0]
-        finally:
-            servers[0].should_exit = True
-            thread.join(20)
 
 
 @pytest.fixture(scope="module")

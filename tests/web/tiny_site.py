@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import polars as pl
+import pytest
 
 from merian.core.report import Number, Report
 from merian.core.tables import Catalog
@@ -22,6 +25,8 @@ from merian.drawn.world import DrawSettings
 from merian.encode import open_encoder
 from merian.explore.run import ExploreSettings, explore
 from merian.identify import Head, Identifier, embed_catalog
+from merian.web.app import serve
+from merian.web.parts import Identifies
 
 
 @dataclass(frozen=True)
@@ -80,3 +85,31 @@ def asker(app: Any) -> Ask:
         return asyncio.run(send())
 
     return ask
+
+
+@contextlib.contextmanager
+def served(store: Path, identifier: Identifies | None) -> Iterator[str]:
+    """Where a store is served, by a real server."""
+    import uvicorn
+
+    servers: list[uvicorn.Server] = []
+    plain = uvicorn.Server.__init__
+
+    def remember(self: uvicorn.Server, config: uvicorn.Config) -> None:
+        plain(self, config)
+        servers.append(self)
+
+    told, found = threading.Event(), list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uvicorn.Server, "__init__", remember)
+        patch.setattr(uvicorn.Server, "capture_signals", contextlib.nullcontext)
+        options: dict[str, Any] = {"port": 0, "identifier": identifier}
+        options["ready"] = lambda where: (found.append(where), told.set())
+        thread = threading.Thread(target=serve, args=(store,), kwargs=options, daemon=True)
+        thread.start()
+        assert told.wait(20)
+        try:
+            yield found[0]
+        finally:
+            servers[0].should_exit = True
+            thread.join(20)

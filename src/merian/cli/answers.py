@@ -1,4 +1,7 @@
-"""Answers of `merian identify` as CSV, JSON Lines, Parquet or a table: written as they come, so that a stopped run can go on."""
+"""Answers of `merian identify` as CSV, JSON Lines, Parquet or a table: written as they come, so that a stopped run can go on.
+
+What is asked of a photo, and so which columns an answer has, is another matter: taxa (`cli/taxa.py`), or labels of one's own (`cli/labels.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,31 +10,24 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
-
-import numpy as np
+from typing import IO, TYPE_CHECKING, Literal, Protocol
 
 from merian.cli.photos import Photos, shown
-from merian.cli.say import say
+from merian.cli.say import escaped, say
 from merian.core import store
 from merian.core.errors import BadData, Mismatch
-from merian.core.tree import RANKS, rank_number
 
 if TYPE_CHECKING:
-    from merian.identify import Identifier
+    from rich.text import Text
 
-__all__ = ["COLUMNS", "Format", "Run", "format_of"]
+__all__ = ["Asked", "Format", "Row", "Run", "format_of"]
 
 Row = dict[str, object]
 Answer = tuple[str, list[Row], Row, str | None]
 Format = Literal["csv", "jsonl", "parquet", "table", "pybioclip"]
-COLUMNS = ["file_name", *RANKS[:6], "species_epithet", "species", "common_name", "score"]
-"""The columns that users of pybioclip know; ours follow."""
-OURS = ["rank", "safe_rank", "safe_name", "safe_score", "unknown", "inside", "reason"]
-NUMBERS = ("score", "safe_score", "unknown", "inside")
 BY_SUFFIX: dict[str, Format] = {".jsonl": "jsonl", ".parquet": "parquet"}
 LONG = 60.0
 """Seconds from which a run is told beforehand how long it will take."""
@@ -45,15 +41,55 @@ def format_of(given: Format | None, output: Path | None) -> Format:
     return chosen
 
 
+class Asked(Protocol):
+    """What is asked of each photo, and how an answer is told.
+
+    An answer is (best, safe): its rows, best first, and what is said of the photo as a whole.
+    """
+
+    @property
+    def columns(self) -> list[str]:
+        """Of the CSV file: file_name first, reason among them."""
+
+    @property
+    def numbers(self) -> Sequence[str]:
+        """Those of the columns that hold numbers."""
+
+    @property
+    def theirs(self) -> list[str]:
+        """The columns as pybioclip has them, file_name first."""
+
+    @property
+    def key(self) -> str:
+        """Names all that the answers depend on but for the photos."""
+
+    @property
+    def at_once(self) -> int:
+        """Photos at a time that suit the model and the machine."""
+        ...
+
+    def answers(self, paths: list[Path], batch: int, start: int) -> Iterator[tuple[Path, list[Row], Row, str | None]]:
+        """(path, best, safe, reason) of each photo from number `start` on, as they are done."""
+
+    def rows(self, best: list[Row], safe: Row) -> Iterator[Row]:
+        """An answer as rows of the CSV file, without file_name."""
+
+    def document(self, best: list[Row], safe: Row, named: Row, reason: Row) -> Row:
+        """An answer as an object of JSON, `named` (the file) first, `reason` behind the predictions."""
+
+    def lines(self, best: list[Row], safe: Row) -> Iterator[Text]:
+        """An answer as lines to read."""
+
+    def their_rows(self, best: list[Row]) -> Iterator[Row]:
+        """An answer as pybioclip's rows, without file_name."""
+
+
 @dataclass(frozen=True)
 class Run:
     """Photos to name, and how."""
 
-    identifier: Identifier
+    asked: Asked
     chosen: Photos
-    rank: str
-    k: int
-    threshold: float
     batch: int
     format: Format
 
@@ -79,7 +115,7 @@ class Run:
         with partial.open("a", encoding="utf-8", newline="") as stream:
             bad += self._write(stream, start)
         if self.format == "parquet":
-            _as_parquet(partial, output)
+            _as_parquet(partial, output, self.asked)
             partial.unlink()
         else:
             partial.replace(output)
@@ -87,13 +123,11 @@ class Run:
         return bad
 
     def _write(self, stream: IO[str], start: int) -> int:
-        from merian.identify import in_batches
-
         paths = self.chosen.paths
-        answers = in_batches(self.identifier, paths, self.k, self.rank, self.threshold, self.batch, start)
+        answers = self.asked.answers(paths, self.batch, start)
         named = ((shown(path), best, safe, reason) for path, best, safe, reason in answers)
         every = self._and_refused(_estimated(named, len(paths) - start, 2 * self.batch))
-        return WRITERS[self.format](every, stream, self, start == 0)
+        return WRITERS[self.format](every, stream, self.asked, start == 0)
 
     def _and_refused(self, answers: Iterator[Answer]) -> Iterator[Answer]:
         yield from answers
@@ -102,24 +136,9 @@ class Run:
 
     def _key(self) -> str:
         """Names all that the answers depend on, and their order."""
-        head = self.identifier.head
-        allowed = self.identifier.allowed
-        made = [
-            self.identifier.encoder.fingerprint,
-            head.tree.version,
-            store.plain(head.calibration),
-            self.rank,
-            self.k,
-        ]
-        made += [
-            self.threshold,
-            self.format,
-            self.batch,
-            [shown(path) for path in self.chosen.paths],
-            self.chosen.refused,
-        ]
-        labels = head.labels.tobytes() + (b"" if allowed is None else np.packbits(allowed).tobytes())
-        return store.digest_bytes(json.dumps(made).encode() + labels)
+        photos = [shown(path) for path in self.chosen.paths]
+        made = [self.asked.key, self.format, self.batch, photos, self.chosen.refused]
+        return store.digest_bytes(json.dumps(made).encode())
 
     def _same(self, note: Path) -> None:
         try:
@@ -185,11 +204,11 @@ def _estimated(answers: Iterator[Answer], total: int, after: int) -> Iterator[An
                 say(f"{total:,} photos at {1 / each:,.1f} a second: about {each * total / 60:,.0f} minutes in all")
 
 
-def _as_parquet(partial: Path, output: Path) -> None:
+def _as_parquet(partial: Path, output: Path, asked: Asked) -> None:
     """The rows of the CSV file `partial` as Parquet, without holding them all."""
     import polars as pl
 
-    types = {name: pl.Float64 if name in NUMBERS else pl.String for name in COLUMNS + OURS}
+    types = {name: pl.Float64 if name in asked.numbers else pl.String for name in asked.columns}
     rows = pl.scan_csv(partial, schema=types)
     scratch = output.with_name(f".{output.name}.part")
     with store.full_disk_told(output):
@@ -197,65 +216,30 @@ def _as_parquet(partial: Path, output: Path) -> None:
     scratch.replace(output)
 
 
-def _csv(answers: Iterator[Answer], stream: IO[str], run: Run, first: bool) -> int:
-    writer = csv.DictWriter(stream, COLUMNS + OURS, lineterminator="\n")
+def _csv(answers: Iterator[Answer], stream: IO[str], asked: Asked, first: bool) -> int:
+    writer = csv.DictWriter(stream, asked.columns, lineterminator="\n")
     if first:
         writer.writeheader()
     bad = 0
     for path, best, safe, reason in answers:
-        shared = {"file_name": path, **_safe(safe)}
-        if reason is not None:
-            bad += 1
-            writer.writerow({"file_name": path, "reason": reason})
-        elif not best:
-            writer.writerow(shared)
-        for row in best:
-            named: Row = {r: row[r] or "" for r in RANKS}
-            epithet = str(named["species"]).partition(" ")[2]
-            chance = f"{row['probability']:.6g}"
-            common = row["common_name"] or ""
-            writer.writerow(
-                {
-                    **shared,
-                    **named,
-                    "species_epithet": epithet,
-                    "common_name": common,
-                    "score": chance,
-                    "rank": row["rank"],
-                }
-            )
+        bad += reason is not None
+        for row in asked.rows(best, safe) if reason is None else iter([{"reason": reason}]):
+            writer.writerow({"file_name": path, **row})
         stream.flush()
     return bad
 
 
-def _safe(safe: Row) -> Row:
-    if not safe:
-        return {}
-    chance = {"safe_score": f"{safe['probability']:.6g}"} if safe["name"] else {}
-    return {
-        "safe_rank": safe["rank"] or "",
-        "safe_name": safe["name"] or "",
-        **chance,
-        "unknown": f"{safe['unknown']:.6g}",
-        "inside": "" if safe["inside"] is None else f"{safe['inside']:.6g}",
-    }
-
-
-def _jsonl(answers: Iterator[Answer], stream: IO[str], run: Run, first: bool) -> int:
+def _jsonl(answers: Iterator[Answer], stream: IO[str], asked: Asked, first: bool) -> int:
     bad = 0
     for path, best, safe, reason in answers:
         bad += reason is not None
-        unknown, inside = safe.pop("unknown", None), safe.pop("inside", None)
-        answer = {"file_name": path, "safe": safe or None, "unknown": unknown, "predictions": best, "reason": reason}
-        answer |= {} if inside is None else {"inside": inside}
-        for row in best:
-            row.pop("taxon")
-        stream.write(json.dumps(answer | {"model": run.identifier.encoder.fingerprint}, ensure_ascii=False) + "\n")
+        document = asked.document(best, safe, {"file_name": path}, {"reason": reason})
+        stream.write(json.dumps(document, ensure_ascii=False) + "\n")
         stream.flush()
     return bad
 
 
-def _table(answers: Iterator[Answer], stream: IO[str], run: Run, first: bool) -> int:
+def _table(answers: Iterator[Answer], stream: IO[str], asked: Asked, first: bool) -> int:
     from rich.console import Console
     from rich.text import Text
 
@@ -265,48 +249,30 @@ def _table(answers: Iterator[Answer], stream: IO[str], run: Run, first: bool) ->
             bad += 1
             console.print(Text(f"{path}\n  not read: {reason}\n", style="red"), soft_wrap=True)
             continue
-        sure = f"{safe['rank']} {safe['name']} ({safe['probability']:.0%})" if safe["name"] else "nothing"
-        within = "" if safe["inside"] is None else f"; within --only: {safe['inside']:.0%} of all probability"
         console.print(Text(path, style="bold"), soft_wrap=True)
-        console.print(Text(f"  sure of {sure}; none of these: {safe['unknown']:.0%}{within}"), soft_wrap=True)
-        width = max((len(str(row["name"])) for row in best), default=0)
-        for row in best:
-            share = float(str(row["probability"]))
-            line = Text(f"  {share:6.1%}  ")
-            line.append(f"{'█' * round(share * 10) or '▏':<10}  ", style="green")
-            line.append(f"{row['name']:<{width}}  ", style="italic")
-            line.append(str(row["common_name"] or ""))
-            family = row["family"] if row["family"] != row["name"] else row["order"]
-            line.append(f"  {family}" if family else "", style="dim")
+        for line in asked.lines(best, safe):
             console.print(line, soft_wrap=True)
         console.print()
     return bad
 
 
-def _pybioclip(answers: Iterator[Answer], stream: IO[str], run: Run, first: bool) -> int:
+def _pybioclip(answers: Iterator[Answer], stream: IO[str], asked: Asked, first: bool) -> int:
     """CSV as `bioclip predict` writes it: no column more, and no row for a photo that cannot be read."""
-    upper = list(RANKS[: rank_number(run.rank) + 1])
-    columns = COLUMNS if run.rank == "species" else ["file_name", *upper, "score"]
-    writer = csv.DictWriter(stream, columns, lineterminator=os.linesep, extrasaction="ignore")
+    writer = csv.DictWriter(stream, asked.theirs, lineterminator=os.linesep, extrasaction="ignore")
     if first:
         writer.writeheader()
     bad = 0
     for path, best, _, reason in answers:
         if reason is not None:
             bad += 1
-            say(f"{path}: {reason}")
-        for row in best:
-            named: Row = {r: row[r] or "" for r in RANKS}
-            epithet, common = str(named["species"]).partition(" ")[2], row["common_name"] or ""
-            score = float(np.float32(str(row["probability"])))
-            writer.writerow(
-                {"file_name": path, **named, "species_epithet": epithet, "common_name": common, "score": score}
-            )
+            say(escaped(f"{path}: {reason}"))
+        for row in asked.their_rows(best):
+            writer.writerow({"file_name": path, **row})
         stream.flush()
     return bad
 
 
-WRITERS: dict[str, Callable[[Iterator[Answer], IO[str], Run, bool], int]] = {
+WRITERS: dict[str, Callable[[Iterator[Answer], IO[str], Asked, bool], int]] = {
     "csv": _csv,
     "parquet": _csv,
     "jsonl": _jsonl,

@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from merian.cli.convert import Conversion, converted
 from merian.cli.say import bold, say
 from merian.core.errors import BadSetting
 
 __all__ = ["models"]
 
 
-def models(action: Literal["list", "pull", "info", "rm"] = "list", name: str = "", /) -> int:
-    """List, fetch, describe and remove models of the Hugging Face hub: BioCLIP, BioCLIP 2 and 2.5, BioCAP, any in open_clip's layout.
+def models(
+    action: Literal["list", "pull", "info", "convert", "rm"] = "list",
+    name: str = "",
+    /,
+    *,
+    how: Conversion = Conversion(),
+) -> int:
+    """List, fetch, describe, convert and remove models of the Hugging Face hub: BioCLIP, BioCLIP 2 and 2.5, BioCAP, any in open_clip's layout.
 
     They lie in the hub's own cache (HF_HOME), shared with open_clip. A fetch that was cut off goes on; large files are held to
     their SHA-256. HF_ENDPOINT names a mirror, HF_HUB_OFFLINE=1 asks no network. Only safetensors are taken.
@@ -20,14 +27,23 @@ def models(action: Literal["list", "pull", "info", "rm"] = "list", name: str = "
     Parameters
     ----------
     action
-        list: what is known and what is here; pull: fetch NAME; info: what NAME is; rm: take NAME off this machine.
+        list: what is known and what is here; pull: fetch NAME; info: what NAME is; rm: take NAME off this machine;
+        convert: make a form of NAME that opens faster or computes faster, and measure how well it agrees.
     name
-        bioclip-2, bioclip-2.5, bioclip, biocap, a repository as hf-hub:owner/name, or for info a model folder.
+        bioclip-2, bioclip-2.5, bioclip, biocap, a repository as hf-hub:owner/name, a model of open_clip's list as
+        ARCHITECTURE/TAG, or for info and convert a model folder.
     """
     if (action == "list") == bool(name):
         told = "takes no name" if name else f"needs a name: merian models {action} bioclip-2"
         raise BadSetting("name", name, f"'{action}' {told}")
-    {"list": lambda _: _list(), "pull": _pull, "info": _info, "rm": _remove}[action](name)
+    if action != "convert" and how != Conversion():
+        raise BadSetting("action", action, "takes no --precision, --photos, --output or --taxa: these are for convert")
+    if action == "list":
+        _list()
+    elif action == "convert":
+        converted(name, how)
+    else:
+        {"pull": _pull, "info": _info, "rm": _remove}[action](name)
     return 0
 
 

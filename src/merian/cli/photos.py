@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 
 from merian.core.errors import BadData, BadSetting, nearest
@@ -31,9 +31,10 @@ def shown(path: Path) -> str:
 
 
 def options_of(verb: Callable[..., object]) -> list[str]:
-    """The flags that are spelled like the parameters of a verb, for whoever mistypes one."""
-    parameters = inspect.signature(verb).parameters.values()
-    return [f"--{p.name.replace('_', '-')}" for p in parameters if p.kind is p.KEYWORD_ONLY]
+    """The flags that are spelled like the parameters of a verb, and like the fields of those that group flags, for whoever mistypes one."""
+    flags = [p for p in inspect.signature(verb).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    names = [name.name for p in flags for name in (fields(p.default) if is_dataclass(p.default) else (p,))]
+    return [f"--{name.replace('_', '-')}" for name in names]
 
 
 def expand(given: Sequence[Path], stdin: Iterable[str] | None = None, options: Sequence[str] = ()) -> Photos:
@@ -64,8 +65,9 @@ def expand(given: Sequence[Path], stdin: Iterable[str] | None = None, options: S
 
 def _named(item: str, stdin: Iterable[str], options: Sequence[str]) -> list[Path]:
     if item.startswith("-") and item != "-" and not Path(item).exists():
-        close = nearest(item.partition("=")[0], options, 1)
-        hint = f"did you mean {close[0]!r}?" if close else "--help lists them"
+        # without the dashes, which all have and which would make any two alike
+        close = nearest(item.partition("=")[0].lstrip("-"), [option.lstrip("-") for option in options], 1)
+        hint = f"did you mean '--{close[0]}'?" if close else "--help lists them"
         raise BadSetting("option", item, f"is not an option of this verb; {hint}")
     if item == "-":
         return [Path(line.strip()) for line in stdin if line.strip()]

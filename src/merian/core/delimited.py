@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import polars as pl
@@ -22,7 +22,7 @@ from merian.core.archives import gunzip
 from merian.core.errors import BadData, Missing
 from merian.core.lines import Dialect
 
-__all__ = ["REFUSED", "Delimited", "header_of", "read_delimited", "sniff"]
+__all__ = ["REFUSED", "Delimited", "header_of", "read_delimited", "scan_delimited", "sniff"]
 
 REFUSED = {"row": pl.Int64, "text": pl.String, "reason": pl.String}
 """Columns of the refused rows: the line of the file (the first is 1), what stands there (cut short), why it is no row."""
@@ -126,6 +126,32 @@ def read_delimited(
     return _mended(file, where, dialect, names, keep, skip)
 
 
+def scan_delimited(file: Path, columns: Sequence[str]) -> tuple[pl.LazyFrame, int]:
+    """These columns (absent ones are left out) of a text table with a header, all String, and how many lines of it are no rows.
+
+    A clean file that is not gzipped is scanned when its rows are asked for, never held as a whole; any other is read. Raises what `read_delimited` does.
+    """
+    where = str(file)
+    if not file.is_file():
+        raise Missing("the table", file, "is the path right?")
+    dialect = _dialect(file, None, GUESS, None, where)
+    with _stream(file) as stream:
+        fields, skip = text.first_record(stream, dialect, 1)
+    names, keep = _names(fields, 1, columns)
+    if keep and not _gzipped(file):
+        with _stream(file) as stream:
+            look = text.look(stream, dialect, skip, len(names))
+        if look.clean and look.records:
+            table = pl.scan_csv(file, **_how(dialect, names, skip)).select(*keep)
+            try:
+                if table.select(pl.len()).collect(engine="streaming").item() == look.records:
+                    return table, 0
+            except pl.exceptions.PolarsError as error:
+                raise BadData(where, f"not a readable table: {str(error).splitlines()[0]}") from error
+    read = read_delimited(file, columns=columns)
+    return read.frame.lazy(), len(read.refused)
+
+
 def _mended(
     file: Path | bytes, where: str, dialect: Dialect, names: list[str], keep: dict[str, str], skip: int
 ) -> Delimited:
@@ -153,20 +179,25 @@ def _parse(
         return pl.DataFrame(schema=dict.fromkeys(keep.values(), pl.String))
     try:
         frame = pl.read_csv(
-            file,
-            has_header=False,
-            skip_lines=skip,
-            schema=dict.fromkeys(names, pl.String),
-            columns=[k for k, name in enumerate(names) if name in keep] or [0],
-            separator=dialect.separator,
-            quote_char=dialect.quote,
-            null_values=["", "\\N"],
-            glob=False,
-            raise_if_empty=False,
+            file, columns=[k for k, name in enumerate(names) if name in keep] or [0], **_how(dialect, names, skip)
         )
     except pl.exceptions.PolarsError as error:
         raise BadData(where, f"not a readable table: {str(error).splitlines()[0]}") from error
     return frame.select(pl.col(name).alias(new) for name, new in keep.items())
+
+
+def _how(dialect: Dialect, names: list[str], skip: int) -> dict[str, Any]:
+    """What polars is told of a clean file."""
+    return {
+        "has_header": False,
+        "skip_lines": skip,
+        "schema": dict.fromkeys(names, pl.String),
+        "separator": dialect.separator,
+        "quote_char": dialect.quote,
+        "null_values": ["", "\\N"],
+        "glob": False,
+        "raise_if_empty": False,
+    }
 
 
 def _names(

@@ -63,12 +63,17 @@ class ModelFolder:
     """SHA-256 of the weights file."""
     config: dict[str, Any] = field(default_factory=dict, compare=False)
     """open_clip's `model_cfg`."""
+    precision: str = ""
+    """Of a conversion (merian.encode.convert): fp32, bf16 or int8."""
+    conversion: str = ""
+    """Of a conversion: hash of its image tower."""
 
     def fingerprint(self, precision: str) -> str:
         """Names weights, vocabulary, preprocessing and precision: the same for every backend that computes the same."""
         tokenizer = self.path / TOKENIZER
         words = digest(tokenizer) if tokenizer.is_file() else ""
-        text = "\0".join((self.weights, words, str(self.context), self.preprocess.key(), precision))
+        parts = (self.weights, words, str(self.context), self.preprocess.key(), precision)
+        text = "\0".join((*parts, self.conversion) if self.conversion and precision != "fp32" else parts)
         return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}-{precision}"
 
     def tokens(self) -> Tokens:
@@ -149,6 +154,8 @@ def read_folder(where: str | Path) -> ModelFolder:
             logit_scale=float(own["logit_scale"]) if "logit_scale" in own else _logit_scale(path),
             config=model,
             weights=str(own["weights"]) if "weights" in own else named_digest(_weights(path)),
+            precision=str(own.get("precision", "")),
+            conversion=str(own.get("conversion", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadData(path / CONFIG, f"not a configuration of open_clip: {error!r}") from error

@@ -20,6 +20,20 @@ from merian.encode.tensors import Tensors
 
 __all__ = ["Tower", "image_graph", "text_graph", "tower_of", "unknown"]
 
+_PORT = "<dim>-1</dim><dim>-1</dim><dim>-1</dim></port>"
+SUM = f"""<net name="sum" version="11"><layers>
+<layer id="0" name="x" type="Parameter" version="opset1"><data shape="?,?,?" element_type="f32"/>
+<output><port id="0" precision="FP32">{_PORT}</output></layer>
+<layer id="1" name="y" type="Parameter" version="opset1"><data shape="?,?,?" element_type="f32"/>
+<output><port id="0" precision="FP32">{_PORT}</output></layer>
+<layer id="2" name="sum" type="Add" version="opset1"><data auto_broadcast="numpy"/>
+<rt_info><attribute name="precise" version="0"/></rt_info>
+<input><port id="0" precision="FP32">{_PORT}<port id="1" precision="FP32">{_PORT}</input>
+<output><port id="2" precision="FP32">{_PORT}</output></layer>
+<layer id="3" name="result" type="Result" version="opset1"><input><port id="0" precision="FP32">{_PORT}</input></layer>
+</layers><edges><edge from-layer="0" from-port="0" to-layer="2" to-port="0"/><edge from-layer="1" from-port="0" to-layer="2" to-port="1"/>
+<edge from-layer="2" from-port="2" to-layer="3" to-port="0"/></edges></net>""".encode()
+"""A sum that keeps its precision, as OpenVINO writes it: what marks it so cannot be made from Python, only read."""
 EPSILON = 1e-5
 """Of the layer norms: torch's default, which open_clip takes."""
 PARTS = {"image": "vision_cfg", "text": "text_cfg"}
@@ -72,7 +86,10 @@ class Tower:
                 f"{at}.attn.out_proj.weight": (w, w),
                 f"{at}.mlp.c_proj.bias": (w,),
             }
-        other = [name for name, shape in shapes.items() if self(name).shape != shape]
+        lacking = [self.prefix + name for name in shapes if self.prefix + name not in self.tensors]
+        if lacking:
+            raise BadData(self.tensors.path, "lacks weights that its configuration asks for", lacking)
+        other = [name for name, shape in shapes.items() if self.tensors.shape(self.prefix + name) != shape]
         more = f"transformer.resblocks.{self.layers}.ln_1.weight"
         if self.prefix + more in self.tensors:
             other.append(more)
@@ -182,6 +199,15 @@ class _Ops:
         weight, bias = (self.constant(self.tower(f"{name}.{part}")) for part in ("weight", "bias"))
         return self.op.add(self.op.multiply(level, weight), bias)
 
+    def whole_sum(self, x: Any, y: Any) -> Any:
+        """x + y in float32 whatever the precision of the rest: what goes from block to block would lose most of its digits in bf16."""
+        read = self.library.Core().read_model(SUM, self.library.Tensor(np.zeros(0, np.uint8)))
+        node = next(node for node in read.get_ordered_ops() if node.get_type_name() == "Add")
+        for port, term in enumerate((x, y)):
+            node.input(port).replace_source_output(term.output(0))
+        node.constructor_validate_and_infer_types()
+        return node
+
     def linear(self, x: Any, weight: NDArray[Any], bias: NDArray[Any]) -> Any:
         return self.op.add(self.op.matmul(x, self.constant(weight), False, True), self.constant(bias))
 
@@ -190,12 +216,12 @@ class _Ops:
         tower = self.tower
         for number in range(tower.layers):
             at = f"transformer.resblocks.{number}"
-            x = self.op.add(x, self._scaled(self._attention(self.norm(x, f"{at}.ln_1"), at, mask), f"{at}.ls_1"))
+            x = self.whole_sum(x, self._scaled(self._attention(self.norm(x, f"{at}.ln_1"), at, mask), f"{at}.ls_1"))
             y = self.norm(x, f"{at}.ln_2")
             y = self.linear(y, tower(f"{at}.mlp.c_fc.weight"), tower(f"{at}.mlp.c_fc.bias"))
             y = self._active(y)
             y = self.linear(y, tower(f"{at}.mlp.c_proj.weight"), tower(f"{at}.mlp.c_proj.bias"))
-            x = self.op.add(x, self._scaled(y, f"{at}.ls_2"))
+            x = self.whole_sum(x, self._scaled(y, f"{at}.ls_2"))
         return x
 
     def _scaled(self, x: Any, name: str) -> Any:

@@ -7,6 +7,8 @@ its SHA-256 in that cache, and held to it after it was fetched; a damaged one is
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -19,11 +21,13 @@ from merian.core.store import digest, named_digest
 from merian.encode.folder import CONFIG, TOKENIZER, WEIGHTS
 
 __all__ = [
+    "DEFAULT",
     "HUB",
     "KNOWN",
     "Known",
     "Present",
     "data_file",
+    "default",
     "find",
     "labels",
     "present",
@@ -39,6 +43,8 @@ FILES = (CONFIG, WEIGHTS, TOKENIZER, "tokenizer_config.json", "special_tokens_ma
 """What is fetched of a repository."""
 NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
+DEFAULT = "bioclip-2"
+"""The model that names photos when none is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +103,27 @@ class Present:
 
 
 def repo_of(name: str) -> str | None:
-    """The repository that a name stands for: one of KNOWN, or written out as "hf-hub:owner/name"; None for anything else."""
+    """The repository that a name stands for: one of KNOWN, "hf-hub:owner/name", or open_clip's "ARCHITECTURE/TAG"; None for anything else."""
     if name in KNOWN:
         return KNOWN[name].repository
     if name.startswith(HUB) and NAME.fullmatch(name.removeprefix(HUB)):
         return name.removeprefix(HUB)
-    return None
+    return _tagged(name) if NAME.fullmatch(name) and not Path(name).exists() else None
+
+
+@functools.cache
+def _tagged(name: str) -> str | None:
+    """The repository of a model in open_clip's list of pretrained ones, "ViT-B-16/laion2b_s34b_b88k"; None for another name, or without open_clip."""
+    if importlib.util.find_spec("open_clip") is None:
+        return None
+    from merian.encode.torch import tagged
+
+    return tagged(*name.split("/"))
+
+
+def default(beside: Path) -> str | Path:
+    """The model to name photos with when none is named: BioCLIP 2 when it is on this machine, else the folder `beside`, else BioCLIP 2 from the network."""
+    return DEFAULT if find(DEFAULT) is not None or not beside.is_dir() else beside
 
 
 def present() -> list[Present]:
@@ -129,7 +150,16 @@ def present() -> list[Present]:
 
 def find(name: str) -> Path | None:
     """The folder of a model of the hub that is whole on this machine; None when it is not."""
+    from huggingface_hub import try_to_load_from_cache
+
     repository = repo_of(name)
+    if repository is None:
+        return None
+    files = [
+        try_to_load_from_cache(repository, file) for file in NEEDED
+    ]  # a look at three names, the whole cache only if need be
+    if all(isinstance(file, str) for file in files):
+        return Path(str(files[0])).parent
     return next((model.folder for model in present() if model.repository == repository and not model.lacks), None)
 
 
@@ -253,5 +283,5 @@ def _there() -> str:
 def _unknown(name: str) -> NoReturn:
     close = nearest(name.removeprefix(HUB), [*KNOWN, *(model.repository for model in present())])
     hint = f"; nearest: {', '.join(close)}" if close else ""
-    told = f"is no folder and none of {', '.join(KNOWN)}; a repository is written {HUB}owner/name{hint}"
+    told = f"is no folder and none of {', '.join(KNOWN)}; a repository is written {HUB}owner/name, a model of open_clip's list ViT-B-16/TAG{hint}"
     raise BadSetting("model", name, told)

@@ -8,6 +8,8 @@ whether it keeps the contract.
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import shutil
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from merian.core.errors import BadSetting, Mismatch
 from merian.encode.pixels import Pixels, Preprocess
 
-__all__ = ["BACKENDS", "Encoder", "Vectors", "check_pixels", "in_batches", "open_encoder", "unit_rows"]
+__all__ = ["BACKENDS", "Encoder", "Vectors", "at_once", "check_pixels", "in_batches", "open_encoder", "unit_rows"]
 
 Vectors = NDArray[np.float32]
 """Embeddings `[n, d]`, each row of length 1."""
@@ -63,17 +65,23 @@ BACKENDS = {
 }
 """Name -> `module:function`, imported on use."""
 
+AT_ONCE = 32
+"""Images at a time, where an encoder does not say."""
 WEIGHTLESS = ("toy", "descriptor")
 """Backends that "auto" opens by their name alone."""
+PRECISE = ("openvino", "torch")
+"""Backends that compute in more than fp32."""
 MARKS = (("image.xml", "openvino"), ("image.onnx", "onnx"))
 """What "auto" looks for in a model folder, the fastest on a CPU first."""
 
 
-def open_encoder(where: str | Path, backend: str = "auto", precision: str = "fp32") -> Encoder:
+def open_encoder(where: str | Path, backend: str = "auto", precision: str = "own") -> Encoder:
     """The encoder at `where`: a model folder, a model of the hub by its name, or "toy" or "descriptor", which need none.
 
-    With `backend="auto"` a folder opens with OpenVINO when it was exported for it, then ONNX Runtime, then OpenVINO from its weights, then torch.
-    `precision` "bf16" or "auto" is for OpenVINO alone; with "auto" other backends compute in fp32.
+    With `backend="auto"` a folder opens with torch where there is a CUDA card, else with OpenVINO when it was exported for it, then ONNX Runtime, then OpenVINO
+    from its weights, then torch.
+    `precision` "own" is fp32, or what a converted model was converted to. "bf16", "int8" (of a model that was converted: merian.encode.convert) and "auto" are
+    for OpenVINO, and "bf16" and "auto" for torch; with "auto" other backends compute in fp32.
     Raises BadSetting for an unknown backend or a precision that it does not have, Missing when the folder holds no model, MissingExtra when the
     backend's library is not installed.
     """
@@ -82,15 +90,27 @@ def open_encoder(where: str | Path, backend: str = "auto", precision: str = "fp3
     from merian.encode.hub import repo_of, resolve
 
     folder = resolve(where) if repo_of(str(where)) is not None and not Path(where).is_dir() else Path(where)
+    if backend == "auto" and precision != "int8" and _on_card(folder):
+        backend = "torch"
     if backend == "auto":
         backend = next((name for mark, name in MARKS if (folder / mark).is_file()), "") or _by_weights(folder)
-    if backend == "openvino" and precision != "fp32":
-        from merian.encode.openvino import open_model
-
-        return open_model(str(folder), precision)
-    if precision not in ("fp32", "auto"):
+    if backend in PRECISE and precision != "own":
+        return cast(Encoder, _function(BACKENDS[backend])(str(folder), precision=precision))
+    if precision not in ("own", "fp32", "auto"):
         raise BadSetting("precision", precision, f"is not to be had of {backend}, which computes in fp32")
     return _opener(backend)(str(folder))
+
+
+def _on_card(folder: Path) -> bool:
+    """Whether torch can run the model's weights on a CUDA card here; without a card torch is not imported."""
+    card = Path("/proc/driver/nvidia/gpus").is_dir() or shutil.which("nvidia-smi") is not None
+    if not card or not (folder / "open_clip_model.safetensors").is_file():
+        return False
+    if any(importlib.util.find_spec(package) is None for package in ("torch", "open_clip")):
+        return False
+    from merian.encode.torch import has_card
+
+    return has_card()
 
 
 def _by_weights(folder: Path) -> str:
@@ -104,13 +124,17 @@ def _by_weights(folder: Path) -> str:
 
 def _opener(backend: str) -> Callable[[str], Encoder]:
     if backend in BACKENDS:
-        module, _, function = BACKENDS[backend].partition(":")
-        return cast(Callable[[str], Encoder], getattr(importlib.import_module(module), function))
+        return cast(Callable[[str], Encoder], _function(BACKENDS[backend]))
     others = {entry.name: entry for entry in entry_points(group="merian.encoders")}
     if backend not in others:
         known = ["auto", *BACKENDS, *others]
         raise BadSetting("backend", backend, f"is not an encoder backend; known are {', '.join(known)}", known)
     return cast(Callable[[str], Encoder], others[backend].load())
+
+
+def _function(named: str) -> Callable[..., object]:
+    module, _, function = named.partition(":")
+    return cast(Callable[..., object], getattr(importlib.import_module(module), function))
 
 
 def check_pixels(pixels: NDArray[np.generic], preprocess: Preprocess) -> Pixels:
@@ -124,6 +148,11 @@ def check_pixels(pixels: NDArray[np.generic], preprocess: Preprocess) -> Pixels:
             "decode with merian.encode.decode and the encoder's own preprocess",
         )
     return cast(Pixels, pixels)
+
+
+def at_once(encoder: Encoder) -> int:
+    """How many images suit the encoder at a time: its own `batch` where it has one."""
+    return int(getattr(encoder, "batch", AT_ONCE))
 
 
 def in_batches(

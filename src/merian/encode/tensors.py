@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,12 @@ class Tensors(Mapping[str, NDArray[Any]]):
     def hold(self, values: NDArray[Any]) -> bool:
         """Whether `values` lie in the file itself, and so live as long as this does."""
         return bool(np.may_share_memory(values, self._bytes))
+
+    def forget(self) -> None:
+        """Give the memory of what was read back to the system; it is read from the file again when it is used again."""
+        pages = getattr(self._bytes, "_mmap", None)
+        if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            pages.madvise(mmap.MADV_DONTNEED)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor, without reading it."""

@@ -56,7 +56,7 @@ class Identifier:
         taxa: Path | None = None,
         backend: str = "auto",
         head: Path | None = None,
-        precision: str = "fp32",
+        precision: str = "own",
     ) -> Identifier:
         """The Identifier in a model folder.
 
@@ -90,9 +90,17 @@ class Identifier:
         Raises BadData when no label is left.
         """
         allowed, remarks = within(self.head.tree, self.head.labels, names)
-        if not allowed.any():
-            raise BadData("the list of taxa", "leaves nothing to choose from", remarks)
-        return replace(self, allowed=allowed), remarks
+        return self.within(allowed, "the list of taxa", remarks), remarks
+
+    def within(self, allowed: npt.NDArray[np.bool_], what: str, remarks: Sequence[str] = ()) -> Identifier:
+        """This Identifier with only those labels that are `allowed` [t] by `what`, and were so far.
+
+        Raises BadData, with the remarks, when no label is left.
+        """
+        both = allowed if self.allowed is None else self.allowed & allowed
+        if not both.any():
+            raise BadData(what, "leaves nothing to choose from", remarks)
+        return replace(self, allowed=both)
 
     def identify(
         self,

@@ -40,7 +40,7 @@ def kept_head(taxa: Path, encoder: Encoder) -> tuple[Head, tuple[str, ...]]:
     tree = Tree.read(taxa)[0]
     place = _place(encoder.fingerprint, tree.version, *PROMPTS)
     if (found := _load(place)) is None:
-        found = Head.build(encoder, tree)
+        found = Head.build(encoder, tree).compact()
         if len(found.labels) >= KEPT_FROM:
             found.save(place)
     return found, ()

@@ -19,7 +19,7 @@ from merian.core.tree import RANKS, Tree
 from merian.core.vectors import normalise
 from merian.encode import Encoder
 from merian.identify.calibrate import Calibration
-from merian.identify.head import Head
+from merian.identify.head import LARGE, Head
 
 __all__ = ["Checked", "is_published", "published"]
 
@@ -84,7 +84,7 @@ def published(path: Path, encoder: Encoder) -> tuple[Head, Checked]:
     labels = tree.match(chosen)
     order = np.argsort(labels, kind="stable")
     rows = np.flatnonzero(kept)[order]
-    held = np.empty((len(rows), encoder.dim), np.float32)
+    held = np.empty((len(rows), encoder.dim), np.float16 if len(rows) >= LARGE else np.float32)
     for start in range(0, len(rows), BLOCK):
         held[start : start + BLOCK] = normalise(np.asarray(vectors[rows[start : start + BLOCK]], np.float32))
     head = Head(tree, labels[order], held, encoder.fingerprint, Calibration(encoder.logit_scale))

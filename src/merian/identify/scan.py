@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from merian.core.errors import BadData
 from merian.core.tree import RANKS, Tree, rank_number
+from merian.encode.cosines import Cosines
 from merian.identify.calibrate import Calibration
 
 __all__ = ["BLOCK", "Found", "Plan", "scan"]
@@ -24,12 +25,12 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 Places = npt.NDArray[np.int64]
-BLOCK = 16_384
-"""Labels read at a time: 50 MB of 768 numbers in float32, which stay in reach while 32 images are compared with them."""
+BLOCK = 8_192
+"""Labels read at a time: 12 MB of 768 numbers in float16, which stay in reach while 32 images are compared with them."""
 ROOM = 20.0
 """How far a logit may rise above its row's reference before the sums are brought down: e^20 is far from float32's end."""
-FEW = 4096
-"""Labels of a block below which images are compared 32 at a time, filled up with zeros."""
+FIRST = 64
+"""Labels that are looked at beforehand, for a reference to begin with."""
 LOWEST = -3.0
 """Below every cosine."""
 SPECIES = RANKS.index("species")
@@ -123,7 +124,7 @@ def scan(
         -len(plan.labels) // max(1, -(-len(plan.labels) // BLOCK))
     )  # blocks of equal size, none of a few labels only
     for start in range(0, len(plan.labels), max(1, size)):
-        pass_.block(start, np.asarray(held[start : start + size], np.float32))
+        pass_.block(start, held[start : start + size])
     return pass_.found(calibration, rank_number(rank), threshold)
 
 
@@ -135,8 +136,7 @@ class _Pass:
     ) -> None:
         n = len(vectors)
         self.vectors, self.plan, self.scale, self.k, self.allowed = vectors, plan, np.float32(scale), k, allowed
-        # BLAS takes another routine, with other last digits, for one row alone, and for few rows with few labels
-        self.pair, self.many = (_filled(vectors, rows) for rows in (2, 32))
+        self.compare = Cosines(vectors, scale)
         self.reference = np.full(n, LOWEST, np.float32)
         self.sums = np.zeros((n, len(plan.starts)), np.float32)
         self.every = np.zeros(n)
@@ -144,48 +144,51 @@ class _Pass:
         self.place = np.full((n, k), -1, np.int64)
         self.nearest = np.full(n, -np.inf, np.float32)
 
-    def block(self, start: int, held: Floats) -> None:
+    def block(self, start: int, held: npt.NDArray[Any]) -> None:
         """Labels `start` ... with their rows `held` [b, d]."""
-        compared = self.many if len(held) < FEW else self.pair
-        cosines = np.asarray(compared @ held.T, np.float32)[: len(self.vectors)]
+        if start == 0:
+            self._refer(self.compare(held[:FIRST], self.reference)[0].max(1, initial=-np.inf))
+        cosines, odds = self.compare(held, self.reference)
+        highest = cosines.max(1, initial=-np.inf)
+        if self._refer(highest):
+            cosines, odds = self.compare(held, self.reference)
         stop = start + len(held)
-        self._refer(cosines.max(1, initial=-np.inf))
         allowed = None if self.allowed is None else self.allowed[start:stop]
-        odds = np.exp(self.scale * (cosines - self.reference[:, None]))
-        self.every += odds.sum(1, dtype=np.float64)
         if allowed is not None:
+            self.every += odds.sum(1, dtype=np.float64)
             if not allowed.any():
                 return
-            odds *= allowed
+            odds = odds * allowed
             cosines = np.where(allowed, cosines, np.float32(-np.inf))
-        self.nearest = np.maximum(self.nearest, cosines.max(1, initial=-np.inf))
+            highest = cosines.max(1, initial=-np.inf)
+        self.nearest = np.maximum(self.nearest, highest)
         first, last = np.searchsorted(self.plan.starts, (start, stop - 1), "right") - 1
         edges = np.maximum(self.plan.starts[first : last + 1] - start, 0)
         self.sums[:, first : last + 1] += np.add.reduceat(odds, edges, axis=1)
-        self._keep(start, cosines)
+        self._keep(start, cosines, highest)
 
-    def _refer(self, highest: Floats) -> None:
-        """Raise the reference of rows that a logit is about to leave behind."""
+    def _refer(self, highest: Floats) -> bool:
+        """Raise the reference of rows that a logit is about to leave behind; whether there were any."""
         up = self.scale * (highest - self.reference) > ROOM
         if not up.any():
-            return
+            return False
         down = np.exp(self.scale * (self.reference[up] - highest[up]))
         self.sums[up] *= down[:, None]
         self.every[up] *= down
         self.reference[up] = highest[up]
+        return True
 
-    def _keep(self, start: int, cosines: Floats) -> None:
+    def _keep(self, start: int, cosines: Floats, highest: Floats) -> None:
         """The k best species so far; of equal ones the first."""
         species = self.plan.is_species[start : start + cosines.shape[1]]
         if not species.all():
             cosines = np.where(species, cosines, np.float32(-np.inf))
-        rows = np.flatnonzero(cosines.max(1, initial=-np.inf) > self.best[:, -1])
-        new = _highest(cosines[rows], min(self.k, cosines.shape[1]))
-        value = np.concatenate([self.best[rows], np.take_along_axis(cosines[rows], new, 1)], 1)
-        place = np.concatenate([self.place[rows], new + start], 1)
-        place[value == -np.inf] = -1
-        order = np.argsort(-value, axis=1, kind="stable")[:, : self.k]  # those that are held came before
-        self.best[rows], self.place[rows] = np.take_along_axis(value, order, 1), np.take_along_axis(place, order, 1)
+            highest = cosines.max(1, initial=-np.inf)
+        for row in np.flatnonzero(highest > self.best[:, -1]):
+            new = np.flatnonzero(cosines[row] > self.best[row, -1])
+            value = np.concatenate([self.best[row], cosines[row, new]])
+            order = np.argsort(-value, kind="stable")[: self.k]  # those that are held came before
+            self.best[row], self.place[row] = value[order], np.concatenate([self.place[row], new + start])[order]
 
     def found(self, calibration: Calibration, rank: int, threshold: float) -> Found:
         """Probabilities of what was kept."""
@@ -196,38 +199,34 @@ class _Pass:
         taxa, chances = np.full((n, self.k), -1, np.int32), np.zeros((n, self.k), np.float32)
         safe, sure = np.full(n, -1, np.int32), np.zeros(n, np.float32)
         for r in range(rank + 1):
-            names, odds = self._best(r)
+            names, odds = self._best(r, self.k if r == rank else 1)
             best = odds * share
             if r == rank:
                 taxa[:, : names.shape[1]], chances[:, : names.shape[1]] = names, best
             if names.shape[1]:
                 reached = (best[:, 0] >= threshold) & (names[:, 0] >= 0)
                 safe[reached], sure[reached] = names[reached, 0], best[reached, 0]
-        inside = total / np.where(some, self.every, 1.0)
+        inside = some.astype(float) if self.allowed is None else total / np.where(some, self.every, 1.0)
         return Found(taxa, chances, safe, sure, np.clip(1 - known, 0, 1).astype(np.float32), inside.astype(np.float32))
 
-    def _best(self, rank: int) -> tuple[Ints, Doubles]:
-        """The up to k likeliest taxa of a rank, best first (-1 where there are fewer), and their sums relative to the reference."""
+    def _best(self, rank: int, k: int) -> tuple[Ints, Doubles]:
+        """The up to `k` likeliest taxa of a rank, best first (-1 where there are fewer), and their sums relative to the reference."""
         if rank == SPECIES:
             held = self.place >= 0
             odds = np.exp(np.where(held, self.scale * (self.best - self.reference[:, None]), -np.inf))
             names = self.plan.labels[self.place] if len(self.plan.labels) else np.zeros_like(self.place, np.int32)
-            return np.where(held, names, -1).astype(np.int32), odds.astype(np.float64)
+            return np.where(held, names, -1).astype(np.int32)[:, :k], odds.astype(np.float64)[:, :k]
         columns, mass = self.plan.at(rank, self.sums)
-        order = _highest(mass, min(self.k, mass.shape[1]))
+        order = _highest(mass, min(k, mass.shape[1]))
         mass = np.take_along_axis(mass, order, 1)
         return np.where(mass > 0, columns[order], -1).astype(np.int32), mass
-
-
-def _filled(vectors: Floats, rows: int) -> Floats:
-    """`vectors` with zeros behind, to a multiple of so many rows."""
-    more = -len(vectors) % rows
-    return np.concatenate([vectors, np.zeros((more, vectors.shape[1]), np.float32)]) if more else vectors
 
 
 def _highest(values: npt.NDArray[np.floating], k: int) -> Places:
     """The columns `[n, k]` of the k highest values [n, c] of each row, highest first, of equal ones the first."""
     width = values.shape[1]
+    if k == 1 and width:
+        return np.asarray(np.argmax(values, axis=1)[:, None])
     if width <= 8 * k or not len(values):
         return np.argsort(-values, axis=1, kind="stable")[:, :k]
     least = np.partition(values, width - k, axis=1)[:, width - k]

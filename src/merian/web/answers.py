@@ -40,6 +40,7 @@ WEIGH = 6
 SHARPNESS = 30.0
 """How steeply a neighbour's weight falls with its cosine: `exp(30 (cosine - best))`. From taste: a mean over two clusters lies in neither."""
 BATCH = 8
+"""Photos computed together. From measurement (bench/serve.py): more bring little on a CPU, and whoever has an answer sends the next meanwhile."""
 
 
 Named = tuple[str, bytes | str]
@@ -86,7 +87,7 @@ def _say(parts: Parts, identifier: Identifies, pixels: npt.NDArray[np.uint8], le
     answers = []
     for vector, row, clades in zip(vectors, chances, mass, strict=True):
         path = _path(head.tree, clades)
-        order = np.argsort(-row, kind="stable")[:BEST]
+        order = _best(row)
         answers.append(
             {
                 **_verdict(head.tree, path, float(np.clip(1 - row.sum(dtype=np.float64), 0, 1))),
@@ -99,6 +100,15 @@ def _say(parts: Parts, identifier: Identifies, pixels: npt.NDArray[np.uint8], le
             }
         )
     return answers
+
+
+def _best(row: Floats) -> npt.NDArray[np.intp]:
+    """The columns of the BEST largest of `row` [t], the largest first, of equals the first; without sorting all."""
+    if len(row) <= BEST:
+        return np.argsort(-row, kind="stable")
+    least = np.partition(row, len(row) - BEST)[len(row) - BEST]
+    found = np.flatnonzero(row >= least)
+    return found[np.argsort(-row[found], kind="stable")[:BEST]]
 
 
 def _share(value: float | np.floating) -> float:

@@ -7,17 +7,18 @@ import contextlib
 import functools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from merian import __version__
-from merian.core.errors import Missing
+from merian.core.errors import MerianError, Missing
 from merian.core.report import Report
 from merian.web import answers, facts
 from merian.web.batching import Batcher
@@ -25,7 +26,7 @@ from merian.web.metrics import Metrics
 from merian.web.openapi import describe
 from merian.web.parts import Parts
 from merian.web.pictures import LARGEST, Pictures
-from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS, Photo, Refused, read_photos, read_texts
+from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS, TEXTS_TOO, Photo, Refused, read_photos, read_texts
 
 __all__ = ["Api"]
 
@@ -47,14 +48,16 @@ class Api:
     metrics: Metrics = field(default_factory=Metrics)
     _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
     _waiting: int = 0
+    _warmed: Future[None] | None = None
     _named: Batcher[answers.Named, facts.Json] = field(init=False)
     _seen: Batcher[answers.Named, facts.Json] = field(init=False)
 
     def __post_init__(self) -> None:
         self.pictures = Pictures(self.parts)
         told = self.metrics.batched
-        self._named = Batcher(functools.partial(answers.identify_many, self.parts), self._encoder, told=told)
-        self._seen = Batcher(functools.partial(answers.embed_many, self.parts), self._encoder, told=told)
+        most = answers.BATCH
+        self._named = Batcher(functools.partial(answers.identify_many, self.parts), self._encoder, most, told=told)
+        self._seen = Batcher(functools.partial(answers.embed_many, self.parts), self._encoder, most, told=told)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -74,6 +77,17 @@ class Api:
             Route("/api/samples", self.samples),
             Route("/api/report", self.report),
         ]
+
+    def warm(self) -> None:
+        """Begin to load the model, in the encoder's thread: what comes meanwhile waits, and /api/ready says so."""
+        if self.parts.identifier is not None and self._warmed is None:
+            self._warmed = self._encoder.submit(self._load)
+
+    def _load(self) -> None:
+        assert self.parts.identifier is not None
+        encoder, head = self.parts.identifier.encoder, self.parts.identifier.head
+        size = encoder.preprocess.size
+        head.clades.all(head.probabilities(encoder.embed_images(np.zeros((1, size, size, 3), np.uint8))))
 
     def close(self) -> None:
         """Let the encoder's thread go."""
@@ -114,6 +128,11 @@ class Api:
         """Whether photos can be named: 200, else 503 with the reason."""
         if self.parts.identifier is None:
             raise Refused(503, self.parts.absent["identify"], "serve a store that holds a model")
+        if self._warmed is not None and not self._warmed.done():
+            raise Refused(503, "the model is being loaded", "ask again in a second")
+        if self._warmed is not None and (failed := self._warmed.exception()) is not None:
+            what = str(failed) if isinstance(failed, MerianError) else f"the model cannot be used: {failed!r}"
+            raise Refused(503, what, "mend the store's model, then start the server again")
         return JSONResponse({"ready": True, "waiting": self._waiting})
 
     async def tell(self, request: Request) -> Response:
@@ -121,21 +140,12 @@ class Api:
 
     async def identify(self, request: Request) -> Response:
         async with self._place():
-            rows = await self._within(self._named.submit(_images_of(await read_photos(request))))
+            rows = await _within(request, self._named.submit(_images_of(await read_photos(request))))
         return JSONResponse({"rows": rows})
 
     async def embed(self, request: Request) -> Response:
         """Unit vectors of photos, or of `{"texts": [...]}`."""
-        async with self._place():
-            if _is_json(request):
-                texts = await read_texts(request)
-                vectors = await self._within(self._in_turn(functools.partial(answers.embed_texts, self.parts, texts)))
-                rows: list[facts.Json] = [
-                    {"name": text, "reason": None, "vector": vector}
-                    for text, vector in zip(texts, vectors, strict=True)
-                ]
-            else:
-                rows = await self._within(self._seen.submit(_images_of(await read_photos(request))))
+        rows = await self._vectors(request)
         assert self.parts.identifier is not None
         return JSONResponse({"fingerprint": self.parts.identifier.encoder.fingerprint, "rows": rows})
 
@@ -144,24 +154,17 @@ class Api:
         count = _number(request, "k", 12, MOST_NEIGHBOURS)
         if self.parts.embeddings is None:
             raise Refused(404, "this store has no embeddings to search", "make them with merian embed")
-        async with self._place():
-            if _is_json(request):
-                names = await read_texts(request)
-                vectors = await self._within(self._in_turn(functools.partial(answers.embed_texts, self.parts, names)))
-                asked: list[facts.Json] = [
-                    {"name": name, "reason": None, "vector": vector}
-                    for name, vector in zip(names, vectors, strict=True)
-                ]
-            else:
-                asked = await self._within(self._seen.submit(_images_of(await read_photos(request))))
+        asked = await self._vectors(request)
         rows = await run_in_threadpool(answers.search_rows, self.parts, asked, count)
         return JSONResponse({"rows": rows})
 
     async def identify_known(self, request: Request) -> Response:
         self._needs_model()
         image = self._image_id(request)
-        data = await run_in_threadpool(self.pictures.original, image)
-        rows = await self._in_turn(functools.partial(answers.identify, self.parts, [image], [data], leave_out=image))
+        async with self._place():
+            data = await run_in_threadpool(self.pictures.original, image)
+            work = functools.partial(answers.identify, self.parts, [image], [data], leave_out=image)
+            rows = await _within(request, self._in_turn(work))
         return JSONResponse({"rows": rows, "photo": facts.photo(self.parts, image)})
 
     async def layout(self, request: Request) -> Response:
@@ -219,20 +222,24 @@ class Api:
         """A place among the requests that the encoder works for; refused when all are taken."""
         self._needs_model()
         if self._waiting >= WAITING:
-            raise Refused(429, "too many photos are waiting", "try again in a few seconds")
+            what = f"too many requests are waiting: {WAITING}, as many as may"
+            raise Refused(429, what, "send it again after the seconds that Retry-After gives")
         self._waiting += 1
         try:
             yield
         finally:
             self._waiting -= 1
 
-    @staticmethod
-    async def _within(work: Awaitable[T]) -> T:
-        """The result of `work`, refused when it takes too long."""
-        try:
-            return await asyncio.wait_for(work, PATIENCE)
-        except TimeoutError as error:
-            raise Refused(503, f"no answer within {PATIENCE:.0f} s", "send fewer photos, or try again later") from error
+    async def _vectors(self, request: Request) -> list[facts.Json]:
+        """A row for each photo or text of the request, with its vector."""
+        async with self._place():
+            if not _is_json(request):
+                photos = await read_photos(request, TEXTS_TOO)
+                return await _within(request, self._seen.submit(_images_of(photos)))
+            texts = await read_texts(request)
+            work = functools.partial(answers.embed_texts, self.parts, texts)
+            vectors = await _within(request, self._in_turn(work))
+        return [{"name": t, "reason": None, "vector": v} for t, v in zip(texts, vectors, strict=True)]
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._encoder, work)
@@ -261,6 +268,30 @@ class Api:
             found = answers.nearest(parts, parts.embeddings.vectors[row], count, leave_out=image)
         shown = [{**facts.photo_brief(parts, i), "cosine": c} for i, c in zip(found.ids, found.cosines, strict=True)]
         return {"photo": facts.photo(parts, image), "neighbours": shown}
+
+
+async def _within(request: Request, work: Awaitable[T]) -> T:
+    """The result of `work` on a request that was read to its end; given up when it takes too long, or when whoever asked hangs up.
+
+    Raises Refused, or ClientDisconnect.
+    """
+    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((doing, leaving), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            return doing.result()
+        if leaving.done():
+            raise ClientDisconnect
+        raise Refused(503, f"no answer within {PATIENCE:.0f} s", "send fewer photos, or try again later")
+    finally:
+        for task in (doing, leaving):
+            task.cancel()
+        await asyncio.gather(doing, leaving, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _images_of(photos: list[Photo]) -> list[answers.Named]:

@@ -132,30 +132,40 @@ def _body(schema: Json, meaning: str, kind: str = "application/json") -> Json:
     return {"description": meaning, "content": {kind: {"schema": schema}}}
 
 
-def _get(summary: str, schema: str, path: str | None = None, query: Json | None = None) -> Json:
+REFUSED = {
+    404: "What is asked for is not in this store",
+    408: "The body came too slowly",
+    413: "Too large",
+    415: "Of a type that is not taken here",
+    422: "JSON that says something else",
+    429: "Too many requests are waiting: send it again after the seconds of Retry-After",
+    503: "No model that can be used now, or no answer in time",
+}
+UPLOAD = (404, 408, 413, 415, 422, 429, 503)
+
+
+def _refusals(*statuses: int) -> Json:
+    """Answers other than 200: those of the given statuses, and any other."""
+    said: Json = {str(status): _body(_ref("Error"), REFUSED[status]) for status in statuses}
+    if 429 in statuses:
+        said["429"]["headers"] = {"Retry-After": {"schema": WHOLE, "description": "Seconds"}}
+    return said | {"default": _body(_ref("Error"), "What is wrong, and what to do")}
+
+
+def _get(summary: str, schema: str, path: str | None = None, query: Json | None = None, *refused: int) -> Json:
     parameters = []
     if path is not None:
         parameters.append({"name": "id", "in": "path", "required": True, "schema": STRING, "description": path})
     for name, (largest, meaning) in (query or {}).items():
         bounds = {"type": "integer", "minimum": 1, "maximum": largest}
         parameters.append({"name": name, "in": "query", "schema": bounds, "description": meaning})
-    answers = {"200": _body(_ref(schema), summary), "default": _body(_ref("Error"), "What is wrong, and what to do")}
+    answers = {"200": _body(_ref(schema), summary)} | _refusals(*((404,) if path is not None else ()), *refused)
     return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
 
 
 def _post(summary: str, schema: str, content: Json, says: str, query: Json | None = None) -> Json:
     parameters = _get(summary, schema, None, query)["get"]["parameters"]
-    refusals = {
-        status: _body(_ref("Error"), meaning)
-        for status, meaning in (
-            ("413", "Too large"),
-            ("415", "Neither photos nor JSON"),
-            ("422", "JSON that says something else"),
-            ("429", "Too many requests are waiting"),
-            ("default", "What is wrong, and what to do"),
-        )
-    }
-    answers = {"200": _body(_ref(schema), says)} | refusals
+    answers = {"200": _body(_ref(schema), says)} | _refusals(*UPLOAD)
     body = {"required": True, "content": content}
     return {"post": {"summary": summary, "parameters": parameters, "requestBody": body, "responses": answers}}
 
@@ -180,7 +190,9 @@ def describe() -> Json:
         "paths": {
             "/api/about": _get("What is served: versions, model, tree, fingerprint, what is absent and why", "About"),
             "/api/openapi.json": _get("This document", "Document"),
-            "/api/ready": _get("Whether photos can be named now", "Ready"),
+            "/api/ready": _get(
+                "Whether photos can be named now: 503 until the model is loaded", "Ready", None, None, 503
+            ),
             "/api/metrics": metrics,
             "/api/identify": _post(
                 f"Identify up to {PHOTOS} photos of at most {PHOTO_MB} MB, {BODY_MB} MB together",
@@ -196,7 +208,7 @@ def describe() -> Json:
                 says,
                 {"k": (100, "How many")},
             ),
-            "/api/identify/{id}": _get("Identify a photo of the catalog", "Answers", "Id of a photo"),
+            "/api/identify/{id}": _get("Identify a photo of the catalog", "Answers", "Id of a photo", None, 429, 503),
             "/api/layout": _get("The map of all photos and what it can be coloured by", "Layout"),
             "/api/image/{id}": image,
             "/api/taxon/{id}": _get("All that is known of a taxon", "TaxonPage", "External id of a taxon"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-__all__ = ["BODY_MB", "PHOTOS", "PHOTO_MB", "Photo", "Refused", "read_photos", "read_texts"]
+__all__ = ["BODY_MB", "PHOTOS", "PHOTO_MB", "TEXTS_TOO", "Photo", "Refused", "read_photos", "read_texts"]
 
 PHOTO_MB = 25
 """Largest photo. From taste: a 50-megapixel JPEG of a camera is about 20 MB."""
@@ -20,6 +21,13 @@ BODY_MB = 256
 MB = 1_000_000
 TEXTS, TEXT = 64, 1_000
 """Most texts in one request, and characters of one. From taste."""
+
+
+STALLED, SENT = 20.0, 300.0
+"""Seconds that a body may stand still, and may take in all: it holds one of the places meanwhile. From taste: 25 MB at 1 Mbit/s take 200 s."""
+PHOTOS_ONLY = "send the photos as multipart/form-data, or one image as image/jpeg or application/octet-stream"
+TEXTS_TOO = f'{PHOTOS_ONLY}; or texts as application/json, {{"texts": ["a photo of ..."]}}'
+"""What to do about a body of another type, where texts are taken too."""
 
 
 @dataclass(slots=True)
@@ -49,8 +57,11 @@ class Refused(Exception):
         super().__init__(error)
 
 
-async def read_photos(request: Request) -> list[Photo]:
-    """The photos of a request: the files of a multipart form, or the body itself as one image. Raises Refused."""
+async def read_photos(request: Request, types: str = PHOTOS_ONLY) -> list[Photo]:
+    """The photos of a request: the files of a multipart form, or the body itself as one image.
+
+    Raises Refused (for a body of another type with `types`: what to do), or starlette's ClientDisconnect.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         photos = await _multipart(request)
@@ -59,11 +70,7 @@ async def read_photos(request: Request) -> list[Photo]:
         await _pour(request, photo.add)
         photos = [photo]
     else:
-        raise Refused(
-            415,
-            f"the body is of the type {kind or 'unknown'!r}",
-            "send the photos as multipart/form-data, or one image as image/jpeg or application/octet-stream",
-        )
+        raise Refused(415, f"the body is of the type {kind or 'unknown'!r}", types)
     if not photos:
         raise Refused(400, "the form holds no photo", "send one or more files in the field 'photo'")
     return photos
@@ -89,13 +96,27 @@ async def read_texts(request: Request) -> list[str]:
 
 
 async def _pour(request: Request, take: Callable[[bytes], object], most: int | None = None) -> None:
-    """Hand the body on piece by piece, up to its limit."""
+    """Hand the body on piece by piece, up to its limit in size and time."""
     taken, most = 0, BODY_MB * MB if most is None else most
-    async for part in request.stream():
-        taken += len(part)
-        if taken > most:
-            raise Refused(413, f"the request is larger than {most / MB:g} MB", "send less at a time")
-        take(part)
+    told = request.headers.get("content-length", "")
+    too_large = Refused(413, f"the request is larger than {most / MB:g} MB", "send less at a time")
+    if told.isdecimal() and int(told[:18]) > most:
+        raise too_large
+    clock = asyncio.get_running_loop().time
+    until = clock() + SENT
+    try:
+        async with asyncio.timeout(STALLED) as patience:
+            async for part in request.stream():
+                patience.reschedule(min(until, clock() + STALLED))
+                taken += len(part)
+                if taken > most:
+                    raise too_large
+                take(part)
+    except TimeoutError as error:
+        what = (
+            f"only {taken} bytes of the request had come when nothing followed for {STALLED:g} s, or after {SENT:g} s"
+        )
+        raise Refused(408, what, "send it again over a better line, or smaller photos") from error
 
 
 async def _multipart(request: Request) -> list[Photo]:

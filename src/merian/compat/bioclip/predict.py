@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import heapq
-import importlib.util
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +26,7 @@ from merian.compat.bioclip.ranks import (
     get_tol_repo_id,
     join_names,
 )
-from merian.encode.seam import unit_rows
+from merian.identify import custom
 
 __all__ = [
     "PRED_CLASSICATION_KEY",
@@ -55,21 +53,8 @@ PRED_FILENAME_KEY, PRED_CLASSICATION_KEY, PRED_SCORE_KEY = "file_name", "classif
 
 @functools.cache
 def templates() -> tuple[Callable[[str], str], ...]:
-    """The sentences around a custom label: CLIP's 80 for ImageNet where open_clip is installed (read from its file, without torch), else "a photo of a ...".
-
-    pybioclip has the 80 of its own; they are not ours to carry.
-    """
-    spec = importlib.util.find_spec("open_clip")
-    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-        file = Path(folder) / "zero_shot_metadata.py"
-        if file.is_file():
-            own = importlib.util.spec_from_file_location("_merian_zero_shot_metadata", file)
-            assert own is not None
-            assert own.loader is not None
-            module = importlib.util.module_from_spec(own)
-            own.loader.exec_module(module)
-            return tuple(module.OPENAI_IMAGENET_TEMPLATES)
-    return (lambda name: f"a photo of a {name}.",)
+    """The sentences around a custom label (`merian.identify.custom.templates`) as functions of its name, as pybioclip has them."""
+    return tuple(functools.partial(custom.filled, template) for template in custom.templates())
 
 
 class CustomLabelsClassifier(BaseClassifier):
@@ -82,9 +67,7 @@ class CustomLabelsClassifier(BaseClassifier):
 
     def _get_txt_embeddings(self, names: Sequence[str]) -> Floats:
         """`[d, t]`: the mean over all templates of each label's unit vectors, at length 1."""
-        sentences = [template(name) for name in names for template in templates()]
-        vectors = self.model.embed_texts(sentences).reshape(len(names), len(templates()), -1)
-        return unit_rows(vectors.mean(axis=1)).T.copy()
+        return custom.label_vectors(self.model, names).T.copy()
 
     def predict(
         self,
