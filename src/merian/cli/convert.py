@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -66,6 +67,7 @@ def converted(name: str, how: Conversion) -> None:
     from merian.encode.folder import read_folder
     from merian.encode.hub import resolve
     from merian.encode.openvino import converted_place
+    from merian.identify import HEADS
     from merian.identify.agreement import agreement
 
     model = resolve(name)
@@ -81,12 +83,17 @@ def converted(name: str, how: Conversion) -> None:
     if cut:
         say(f"finding the ranges of the numbers on {cut} {source} ...")
     made = convert(model, out, how.precision, pixels[:cut])
+    for own in (
+        HEADS if how.output else ()
+    ):  # what is kept in the cache is opened by the model's own name, with its own heads
+        if (model / own).is_dir():
+            shutil.copytree(model / own, out / own)
     fast = open_encoder(made.path)
     told = agreement(exact, fast, pixels[cut:], _head(model, exact, how.taxa))
     note(out, asdict(told) | {"calibrated_on": cut, "source": source})
-    size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
-    before = (model / "open_clip_model.safetensors").stat().st_size / 1e6
-    say(f"{path_of(out)}  {size:,.0f} MB of {before:,.0f}")
+    size = sum(path.stat().st_size for path in out.glob("*.bin")) / 1e6
+    before = sum(path.stat().st_size for path in model.glob("open_clip_model.safetensors")) / 1e6
+    say(f"{path_of(out)}  {size:,.0f} MB; the model's weights have {before:,.0f}")
     say(f"on {told.photos} {source}: cosine to fp32 at least {told.least_cosine:.5f}, median {told.median_cosine:.5f}")
     if told.same:
         shares = ", ".join(f"{rank} {count / told.photos:.1%}" for rank, count in reversed(told.same.items()))

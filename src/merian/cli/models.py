@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -80,5 +81,14 @@ def _info(name: str) -> None:
 
 def _remove(name: str) -> None:
     from merian.encode import hub
+    from merian.encode.convert import CONVERSIONS
+    from merian.encode.folder import read_folder
+    from merian.encode.openvino import converted_place
 
-    say(f"{name}: {hub.remove(name) / 1e6:,.0f} MB freed")
+    folder = hub.find(name)
+    places = [] if folder is None else [converted_place(read_folder(folder), kind) for kind in CONVERSIONS]
+    freed = hub.remove(name)
+    for place in places:
+        freed += sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        shutil.rmtree(place, ignore_errors=True)
+    say(f"{name}: {freed / 1e6:,.0f} MB freed")

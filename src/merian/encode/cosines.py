@@ -49,7 +49,12 @@ class Cosines:
         rows = rows if rows.flags.writeable else rows.copy()  # OpenVINO takes no other, though it writes nothing
         self.request = self.request or _graph(self.vectors.shape[1]).create_infer_request()
         low = _filled(reference[:, None].astype(np.float32), LEAST)
-        given = rows, _filled(self.vectors, LEAST), low, self.scale.reshape(1)  # named, for they must outlive the call below
+        given = (
+            rows,
+            _filled(self.vectors, LEAST),
+            low,
+            self.scale.reshape(1),
+        )  # named, for they must outlive the call below
         for port, values in enumerate(given):
             self.request.set_input_tensor(port, library().Tensor(values, shared_memory=True))
         self.request.infer()

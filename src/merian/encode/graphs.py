@@ -174,6 +174,7 @@ class _Ops:
         self.library = library()
         self.op = self.library.opset13
         self.tower = tower
+        self.sums = 0
 
     def constant(self, values: NDArray[Any]) -> Any:
         """Weights as float32; those that lie on the disk so are not copied: they live as long as the tower's tensors."""
@@ -205,6 +206,8 @@ class _Ops:
         node = next(node for node in read.get_ordered_ops() if node.get_type_name() == "Add")
         for port, term in enumerate((x, y)):
             node.input(port).replace_source_output(term.output(0))
+        self.sums += 1
+        node.set_friendly_name(f"sum{self.sums}")  # read from one text they would all have one name
         node.constructor_validate_and_infer_types()
         return node
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from merian.encode.folder import WEIGHTS, read_folder
+from merian.encode.folder import CONFIG, WEIGHTS, read_config, read_folder
 from merian.encode.graphs import unknown
+from merian.encode.openvino import converted_place
 from merian.encode.tensors import Tensors
 
 __all__ = ["described"]
@@ -38,10 +39,26 @@ def described(folder: Path) -> dict[str, str]:
         if (folder / {"OpenVINO": "image.xml", "ONNX": "image.onnx"}[name]).is_file()
     ]
     facts["exported"] = ", ".join(exported) or "no (OpenVINO runs it from its weights)"
+    kept = [name for name in ("fp32", "bf16", "int8") if (converted_place(known, name) / CONFIG).is_file()]
+    if known.conversion:
+        facts["converted"] = f"to {known.precision}{_agreement(folder)}"
+    elif kept:
+        told = [f"{name}{_agreement(converted_place(known, name))}" for name in kept]
+        facts["converted"] = f"{'; '.join(told)}: --precision takes it"
     heads = [p.name for p in sorted(folder.iterdir()) if (p / "head.json").is_file()]
     facts["heads"] = ", ".join(heads) or "none: name a taxonomy with --taxa"
     facts["fingerprint"] = known.fingerprint("fp32")
     return facts
+
+
+def _agreement(folder: Path) -> str:
+    """What the card of a conversion says of how well it agrees."""
+    told = read_config(folder).get("merian", {}).get("agreement")
+    if not told:
+        return ""
+    same = told["same"].get("species")
+    best = "" if same is None else f", the same best species in {same} of {told['photos']}"
+    return f" (cosine to fp32 at least {told['least_cosine']:.5f} on {told['photos']} {told['source']}{best})"
 
 
 def _few(values: tuple[float, ...]) -> str:

@@ -12,13 +12,15 @@ __all__ = ["dots"]
 u4, f4 = np.uint32, np.float32
 
 
-@numba.njit(inline="always")
-def _widened(bits: Any) -> Any:
+def _widen(bits: Any) -> Any:
     """The float32 of a normal float16 given by its bits; smaller ones are zero."""
     h = u4(bits)
     size = ((h & u4(0x7FFF)) << u4(13)) + u4(112 << 23)
     size = u4(size) if (h & u4(0x7C00)) != u4(0) else u4(0)
     return u4(size | ((h & u4(0x8000)) << u4(16))).view(np.float32)
+
+
+_widened = numba.njit(inline="always")(_widen)
 
 
 def _dots(rows: Any, vectors: Any, out: Any) -> None:
@@ -49,4 +51,6 @@ def _dots(rows: Any, vectors: Any, out: Any) -> None:
 
 MAY = {"reassoc", "contract", "nsz"}
 """What the compiler may assume of sums, so that it can run sixteen at once."""
-dots = cast(Any, numba.njit("void(uint16[:, ::1], float32[:, ::1], float32[:, :])", nogil=True, cache=True, fastmath=MAY)(_dots))
+dots = cast(
+    Any, numba.njit("void(uint16[:, ::1], float32[:, ::1], float32[:, :])", nogil=True, cache=True, fastmath=MAY)(_dots)
+)
