@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from merian.core.errors import BadSetting, Missing
 from merian.core.store import cache_folder
@@ -65,7 +66,7 @@ class _Tower:
         options: dict[str, str],
     ) -> None:
         self.folder, self.kind, self.tensors, self.unit, self.options = folder, kind, tensors, unit, options
-        self.lock, self.graph = threading.Lock(), cast(Any, None)
+        self.lock, self.graph, self.packed = threading.Lock(), cast(Any, None), False
 
     def runner(self) -> Run:
         """The graph with a request of its own, so that several threads may run it at once."""
@@ -73,16 +74,24 @@ class _Tower:
             if self.graph is None:
                 self.graph = self._compiled()
         request = self.graph.create_infer_request()
-        return lambda rows: cast(Vectors, request.infer([np.ascontiguousarray(rows)])[0])
+
+        def run(rows: NDArray[np.generic]) -> Vectors:
+            given = np.ascontiguousarray(rows)
+            if self.tensors is None or self.packed:
+                return cast(Vectors, request.infer([given])[0])
+            with self.tensors.sparing():  # the first run packs the weights in a form of its own
+                self.packed = True
+                return cast(Vectors, request.infer([given])[0])
+
+        return run
 
     def _compiled(self) -> Any:
         core = library().Core()
         if self.tensors is None:
             return core.compile_model(str(self.folder.path / f"{self.kind}.xml"), "CPU", self.options)
         made = _made(self.folder, self.tensors, self.kind, self.unit)
-        graph = core.compile_model(made, "CPU", self.options)
-        self.tensors.forget()
-        return graph
+        with self.tensors.sparing():
+            return core.compile_model(made, "CPU", self.options)
 
 
 def _converted(folder: ModelFolder, precision: str, own: bool) -> ModelFolder:

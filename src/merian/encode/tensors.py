@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from merian.core.errors import BadData, Missing
 
-__all__ = ["Tensors"]
+__all__ = ["Tensors", "release"]
 
 TYPES: dict[str, type[np.generic]] = {
     **{"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16},
@@ -65,12 +67,36 @@ class Tensors(Mapping[str, NDArray[Any]]):
         """Whether `values` lie in the file itself, and so live as long as this does."""
         return bool(np.may_share_memory(values, self._bytes))
 
-    def forget(self) -> None:
-        """Give the memory of what was read back to the system; it is read from the file again when it is used again."""
-        pages = getattr(self._bytes, "_mmap", None)
-        if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            pages.madvise(mmap.MADV_DONTNEED)
+    @contextlib.contextmanager
+    def sparing(self) -> Iterator[None]:
+        """While all tensors are read in turn, give back the memory of what was read: a thread does it again and again, and at last once more."""
+        done = threading.Event()
+
+        def give_back() -> None:
+            while not done.wait(0.05):
+                release(self._bytes)
+
+        thread = threading.Thread(target=give_back, name="merian-sparing", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            release(self._bytes)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor, without reading it."""
         return tuple(self._known[name]["shape"])
+
+
+def release(values: NDArray[Any]) -> None:
+    """Give the memory of values that are mapped from a file back to the system, which reads them again when they are used again; others stay."""
+    pages = getattr(values, "_mmap", None)
+    if not isinstance(pages, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED") or not values.flags.c_contiguous:
+        return
+    first = int(values.ctypes.data - np.frombuffer(pages, np.uint8).ctypes.data)
+    start = -(-first // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = (first + values.nbytes - start) // mmap.PAGESIZE * mmap.PAGESIZE
+    if length > 0:
+        pages.madvise(mmap.MADV_DONTNEED, start, length)

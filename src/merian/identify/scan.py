@@ -17,6 +17,7 @@ import numpy.typing as npt
 from merian.core.errors import BadData
 from merian.core.tree import RANKS, Tree, rank_number
 from merian.encode.cosines import Cosines
+from merian.encode.tensors import release
 from merian.identify.calibrate import Calibration
 
 __all__ = ["BLOCK", "Found", "Plan", "scan"]
@@ -29,6 +30,8 @@ BLOCK = 32_768
 """Labels read at a time: 50 MB of 768 numbers in float16."""
 ROOM = 20.0
 """How far a logit may rise above its row's reference before the sums are brought down: e^20 is far from float32's end."""
+LARGE = 2**28
+"""Bytes of labels from which the memory of a block that is mapped is given back when it was read: another pass finds it in the system's cache."""
 FIRST = 64
 """Labels that are looked at beforehand, for a reference to begin with."""
 LOWEST = -3.0
@@ -124,7 +127,10 @@ def scan(
         -len(plan.labels) // max(1, -(-len(plan.labels) // BLOCK))
     )  # blocks of equal size, none of a few labels only
     for start in range(0, len(plan.labels), max(1, size)):
-        pass_.block(start, held[start : start + size])
+        rows = held[start : start + size]
+        pass_.block(start, rows)
+        if held.nbytes > LARGE:
+            release(rows)
     return pass_.found(calibration, rank_number(rank), threshold)
 
 
