@@ -1,8 +1,9 @@
 """Towers made of their weights alone against open_clip's: cosines, images a second, time to the first vector. Random weights in a published layout.
 
-    .venv/bin/python bench/towers.py [ViT-B-16 | ViT-L-14 | ViT-H-14] [--batch 10] [--rounds 3]
+    .venv/bin/python bench/towers.py [ViT-B-16 | ViT-L-14 | ViT-H-14] [--batch 10] [--rounds 3] [--compiled] [--converted FOLDER]
 
-Memory: ViT-H-14 needs some 12 GB. Ratios are of one run, medians over the rounds, both sides in turn.
+--compiled adds torch as fast as it is known to go: compiled, weights frozen in fp32 and in bf16 (a compiler must be there). --converted adds a model of the
+same architecture that `merian models convert` made. Memory: ViT-H-14 needs some 12 GB. Ratios are of one run, medians over the rounds, all sides in turn.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ TEXTS = [
 ]
 
 
-def main(name: str, batch: int, rounds: int) -> None:
+def main(name: str, batch: int, rounds: int, compiled: bool, converted: Path | None) -> None:
     """Print what the model of that name gives."""
     config: dict[str, Any] = open_clip.get_model_config(name)
     torch.manual_seed(0)
@@ -42,10 +43,12 @@ def main(name: str, batch: int, rounds: int) -> None:
         (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "open_clip_model.safetensors")
         (folder / "tokenizer.json").write_text(clip_tokens().tokenizer.to_str(), encoding="utf-8")
-        compare(name, folder, model, batch, rounds)
+        compare(name, folder, model, batch, rounds, compiled, converted)
 
 
-def compare(name: str, folder: Path, model: Any, batch: int, rounds: int) -> None:
+def compare(
+    name: str, folder: Path, model: Any, batch: int, rounds: int, compiled: bool, converted: Path | None
+) -> None:
     """Cosines and speeds of the folder's model by OpenVINO against `model` by torch."""
     rng = np.random.default_rng(0)
     tokens = open_clip.get_tokenizer("ViT-B-16")(TEXTS)
@@ -78,6 +81,13 @@ def compare(name: str, folder: Path, model: Any, batch: int, rounds: int) -> Non
         "torch bf16 autocast": by_autocast,
         **{f"OpenVINO {p}": functools.partial(e.embed_images, pixels) for p, e in encoders.items()},
     }
+    if converted is not None:
+        other = open_model(str(converted))
+        runs[f"OpenVINO {converted.name}"] = functools.partial(other.embed_images, pixels)
+    if compiled:
+        runs |= frozen(images, pixels)
+    for run in runs.values():
+        run()
     seconds: dict[str, list[float]] = {key: [] for key in runs}
     for _ in range(rounds):
         for key, run in runs.items():
@@ -91,10 +101,34 @@ def compare(name: str, folder: Path, model: Any, batch: int, rounds: int) -> Non
         )
 
 
+def frozen(images: torch.nn.Module, pixels: np.ndarray) -> dict[str, Callable[[], object]]:
+    """torch compiled, with weights folded in and laid out for oneDNN: as they are, and in bf16."""
+    import copy
+
+    import torch._inductor.config as inductor
+
+    inductor.freezing = True
+    narrow: Any = copy.deepcopy(images)
+    narrow.model.visual.to(torch.bfloat16)
+    narrow.dtype = torch.bfloat16
+    runs: dict[str, Callable[[], object]] = {}
+    for key, graph in (("torch compiled fp32", images), ("torch compiled bf16", narrow)):
+        made = torch.compile(graph)
+
+        def run(made: Any = made) -> None:
+            with torch.inference_mode():
+                made(torch.from_numpy(pixels))
+
+        runs[key] = run
+    return runs
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", nargs="?", default="ViT-B-16")
     parser.add_argument("--batch", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--converted", type=Path)
     given = parser.parse_args()
-    main(given.name, given.batch, given.rounds)
+    main(given.name, given.batch, given.rounds, given.compiled, given.converted)

@@ -183,7 +183,7 @@ def test_hanging_up_in_the_upload_gives_the_place_back(
     assert server.encoder.sizes == [1]
     assert 'merian_requests_total{route="/api/identify",status="499"} 40' in server.counted()
     gc.collect()
-    assert not [thing for thing in gc.get_objects() if isinstance(thing, uploads.Photo)]
+    assert not [thing for thing in gc.get_objects() if type(thing) is uploads.Photo]
 
 
 @pytest.mark.parametrize("leave", [socket.socket.close, reset])
