@@ -1,19 +1,18 @@
 """The same photos named by pybioclip and by Merian: images a second, time to the first answer, peak memory, and how often the best species is the same.
 
-Both run as the commands that people type, offline, on one cache of the hub that this bench fills: BioCLIP 2's layout (ViT-L/14), random weights, and
-a published label file of 867,455 made-up taxa. pybioclip is installed beforehand in an environment of its own:
+Both run offline, each in a process of its own, on one cache of the hub that this bench fills: BioCLIP 2's layout (ViT-L/14), random weights, and a published
+label file of 867,455 made-up taxa. pybioclip is installed beforehand in an environment of its own:
 
     python3 -m venv /tmp/peer && /tmp/peer/bin/pip install pybioclip
     .venv/bin/python bench/identify.py /tmp/peer/bin/python [--photos FOLDER] [--count 24] [--work FOLDER] [--model ViT-L-14]
 
-Each command is run with one photo and with all; images a second are of the difference, so that loading is told by itself. Memory is the largest resident set,
-mapped files with it. The order is turned in each round; medians.
+A process loads all, names one photo (the time to the first answer, from its start), then sets of photos, each timed by itself: from JPEG to names. pybioclip is
+asked for its default, 10 photos at a time, Merian for its own, 32. Memory is the largest resident set, mapped files with it. Medians of rounds in turn.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import json
 import os
@@ -37,83 +36,106 @@ DATA = "imageomics/TreeOfLife-200M"
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 
 
+PEER = """
+import json, sys, time
+from bioclip import Rank, TreeOfLifeClassifier
+sets = json.loads(sys.argv[1])
+known = TreeOfLifeClassifier()
+known.predict(sets[0][0], Rank.SPECIES)
+first, found = time.time(), []
+for paths in sets:
+    start = time.perf_counter()
+    rows = known.predict(paths, Rank.SPECIES)
+    best = {}
+    for row in rows:
+        best.setdefault(row["file_name"], row["species"])
+    found.append([len(paths) / (time.perf_counter() - start), best])
+print(json.dumps([first, found]))
+"""
+OURS = """
+import json, sys, time
+from pathlib import Path
+from merian.identify import Identifier, in_batches
+sets = [[Path(path) for path in paths] for paths in json.loads(sys.argv[1])]
+known = Identifier.open(Path("bioclip-2"), precision=sys.argv[2])
+list(in_batches(known, sets[0][:1], 5, "species", 0.8))
+first, found = time.time(), []
+for paths in sets:
+    start = time.perf_counter()
+    best = {str(path): rows[0]["species"] for path, rows, _, _ in in_batches(known, paths, 5, "species", 0.8)}
+    found.append([len(paths) / (time.perf_counter() - start), best])
+print(json.dumps([first, found]))
+"""
+Found = tuple[float, float, list[tuple[float, dict[str, str]]]]
+"""Seconds to the first answer, peak GiB, and for each set images a second and the best species."""
+
+
 def main(peer: str, photos: Path, count: int, work: Path, architecture: str, rounds: int) -> None:
     """Fill the cache, run both, print the table."""
     home = work / "hub"
     if not (home / "ready").is_file():
         fill(home, architecture)
-    chosen = {
-        "as they are": some(photos, count, work / "small", 0),
-        "12 megapixels": some(photos, count, work / "large", 4000),
+    sets = {
+        "as they are": some(photos, count, work / f"small-{count}", 0),
+        "12 megapixels": some(photos, count, work / f"large-{count}", 4000),
     }
     environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "MERIAN_CACHE": str(work / "cache")}
-    merian = [str(Path(sys.executable).parent / "merian"), "identify", "--model", "bioclip-2", "-f", "pybioclip"]
-    ways = {"pybioclip": [peer, "-m", "bioclip", "predict"]}
-    ways |= {f"merian {p}": [*merian, "--precision", p] for p in ("fp32", "bf16", "int8")}
-    start = time.perf_counter()
-    run([*ways["merian fp32"]], chosen["as they are"][:1], work / "first.csv", environment)
-    print(f"labels checked and kept, once: {time.perf_counter() - start:.0f} s")
-    told = work / "int8.txt"
-    if not told.is_file():
-        convert = [merian[0], "models", "convert", "bioclip-2", "--precision", "int8", "--photos", str(photos)]
-        start = time.perf_counter()
-        done = subprocess.run(convert, env=environment, capture_output=True, text=True, check=True)
-        told.write_text(f"converted to int8, once: {time.perf_counter() - start:.0f} s\n{done.stderr}")
-    print(told.read_text())
-    for name, paths in chosen.items():
-        compare(name, ways, paths, work, environment, rounds)
-
-
-def compare(
-    name: str, ways: dict[str, list[str]], paths: list[Path], work: Path, environment: dict[str, str], rounds: int
-) -> None:
-    """Print a row for each way."""
-    found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in ways}
-    best: dict[str, dict[str, str]] = {}
+    ways = {"pybioclip": [peer, "-c", PEER]} | {p: [sys.executable, "-c", OURS] for p in ("fp32", "bf16", "int8")}
+    prepare(work, environment, photos, sets)
+    found: dict[str, list[Found]] = {way: [] for way in ways}
     for number in range(rounds):
         for way in list(ways)[:: 1 if number % 2 == 0 else -1]:
-            one, _ = run(ways[way], paths[:1], work / "one.csv", environment)
-            every, memory = run(ways[way], paths, work / "every.csv", environment)
-            found[way].append(((len(paths) - 1) / (every - one), one, memory))
-            best[way] = species(work / "every.csv")
-    print(f"{len(paths)} photos, {name}; {rounds} rounds")
-    base = [statistics.median(values) for values in zip(*found["pybioclip"], strict=True)]
-    for way, rows in found.items():
-        speed, first, memory = (statistics.median(values) for values in zip(*rows, strict=True))
-        ratios = [own[0] / other[0] for own, other in zip(rows, found["pybioclip"], strict=True)]
-        same = statistics.mean(best[way].get(path) == name_ for path, name_ in best["pybioclip"].items())
-        print(
-            f"  {way:<12} {speed:6.2f} images/s, {statistics.median(ratios):5.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
-            f"   first answer {first:6.1f} s, {base[1] / first:5.2f} x   peak {memory:5.2f} GiB, 1/{base[2] / memory:.2f}"
-            f"   same best species {same:.1%}"
-        )
+            found[way].append(
+                run([*ways[way], json.dumps([list(map(str, own)) for own in sets.values()]), way], environment)
+            )
+    told(found, list(sets), count, rounds)
 
 
-def run(command: list[str], photos: list[Path], out: Path, environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds and peak GiB of one command."""
-    out.unlink(missing_ok=True)
+def prepare(work: Path, environment: dict[str, str], photos: Path, sets: dict[str, list[Path]]) -> None:
+    """What is done once: the labels are checked and kept, the model is converted."""
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [*command, *map(str, photos), "--output", str(out)],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    error = process.stderr.read() if process.stderr else b""
+    run([sys.executable, "-c", OURS, json.dumps([[str(sets["as they are"][0])]]), "fp32"], environment)
+    print(f"labels checked and kept, once: {time.perf_counter() - start:.0f} s")
+    said = work / "int8.txt"
+    if not said.is_file():
+        convert = ["models", "convert", "bioclip-2", "--precision", "int8", "--photos", str(photos)]
+        start = time.perf_counter()
+        line = [str(Path(sys.executable).parent / "merian"), *convert]
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
+        said.write_text(f"converted to int8, once: {time.perf_counter() - start:.0f} s\n{done.stderr}")
+    print(said.read_text())
+
+
+def told(found: dict[str, list[Found]], sets: list[str], count: int, rounds: int) -> None:
+    """Print the table."""
+    base = found["pybioclip"]
+    print(f"{count} photos; {rounds} rounds")
+    for way, rows in found.items():
+        first, peak = (statistics.median(row[k] for row in rows) for k in (0, 1))
+        starts = statistics.median(other[0] / own[0] for own, other in zip(rows, base, strict=True))
+        peaks = statistics.median(other[1] / own[1] for own, other in zip(rows, base, strict=True))
+        print(f"  {way:<10} first answer {first:5.1f} s, 1/{starts:.1f}; peak {peak:.2f} GiB, 1/{peaks:.1f}")
+        for k, name in enumerate(sets):
+            speed = statistics.median(row[2][k][0] for row in rows)
+            ratios = [own[2][k][0] / other[2][k][0] for own, other in zip(rows, base, strict=True)]
+            same = statistics.mean(rows[0][2][k][1].get(path) == best for path, best in base[0][2][k][1].items())
+            print(
+                f"    {name:<14} {speed:5.2f} images/s, {statistics.median(ratios):5.2f} x ({min(ratios):.2f} to {max(ratios):.2f}); "
+                f"the same best species {same:.1%}"
+            )
+
+
+def run(command: list[str], environment: dict[str, str]) -> Found:
+    """What one process says."""
+    start = time.time()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    said = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
     if status != 0:
-        raise SystemExit(f"{' '.join(command)}: {error.decode()[-2000:]}")
-    return seconds, used.ru_maxrss / 2**20
-
-
-def species(table: Path) -> dict[str, str]:
-    """File name -> best species."""
-    best: dict[str, str] = {}
-    with table.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            best.setdefault(row["file_name"], row["species"])
-    return best
+        raise SystemExit(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
+    first, found = json.loads(said.splitlines()[-1])
+    return first - start, used.ru_maxrss / 2**20, [(speed, best) for speed, best in found]
 
 
 def some(photos: Path, count: int, out: Path, width: int) -> list[Path]:

@@ -14,7 +14,7 @@ from merian.cli.say import path_of, say
 from merian.core.errors import BadData, BadSetting, Missing
 
 if TYPE_CHECKING:
-    from merian.encode import Encoder, Pixels, Preprocess
+    from merian.encode import Pixels, Preprocess
     from merian.identify import Head
 
 __all__ = ["Conversion", "converted"]
@@ -89,7 +89,7 @@ def converted(name: str, how: Conversion) -> None:
         if (model / own).is_dir():
             shutil.copytree(model / own, out / own)
     fast = open_encoder(made.path)
-    told = agreement(exact, fast, pixels[cut:], _head(model, exact, how.taxa))
+    told = agreement(exact, fast, pixels[cut:], _head(Path(name), how.taxa))
     note(out, asdict(told) | {"calibrated_on": cut, "source": source})
     size = sum(path.stat().st_size for path in out.glob("*.bin")) / 1e6
     before = sum(path.stat().st_size for path in model.glob("open_clip_model.safetensors")) / 1e6
@@ -106,7 +106,7 @@ def converted(name: str, how: Conversion) -> None:
     say(f"use it with: merian identify PHOTO {how_to}")
 
 
-def _head(model: Path, encoder: Encoder, taxa: Path | None) -> Head | None:
+def _head(model: Path, taxa: Path | None) -> Head | None:
     """The labels in which answers are compared: those of `taxa`, or the model's own; None when it has none here."""
     from merian.identify import Identifier
 
