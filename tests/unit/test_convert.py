@@ -14,6 +14,7 @@ from small_models import model_folder
 from merian.cli.main import run as merian
 from merian.core.errors import BadData, BadSetting, Missing, MissingExtra
 from merian.core.tree import Tree
+from merian.core.vectors import Embeddings
 from merian.encode import Pixels, open_encoder
 from merian.encode.convert import CONVERSIONS, convert
 from merian.encode.folder import WEIGHTS, FolderEncoder, read_folder
@@ -134,6 +135,11 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     answers = ["identify", str(photos / "1.png"), "--model", str(model), "--taxa", str(tmp_path / "taxa.csv")]
     assert merian([*answers, "--precision", "int8"]) == 0
     assert "1.png" in capsys.readouterr().out
+    embed = ["embed", str(photos), "--model", str(model), "--precision", "int8", "--out", str(tmp_path / "vectors")]
+    assert merian(embed) == 0
+    assert Embeddings.load(tmp_path / "vectors" / "embeddings.parquet").fingerprint.endswith("-int8")
+    assert merian([*embed, "--raw", "--format", "npy", "--overwrite"]) == 2
+    capsys.readouterr()
     assert merian(["models", "convert", str(model), "--photos", str(photos / "1.png")]) == 1
     assert "at least 8 are needed" in capsys.readouterr().err
     (tmp_path / "full").mkdir()

@@ -36,6 +36,7 @@ def embed(
     format: Annotated[Literal["parquet", "npy"], Parameter(name=["--format", "-f"])] = "parquet",
     raw: Annotated[bool, Parameter(negative=())] = False,
     backend: str = "auto",
+    precision: Literal["own", "auto", "fp32", "bf16", "int8"] = "own",
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Turn images, or texts, into unit vectors: OUT/embeddings.parquet with id and vector, and the fingerprint of what made them.
@@ -56,6 +57,9 @@ def embed(
         With npy: vectors as long as they come from the tower, not brought to length 1.
     backend
         openvino, onnx, torch, toy, or auto: the fastest that the model folder has.
+    precision
+        own: fp32, or what a converted model was converted to; auto, bf16 and int8 as for `merian identify`. Vectors of different
+        precisions are not to be mixed: their fingerprints differ.
     overwrite
         Replace embeddings of another run.
     """
@@ -69,21 +73,28 @@ def embed(
     if images is not None and len(images) == 1 and (images[0] / MANIFEST).is_file():
         if format != "parquet":
             raise BadSetting("format", format, "is for photos and texts; the vectors of a catalog are parquet")
-        count = embed_store(images[0], model, out, backend, overwrite)
+        count = embed_store(images[0], model, out, backend, overwrite, precision)
         say(f"{path_of(out)}  {count:,} vectors")
         return 0
     chosen = Photos() if images is None else expand(images, options=options_of(embed))
-    return Vectors(model, out, format, raw, backend, overwrite).write(chosen, texts)
+    return Vectors(model, out, format, raw, (backend, precision), overwrite).write(chosen, texts)
 
 
-def embed_store(catalog_path: Path, model: Path, out: Path, backend: str = "auto", overwrite: bool = False) -> int:
+def embed_store(
+    catalog_path: Path,
+    model: Path,
+    out: Path,
+    backend: str = "auto",
+    overwrite: bool = False,
+    precision: str = "own",
+) -> int:
     """Embed all kept images of a catalog into the store `out`; how many there are."""
     from merian.core.tables import Catalog
     from merian.encode import open_encoder
     from merian.identify import embed_catalog
 
     catalog = Catalog.open(catalog_path)
-    encoder = open_encoder(model, backend)
+    encoder = open_encoder(model, backend, precision)
     inputs = {"catalog": catalog.hash, "encoder": encoder.fingerprint}
     work = store.begin(out, "embeddings", 1, {}, inputs, overwrite)
     if not work.done:
@@ -100,14 +111,15 @@ class Vectors:
     out: Path
     format: str
     raw: bool
-    backend: str
+    how: tuple[str, str]
+    """Backend and precision."""
     overwrite: bool
 
     def write(self, photos: Photos, texts: Path | None) -> int:
         """Embed the photos, or the lines of `texts`, into the store; the exit code."""
         lines = None if texts is None else _lines(texts)
         named = [shown(path) for path in photos.paths] if lines is None else lines
-        encoder = _encoder(self.model, self.backend, self.raw)
+        encoder = _encoder(self.model, self.how, self.raw)
         listing = store.digest_bytes("\n".join(named).encode())
         inputs = {"photos" if lines is None else "texts": listing, "encoder": encoder.fingerprint}
         how = {"format": self.format, "raw": self.raw} if self.format != "parquet" else {}
@@ -143,17 +155,19 @@ class Vectors:
             names.to_frame().write_csv(stream)
 
 
-def _encoder(model: Path, backend: str, raw: bool) -> Encoder:
+def _encoder(model: Path, how: tuple[str, str], raw: bool) -> Encoder:
     """The encoder; with `raw`, one whose runners give vectors as long as they come."""
     from merian.encode import open_encoder
     from merian.encode.hub import repo_of, resolve
     from merian.encode.openvino import open_model
 
     if not raw:
-        return open_encoder(model, backend)
-    if backend not in ("auto", "openvino"):
-        raise BadSetting("raw", True, f"is made by OpenVINO from a model's weights, not by {backend}")
-    return open_model(str(resolve(model) if repo_of(str(model)) else model), unit=False)
+        return open_encoder(model, *how)
+    if how[0] not in ("auto", "openvino"):
+        raise BadSetting("raw", True, f"is made by OpenVINO from a model's weights, not by {how[0]}")
+    if how[1] == "int8":
+        raise BadSetting("precision", "int8", "is not to be had with --raw: a converted model gives unit vectors only")
+    return open_model(str(resolve(model) if repo_of(str(model)) else model), how[1], unit=False)
 
 
 def _of_photos(encoder: Encoder, photos: Photos, reasons: dict[str, str], raw: bool) -> tuple[list[str], Floats]:

@@ -45,16 +45,11 @@ class Cosines:
         return self._wide(held, reference)
 
     def _wide(self, held: npt.NDArray[Any], reference: Floats) -> tuple[Floats, Floats]:
-        rows = np.ascontiguousarray(_filled(np.asarray(held, np.float32), LEAST))
-        rows = rows if rows.flags.writeable else rows.copy()  # OpenVINO takes no other, though it writes nothing
+        rows = _open(_filled(np.asarray(held, np.float32), LEAST))
         self.request = self.request or _graph(self.vectors.shape[1]).create_infer_request()
         low = _filled(reference[:, None].astype(np.float32), LEAST)
-        given = (
-            rows,
-            _filled(self.vectors, LEAST),
-            low,
-            self.scale.reshape(1),
-        )  # named, for they must outlive the call below
+        given = rows, _filled(self.vectors, LEAST), low, self.scale.reshape(1)
+        # named, for they must outlive the loop
         for port, values in enumerate(given):
             self.request.set_input_tensor(port, library().Tensor(values, shared_memory=True))
         self.request.infer()
@@ -62,8 +57,8 @@ class Cosines:
         return cosines, odds
 
     def _narrow(self, held: npt.NDArray[Any], reference: Floats) -> tuple[Floats, Floats]:
-        rows = np.ascontiguousarray(_filled(held, TILE)).view(np.uint16)
-        vectors = np.ascontiguousarray(_filled(self.vectors, TILE))
+        rows = _tiled(held).view(np.uint16)
+        vectors = _tiled(self.vectors)
         if self.room.shape[1] < len(vectors) * len(rows):
             self.room = np.empty((2, len(vectors) * len(rows)), np.float32)
         cosines, odds = (part[: len(vectors) * len(rows)].reshape(len(vectors), len(rows)) for part in self.room)
@@ -82,10 +77,21 @@ class Cosines:
         return cosines[: self.count, : len(held)], odds[: self.count, : len(held)]
 
 
-def _filled(rows: npt.NDArray[Any], least: int) -> npt.NDArray[Any]:
-    """`rows` with zeros behind: at least `least`, and for Numba a multiple of it."""
-    more = max(0, least - len(rows)) if least == LEAST else -len(rows) % least
-    return rows if not more else np.concatenate([rows, np.zeros((more, *rows.shape[1:]), rows.dtype)])
+def _filled(rows: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+    """`rows` with zeros behind, `count` in all."""
+    more = count - len(rows)
+    return np.concatenate([rows, np.zeros((more, *rows.shape[1:]), rows.dtype)]) if more > 0 else rows
+
+
+def _tiled(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`rows` with zeros behind, to a multiple of TILE."""
+    return _open(_filled(rows, -(-len(rows) // TILE) * TILE))
+
+
+def _open(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`rows` side by side and not locked against writing: OpenVINO and Numba take no others, though they write nothing."""
+    rows = np.ascontiguousarray(rows)
+    return rows if rows.flags.writeable else rows.copy()
 
 
 @functools.cache
