@@ -91,7 +91,10 @@ class Tensors(Mapping[str, NDArray[Any]]):
 
 
 def release(values: NDArray[Any]) -> None:
-    """Give the memory of values that are mapped from a file back to the system, which reads them again when they are used again; others stay."""
+    """Give the memory of values that are mapped from a file back to the system, which reads them again when they are used again; others stay.
+
+    What was written into a private mapping would be lost: only for values that nobody writes.
+    """
     pages = getattr(values, "_mmap", None)
     if not isinstance(pages, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED") or not values.flags.c_contiguous:
         return
