@@ -8,6 +8,7 @@ label file of 867,455 made-up taxa. pybioclip is installed beforehand in an envi
 
 A process loads all, names one photo (the time to the first answer, from its start), then sets of photos, each timed by itself: from JPEG to names. pybioclip is
 asked for its default, 10 photos at a time, Merian for its own, 32. Memory is the largest resident set, mapped files with it. Medians of rounds in turn.
+The fraction of the peak is what the image tower's products as published ask for, over what the processor could do in that precision and time (bench/peak.py).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from peak import KINDS, peak, reading
 from tree import million
 
 TAXA = 867_455
@@ -88,7 +90,17 @@ def main(peer: str, photos: Path, count: int, work: Path, architecture: str, rou
             found[way].append(
                 run([*ways[way], json.dumps([list(map(str, own)) for own in sets.values()]), way], environment)
             )
-    told(found, list(sets), count, rounds)
+    told(found, list(sets), count, rounds, operations(home))
+
+
+def operations(home: Path) -> float:
+    """Multiplications and additions of the image tower for one photo."""
+    config = json.loads(next((home / "hub").glob("models--*/snapshots/*/open_clip_config.json")).read_text())
+    part = config["model_cfg"]["vision_cfg"]
+    width, patch = part["width"], part["patch_size"]
+    tokens = (part["image_size"] // patch) ** 2 + 1
+    block = tokens * width * width * (4 + 2 * part.get("mlp_ratio", 4.0)) + 2 * tokens**2 * width
+    return float(2 * (part["layers"] * block + (tokens - 1) * 3 * patch**2 * width))
 
 
 def prepare(work: Path, environment: dict[str, str], photos: Path, sets: dict[str, list[Path]]) -> None:
@@ -106,21 +118,26 @@ def prepare(work: Path, environment: dict[str, str], photos: Path, sets: dict[st
     print(said.read_text())
 
 
-def told(found: dict[str, list[Found]], sets: list[str], count: int, rounds: int) -> None:
+def told(found: dict[str, list[Found]], sets: list[str], count: int, rounds: int, work: float) -> None:
     """Print the table."""
-    base = found["pybioclip"]
-    print(f"{count} photos; {rounds} rounds")
+    base, best = found["pybioclip"], {kind: peak(kind) for kind in KINDS}
+    machine = ", ".join(f"{kind} {top / 1e9:.0f}" for kind, top in best.items() if top)
+    print(
+        f"{count} photos; {rounds} rounds; {work / 1e9:.0f} G operations a photo; the machine's peak: {machine} G/s, {reading() / 1e9:.0f} GB/s"
+    )
     for way, rows in found.items():
         first, peak = (statistics.median(row[k] for row in rows) for k in (0, 1))
         starts = statistics.median(other[0] / own[0] for own, other in zip(rows, base, strict=True))
         peaks = statistics.median(other[1] / own[1] for own, other in zip(rows, base, strict=True))
         print(f"  {way:<10} first answer {first:5.1f} s, 1/{starts:.1f}; peak {peak:.2f} GiB, 1/{peaks:.1f}")
-        for k, name in enumerate(sets):
+        for k, kind in enumerate(sets):
             speed = statistics.median(row[2][k][0] for row in rows)
             ratios = [own[2][k][0] / other[2][k][0] for own, other in zip(rows, base, strict=True)]
-            same = statistics.mean(rows[0][2][k][1].get(path) == best for path, best in base[0][2][k][1].items())
+            top = best.get(way, best["fp32"])
+            share = f", {work * speed / top:.0%} of the peak" if top else ""
+            same = statistics.mean(rows[0][2][k][1].get(path) == name for path, name in base[0][2][k][1].items())
             print(
-                f"    {name:<14} {speed:5.2f} images/s, {statistics.median(ratios):5.2f} x ({min(ratios):.2f} to {max(ratios):.2f}); "
+                f"    {kind:<14} {speed:5.2f} images/s, {statistics.median(ratios):5.2f} x ({min(ratios):.2f} to {max(ratios):.2f}){share}; "
                 f"the same best species {same:.1%}"
             )
 
@@ -224,11 +241,13 @@ def keep(home: Path, repository: str, files: dict[str, Path]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("peer")
+    parser.add_argument("peer", nargs="?", help="the python of an environment with pybioclip")
     parser.add_argument("--photos", type=Path, default=Path("../shared/data/photos"))
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--work", type=Path, default=Path("/tmp/merian-bench-identify"))
     parser.add_argument("--model", default="ViT-L-14")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    if given.peer is None:
+        parser.exit(message=__doc__)  # make bench runs each file as it is
     main(given.peer, given.photos, given.count, given.work, given.model, given.rounds)

@@ -4,7 +4,7 @@ The server is the real one, a process of its own on loopback, over a store with 
 process: each sends photo after photo to /api/identify over one connection and, when refused with 429, waits as long as it is told. In the mean an answer takes
 as long as the number of clients divided by the throughput, which is printed beside p95: the queue is what makes it long.
 
-    .venv/bin/python bench/serve.py [--model ViT-B-16 | tour | ...] [--photos FOLDER] [--clients 32] [--seconds 20] [--rounds 3]
+    .venv/bin/python bench/serve.py [--model ViT-B-16 | tour | ...] [--photos FOLDER] [--clients 32] [--seconds 20] [--rounds 3] [--batch 8]
 """
 
 from __future__ import annotations
@@ -109,12 +109,20 @@ def pictures(folder: Path | None, work: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def served(store: Path) -> Iterator[int]:
+def served(store: Path, batch: int) -> Iterator[int]:
     """The port of a `merian serve` over the store."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    command = [str(Path(sys.executable).with_name("merian")), "serve", str(store), "--port", str(port)]
+    command = [
+        str(Path(sys.executable).with_name("merian")),
+        "serve",
+        str(store),
+        "--port",
+        str(port),
+        "--batch",
+        str(batch),
+    ]
     with tempfile.TemporaryFile() as said:
         start = time.perf_counter()
         server = subprocess.Popen(command, stdout=said, stderr=said)
@@ -207,7 +215,7 @@ def alone(encoder: Encoder, files: list[Path], batch: int, seconds: float) -> fl
     return done / spent
 
 
-def main(name: str, photos: Path | None, clients: int, seconds: float, rounds: int, taxa: int) -> None:
+def main(name: str, photos: Path | None, clients: int, seconds: float, rounds: int, taxa: int, together: int) -> None:
     """Print what the clients saw."""
     print(f"{name}, {taxa} taxa, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}")
     with tempfile.TemporaryDirectory() as place, multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -215,7 +223,7 @@ def main(name: str, photos: Path | None, clients: int, seconds: float, rounds: i
         files = pictures(photos, Path(place) / "drawn")
         seen: dict[int, list[tuple[Load, float]]] = {count: [] for count in (1, clients)}
         rates: dict[int, list[float]] = {batch: [] for batch in BATCHES}
-        with served(Path(place) / "store") as port:
+        with served(Path(place) / "store", together) as port:
             first = pool.apply(load, (port, files, 1, 0.01))
             print(f"  first answer {first.times[0] * 1e3:.0f} ms" if first.times else f"  first answer: {first.errors}")
             for count in seen:
@@ -267,5 +275,6 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--taxa", type=int, default=5_000)
+    parser.add_argument("--batch", type=int, default=8, help="photos that the server computes together; 1: one by one")
     given = parser.parse_args()
-    main(given.model, given.photos, given.clients, given.seconds, given.rounds, given.taxa)
+    main(given.model, given.photos, given.clients, given.seconds, given.rounds, given.taxa, given.batch)

@@ -21,8 +21,6 @@ def test_they_are_what_numpy_says(dim: int, kind: type) -> None:
     held, vectors, reference = rows(70, dim).astype(kind), rows(5, dim, 1), np.full(5, 0.25, np.float32)
     cosines, odds = Cosines(vectors, 30.0)(held, reference)
     wide = held.astype(np.float64)
-    if kind is np.float16:
-        wide[np.abs(wide) < np.finfo(np.float16).smallest_normal] = 0  # as is said
     exact = vectors.astype(np.float64) @ wide.T
     np.testing.assert_allclose(cosines, exact, atol=1e-6)
     np.testing.assert_allclose(odds, np.exp(30.0 * (exact - 0.25)), rtol=1e-4)
@@ -49,3 +47,19 @@ def test_rows_that_may_not_be_written_are_read(kind: type) -> None:
     held.flags.writeable = False
     cosines, _ = Cosines(held[:1].astype(np.float32), 1.0)(held, np.zeros(1, np.float32))
     np.testing.assert_allclose(cosines[0, 0], 1.0, rtol=1e-3)
+
+
+def test_the_smallest_numbers_of_float16_count_too() -> None:
+    held, vectors = (rows(5, 32) * 1e-5).astype(np.float16), rows(2, 32, 1)
+    cosines, _ = Cosines(vectors, 1.0)(held, np.zeros(2, np.float32))
+    np.testing.assert_allclose(cosines, vectors.astype(np.float64) @ held.T.astype(np.float64), rtol=1e-4, atol=1e-12)
+
+
+def test_a_processor_that_cannot_widen_float16_gets_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from merian.encode import cosines as module
+
+    held, vectors, reference = rows(9, 32).astype(np.float16), rows(2, 32, 1), np.zeros(2, np.float32)
+    wanted = [np.array(found) for found in Cosines(vectors, 9.0)(held, reference)]
+    monkeypatch.setattr(module, "_widens", lambda: False)
+    for own, other in zip(wanted, Cosines(vectors, 9.0)(held, reference), strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-6)

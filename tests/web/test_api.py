@@ -330,8 +330,9 @@ def test_a_store_without_parts_says_so(site: Site, tmp_path: Path) -> None:
     assert ask("GET", "/report").status_code == ask("GET", "/api/report").status_code == 404
 
 
-def test_a_model_alone_identifies(site: Site, tmp_path: Path) -> None:
-    ask = asker(create_app(tmp_path, site.identifier))
+@pytest.mark.parametrize("place", ["", "nowhere"])
+def test_a_model_alone_identifies(site: Site, tmp_path: Path, place: str) -> None:
+    ask = asker(create_app(tmp_path / place, site.identifier))
     row = ask("POST", "/api/identify", content=jpeg(), headers={"content-type": "image/jpeg"}).json()["rows"][0]
     assert row["best"]
     assert row["place"] is None

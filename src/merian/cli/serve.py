@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from merian.cli.say import say
+from merian.cli.identify import Precision
+from merian.cli.say import escaped, say
 from merian.core.errors import BadSetting
+
+if TYPE_CHECKING:
+    from merian.identify import Identifier
 
 __all__ = ["serve", "serve_store"]
 
@@ -17,6 +21,9 @@ def serve(
     store: Path = Path("merian-tour"),
     /,
     *,
+    model: Annotated[Path | None, Parameter(name=["--model", "-m"])] = None,
+    precision: Precision = "auto",
+    batch: int = 8,
     host: str = "127.0.0.1",
     port: int = 8765,
     browser: Annotated[bool, Parameter(negative=())] = False,
@@ -30,6 +37,13 @@ def serve(
     ----------
     store
         A folder with model/, and catalog/, embeddings/, exploration/ and report.html where there are: what `merian tour` makes.
+        With --model there need be none.
+    model
+        The model that names photos, instead of the store's: a folder, or a model by its name (`merian models`).
+    precision
+        Of --model.
+    batch
+        Photos of any requests that are computed together; 1 takes them one by one.
     host
         The address to listen on.
     port
@@ -39,11 +53,29 @@ def serve(
     """
     if not 0 <= port <= 65_535:
         raise BadSetting("port", port, "must be >= 0 and <= 65535")
-    serve_store(store, host, port, browser)
+    if batch < 1:
+        raise BadSetting("batch", batch, "must be at least 1")
+    serve_store(store, host, port, browser, None if model is None else _opened(model, precision), batch)
     return 0
 
 
-def serve_store(store: Path, host: str = "127.0.0.1", port: int = 8765, browser: bool = False) -> None:
+def _opened(model: Path, precision: str) -> Identifier:
+    from merian.identify import Identifier
+
+    identifier = Identifier.open(model, precision=precision)
+    if identifier.remarks:
+        say("[yellow]of the published labels[/yellow] " + escaped("; ".join(identifier.remarks)))
+    return identifier
+
+
+def serve_store(
+    store: Path,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    browser: bool = False,
+    identifier: Identifier | None = None,
+    batch: int = 8,
+) -> None:
     """Serve until Ctrl-C, saying the address when the page can be had."""
     from merian.web.app import serve as run
 
@@ -54,4 +86,4 @@ def serve_store(store: Path, host: str = "127.0.0.1", port: int = 8765, browser:
 
             webbrowser.open(address)
 
-    run(store, host, port, ready)
+    run(store, host, port, ready, identifier, batch)

@@ -20,9 +20,9 @@ __all__ = ["Cosines"]
 Floats = npt.NDArray[np.float32]
 LEAST = 2
 """Rows on either side below which OpenVINO takes another kernel, with other last digits: fewer are filled up."""
-TILE = 4
-"""Rows of either side that Numba multiplies at once: fewer are filled up."""
-PART = 2048
+LANES = 16
+"""What the length of rows in float16 must be a multiple of; others are widened beforehand."""
+PART = 8192
 """Rows that a thread takes."""
 
 
@@ -38,9 +38,9 @@ class Cosines:
     def __call__(self, held: npt.NDArray[Any], reference: Floats) -> tuple[Floats, Floats]:
         """For rows `held` [b, d] in float32 or float16: cosines [n, b], and exp(scale (cosine - `reference` [n])) [n, b].
 
-        Both are overwritten by the next call. Numbers of float16 that are smaller than its smallest normal one, 6e-5, count as zero.
+        Both are overwritten by the next call.
         """
-        if held.dtype == np.float16:
+        if held.dtype == np.float16 and held.shape[1] % LANES == 0 and _widens():
             return self._narrow(held, reference)
         return self._wide(held, reference)
 
@@ -57,35 +57,28 @@ class Cosines:
         return cosines, odds
 
     def _narrow(self, held: npt.NDArray[Any], reference: Floats) -> tuple[Floats, Floats]:
-        rows = _tiled(held).view(np.uint16)
-        vectors = _tiled(self.vectors)
-        if self.room.shape[1] < len(vectors) * len(rows):
-            self.room = np.empty((2, len(vectors) * len(rows)), np.float32)
-        cosines, odds = (part[: len(vectors) * len(rows)].reshape(len(vectors), len(rows)) for part in self.room)
-        dots = _dots()
+        dots, rows = _dots(), _open(held).view(np.uint16)
+        if self.room.shape[1] < self.count * len(rows):
+            self.room = np.empty((2, self.count * len(rows)), np.float32)
+        cosines, odds = (part[: self.count * len(rows)].reshape(self.count, len(rows)) for part in self.room)
 
         def part(start: int) -> None:
             stop = min(start + PART, len(rows))
-            dots(rows[start:stop], vectors, cosines[:, start:stop])
-            own = odds[: self.count, start:stop]
-            np.subtract(cosines[: self.count, start:stop], reference[:, None], out=own)
+            dots(rows[start:stop], self.vectors, cosines[:, start:stop])
+            own = odds[:, start:stop]
+            np.subtract(cosines[:, start:stop], reference[:, None], out=own)
             np.multiply(own, self.scale, out=own)
             with np.errstate(over="ignore"):  # above a reference that is then raised, and this done again
                 np.exp(own, out=own)
 
         list(_threads().map(part, range(0, len(rows), PART)))
-        return cosines[: self.count, : len(held)], odds[: self.count, : len(held)]
+        return cosines, odds
 
 
 def _filled(rows: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
     """`rows` with zeros behind, `count` in all."""
     more = count - len(rows)
     return np.concatenate([rows, np.zeros((more, *rows.shape[1:]), rows.dtype)]) if more > 0 else rows
-
-
-def _tiled(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """`rows` with zeros behind, to a multiple of TILE."""
-    return _open(_filled(rows, -(-len(rows) // TILE) * TILE))
 
 
 def _open(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -115,10 +108,15 @@ def _graph(dim: int) -> Any:
 
 @functools.cache
 def _dots() -> Any:
-    """(bits of float16 [b, d], float32 [n, d], float32 [n, b] to write), b and n multiples of TILE. Compiled once for a machine and kept.
-
-    Rows are widened 64 at a time, to stay in the nearest cache; a tile's sixteen sums run side by side, each over the whole row.
-    """
+    """(bits of float16 [b, d], float32 [n, d], float32 [n, b] to write). Compiled once for a machine and kept."""
     from merian.encode.tiles import dots
 
     return dots
+
+
+@functools.cache
+def _widens() -> bool:
+    """Whether the processor widens float16 by itself, as all since 2013 do."""
+    from llvmlite import binding
+
+    return bool(binding.get_host_cpu_features().get("f16c", True))

@@ -146,8 +146,7 @@ def image_graph(tower: Tower, preprocess: Preprocess, unit: bool = True) -> Any:
     rows = ov.transposed(op.reshape(patches, ov.shape([0, tower.width, -1]), True), [0, 2, 1])
     first = op.add(ov.constant(tower("class_embedding").reshape(1, 1, -1)), op.multiply(ov.first(rows), ov.number(0.0)))
     x = op.add(op.concat([first, rows], 1), ov.constant(tower("positional_embedding")[None]))
-    x = ov.blocks(ov.norm(x, "ln_pre"))
-    x = ov.norm(op.squeeze(ov.first(x), ov.shape([1])), "ln_post")
+    x = ov.norm(op.squeeze(ov.blocks(ov.norm(x, "ln_pre"), alone=True), ov.shape([1])), "ln_post")
     return ov.model(op.matmul(x, ov.constant(tower("proj")), False, False), pixels, unit)
 
 
@@ -214,12 +213,16 @@ class _Ops:
     def linear(self, x: Any, weight: NDArray[Any], bias: NDArray[Any]) -> Any:
         return self.op.add(self.op.matmul(x, self.constant(weight), False, True), self.constant(bias))
 
-    def blocks(self, x: Any, mask: Any = None) -> Any:
-        """All blocks: attention and a two-layer perceptron, each added to what came in."""
+    def blocks(self, x: Any, mask: Any = None, alone: bool = False) -> Any:
+        """All blocks: attention and a two-layer perceptron, each added to what came in. Of the last only the first token, if `alone`: no other is read."""
         tower = self.tower
         for number in range(tower.layers):
             at = f"transformer.resblocks.{number}"
-            x = self.whole_sum(x, self._scaled(self._attention(self.norm(x, f"{at}.ln_1"), at, mask), f"{at}.ls_1"))
+            y = self.norm(x, f"{at}.ln_1")
+            own = alone and number == tower.layers - 1
+            x = self.first(x) if own else x
+            y = self._attention(self.first(y) if own else y, y, at, mask)
+            x = self.whole_sum(x, self._scaled(y, f"{at}.ls_1"))
             y = self.norm(x, f"{at}.ln_2")
             y = self.linear(y, tower(f"{at}.mlp.c_fc.weight"), tower(f"{at}.mlp.c_fc.bias"))
             y = self._active(y)
@@ -238,15 +241,17 @@ class _Ops:
             return self.op.multiply(x, self.op.sigmoid(self.op.multiply(x, self.number(1.702))))
         return self.op.gelu(x, "erf")
 
-    def _attention(self, x: Any, at: str, mask: Any) -> Any:
-        """Softmax(q k' / sqrt(width of a head) + mask) v, of all heads, and what joins them."""
+    def _attention(self, x: Any, others: Any, at: str, mask: Any) -> Any:
+        """Softmax(q k' / sqrt(width of a head) + mask) v, of all heads, and what joins them; q of the tokens `x`, k and v of `others`."""
         op, tower = self.op, self.tower
         deep = tower.width // tower.heads
         weight, bias = tower(f"{at}.attn.in_proj_weight"), tower(f"{at}.attn.in_proj_bias")
         parts = []
-        for k in range(3):
+        for k, tokens in enumerate((x, others, others)):
             rows = slice(k * tower.width, (k + 1) * tower.width)
-            part = op.reshape(self.linear(x, weight[rows], bias[rows]), self.shape([0, 0, tower.heads, deep]), True)
+            part = op.reshape(
+                self.linear(tokens, weight[rows], bias[rows]), self.shape([0, 0, tower.heads, deep]), True
+            )
             parts.append(self.transposed(part, [0, 2, 1, 3]))
         scores = op.multiply(op.matmul(parts[0], parts[1], False, True), self.number(deep**-0.5))
         scores = scores if mask is None else op.add(scores, mask)

@@ -19,7 +19,8 @@ from merian.core.vectors import Clades, Embeddings, Predictions, normalise
 from merian.encode import Encoder
 from merian.encode.tensors import Tensors
 from merian.identify.calibrate import Calibration, fit
-from merian.identify.scan import Plan, scan
+from merian.identify.paths import Masses
+from merian.identify.scan import SPECIES, Found, Plan, scan, sweep
 
 __all__ = ["LARGE", "PROMPTS", "Head", "leaves"]
 
@@ -102,6 +103,12 @@ class Head:
         found = scan(embeddings.vectors, held, plan, self.calibration, rank, k, threshold, within)
         told = (found.taxa, found.probabilities, found.safe, found.safe_probability, found.unknown, found.inside)
         return Predictions(self.tree, embeddings.ids, *told)
+
+    def paths(self, vectors: Floats, k: int = 5, threshold: float = 0.8) -> tuple[Found, Masses]:
+        """What is Found for [n, d] unit rows, with the Masses of any other taxa."""
+        _, plan, held = self._scanned
+        passed = sweep(vectors, held, plan, self.calibration.scale, k)
+        return passed.found(self.calibration, SPECIES, threshold), Masses(passed, held, self.calibration)
 
     @functools.cached_property
     def _scanned(self) -> tuple[npt.NDArray[np.int64] | None, Plan, npt.NDArray[np.floating]]:

@@ -20,7 +20,7 @@ from merian.encode.cosines import Cosines
 from merian.encode.tensors import release
 from merian.identify.calibrate import Calibration
 
-__all__ = ["BLOCK", "Found", "Plan", "scan"]
+__all__ = ["BLOCK", "SPECIES", "Found", "Pass", "Plan", "scan", "sweep"]
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -122,7 +122,19 @@ def scan(
     """
     if not 0.5 < threshold <= 1:
         raise BadData("threshold", f"{threshold} must be above 0.5 and at most 1")
-    pass_ = _Pass(vectors, plan, calibration.scale, k, allowed)
+    return sweep(vectors, held, plan, calibration.scale, k, allowed).found(calibration, rank_number(rank), threshold)
+
+
+def sweep(
+    vectors: Floats,
+    held: npt.NDArray[Any],
+    plan: Plan,
+    scale: float,
+    k: int = 5,
+    allowed: npt.NDArray[np.bool_] | None = None,
+) -> Pass:
+    """The Pass of `vectors` over all labels; see `scan`."""
+    pass_ = Pass(vectors, plan, scale, k, allowed)
     size = -(
         -len(plan.labels) // max(1, -(-len(plan.labels) // BLOCK))
     )  # blocks of equal size, none of a few labels only
@@ -131,11 +143,11 @@ def scan(
         pass_.block(start, rows)
         if held.nbytes > LARGE:
             release(rows)
-    return pass_.found(calibration, rank_number(rank), threshold)
+    return pass_
 
 
-class _Pass:
-    """What is kept while the labels go by."""
+class Pass:
+    """What is kept while the labels go by: `sums` [n, u] of exponentials a unit, relative to `reference` [n], and the `best` [n, k] species."""
 
     def __init__(
         self, vectors: Floats, plan: Plan, scale: float, k: int, allowed: npt.NDArray[np.bool_] | None
@@ -201,12 +213,21 @@ class _Pass:
             place = np.where(value > -np.inf, np.concatenate([self.place[row], new + start]), -1)
             self.best[row], self.place[row] = value[order], place[order]
 
+    def known(self, calibration: Calibration) -> Doubles:
+        """The chance [n] that it is one of the labels."""
+        some = self.sums.any(1)
+        return np.where(some, calibration.known(np.where(some, self.nearest, -1.0)), 0.0)
+
+    def share(self, calibration: Calibration) -> Doubles:
+        """What makes a sum of exponentials a probability [n]."""
+        total = self.sums.sum(1, dtype=np.float64)
+        return self.known(calibration) / np.where(total > 0, total, 1.0)
+
     def found(self, calibration: Calibration, rank: int, threshold: float) -> Found:
         """Probabilities of what was kept."""
         n, total = len(self.vectors), self.sums.sum(1, dtype=np.float64)
         some = total > 0
-        known = np.where(some, calibration.known(np.where(some, self.nearest, -1.0)), 0.0)
-        share = (known / np.where(some, total, 1.0))[:, None]
+        known, share = self.known(calibration), self.share(calibration)[:, None]
         taxa, chances = np.full((n, self.k), -1, np.int32), np.zeros((n, self.k), np.float32)
         safe, sure = np.full(n, -1, np.int32), np.zeros(n, np.float32)
         for r in range(rank + 1):

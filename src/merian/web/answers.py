@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ from merian.core.tree import Tree
 from merian.encode import decode_many
 from merian.web.facts import Json, photo_brief, taxon
 from merian.web.parts import Identifies, Parts
+
+if TYPE_CHECKING:
+    from merian.identify.paths import Masses
 
 __all__ = [
     "SAFE",
@@ -27,7 +31,6 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 
 SAFE = 0.8
 """From this probability on an answer counts as sure (`merian identify` has the same default)."""
@@ -39,8 +42,6 @@ WEIGH = 6
 """Neighbours whose mean position is a photo's place on the map. From taste."""
 SHARPNESS = 30.0
 """How steeply a neighbour's weight falls with its cosine: `exp(30 (cosine - best))`. From taste: a mean over two clusters lies in neither."""
-BATCH = 8
-"""Photos computed together. From measurement (bench/serve.py): more bring little on a CPU, and whoever has an answer sends the next meanwhile."""
 
 
 Named = tuple[str, bytes | str]
@@ -64,37 +65,29 @@ def identify(
     """
     if parts.identifier is None:
         raise KeyError("identify")
-    rows: list[Json] = []
-    for start in range(0, len(images), BATCH):
-        part = images[start : start + BATCH]
-        whole = [(i, image) for i, image in enumerate(part) if isinstance(image, bytes)]
-        decoded = decode_many([image for _, image in whole], parts.identifier.encoder.preprocess)
-        reasons = {i: image for i, image in enumerate(part) if isinstance(image, str)}
-        reasons |= {whole[row][0]: reason for row, reason in decoded.reasons.items()}
-        said = _say(parts, parts.identifier, decoded.pixels, leave_out) if len(decoded.pixels) else []
-        rest = iter(said)
-        for i in range(len(part)):
-            row: Json = {"name": names[start + i], "reason": reasons.get(i)}
-            rows.append(row if i in reasons else row | next(rest))
-    return rows
+    whole = [(i, image) for i, image in enumerate(images) if isinstance(image, bytes)]
+    decoded = decode_many([image for _, image in whole], parts.identifier.encoder.preprocess)
+    reasons = {i: image for i, image in enumerate(images) if isinstance(image, str)}
+    reasons |= {whole[row][0]: reason for row, reason in decoded.reasons.items()}
+    said = iter(_say(parts, parts.identifier, decoded.pixels, leave_out) if len(decoded.pixels) else [])
+    return [
+        {"name": name, "reason": reasons.get(i)} | ({} if i in reasons else next(said)) for i, name in enumerate(names)
+    ]
 
 
 def _say(parts: Parts, identifier: Identifies, pixels: npt.NDArray[np.uint8], leave_out: str | None) -> list[Json]:
     vectors = identifier.encoder.embed_images(pixels)
-    head = identifier.head
-    chances = head.probabilities(vectors)
-    mass = head.clades.all(chances)
+    tree = identifier.head.tree
+    found, masses = identifier.head.paths(vectors, BEST)
     answers = []
-    for vector, row, clades in zip(vectors, chances, mass, strict=True):
-        path = _path(head.tree, clades)
-        order = _best(row)
+    for row, vector in enumerate(vectors):
+        named = [(int(t), c) for t, c in zip(found.taxa[row], found.probabilities[row], strict=True) if t >= 0]
         answers.append(
             {
-                **_verdict(head.tree, path, float(np.clip(1 - row.sum(dtype=np.float64), 0, 1))),
+                **_verdict(tree, masses.path(row), float(found.unknown[row])),
                 "best": [
-                    {**taxon(head.tree, int(head.labels[c])), "probability": _share(row[c])}
-                    | {"lineage": _above(head.tree, int(head.labels[c]), clades)}
-                    for c in order
+                    {**taxon(tree, t), "probability": _share(c), "lineage": _lineage(tree, t, c, masses, row)}
+                    for t, c in named
                 ],
                 "place": place(parts, vector, leave_out),
             }
@@ -102,34 +95,17 @@ def _say(parts: Parts, identifier: Identifies, pixels: npt.NDArray[np.uint8], le
     return answers
 
 
-def _best(row: Floats) -> npt.NDArray[np.intp]:
-    """The columns of the BEST largest of `row` [t], the largest first, of equals the first; without sorting all."""
-    if len(row) <= BEST:
-        return np.argsort(-row, kind="stable")
-    least = np.partition(row, len(row) - BEST)[len(row) - BEST]
-    found = np.flatnonzero(row >= least)
-    return found[np.argsort(-row[found], kind="stable")[:BEST]]
-
-
 def _share(value: float | np.floating) -> float:
     return round(float(min(max(value, 0.0), 1.0)), 4)
 
 
-def _above(tree: Tree, number: int, mass: Doubles) -> list[Json]:
-    return [{**taxon(tree, int(a)), "probability": _share(mass[a])} for a in tree.ancestors[number] if a >= 0]
-
-
-def _path(tree: Tree, mass: Doubles) -> list[tuple[int, float]]:
-    """From the likeliest root down to the likeliest child, again and again: one lineage on which every safe taxon lies."""
-    path: list[tuple[int, float]] = []
-    candidates = np.flatnonzero(tree.parent == -1)
-    while len(candidates):
-        best = int(candidates[np.argmax(mass[candidates])])
-        if mass[best] <= 0:
-            break
-        path.append((best, float(mass[best])))
-        candidates = np.flatnonzero(tree.parent[best + 1 : int(tree.end[best])] == best) + best + 1
-    return path
+def _lineage(tree: Tree, number: int, chance: float, masses: Masses, row: int) -> list[Json]:
+    above = tree.ancestors[number]
+    above = above[(above >= 0) & (above != number)]
+    chances = [*masses.of(row, above).tolist(), chance]
+    return [
+        {**taxon(tree, t), "probability": _share(p)} for t, p in zip([*above.tolist(), number], chances, strict=True)
+    ]
 
 
 def _verdict(tree: Tree, path: list[tuple[int, float]], unknown: float) -> Json:

@@ -44,6 +44,8 @@ class Api:
     """The endpoints over one store. The encoder is used by one thread of its own, so looking at photos never waits for it."""
 
     parts: Parts
+    batch: int = 8
+    """Photos computed together. From measurement (bench/serve.py): more bring little on a CPU, and whoever has an answer sends the next meanwhile."""
     pictures: Pictures = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
@@ -55,7 +57,7 @@ class Api:
     def __post_init__(self) -> None:
         self.pictures = Pictures(self.parts)
         told = self.metrics.batched
-        most = answers.BATCH
+        most = self.batch
         self._named = Batcher(functools.partial(answers.identify_many, self.parts), self._encoder, most, told=told)
         self._seen = Batcher(functools.partial(answers.embed_many, self.parts), self._encoder, most, told=told)
 
@@ -87,7 +89,7 @@ class Api:
         assert self.parts.identifier is not None
         encoder, head = self.parts.identifier.encoder, self.parts.identifier.head
         size = encoder.preprocess.size
-        head.clades.all(head.probabilities(encoder.embed_images(np.zeros((1, size, size, 3), np.uint8))))
+        head.paths(encoder.embed_images(np.zeros((1, size, size, 3), np.uint8)))
 
     def close(self) -> None:
         """Let the encoder's thread go."""

@@ -28,10 +28,12 @@ TRIES = 50
 """Ports tried after the one asked for."""
 
 
-def create_app(store: Path, identifier: Identifies | None = None, hosts: frozenset[str] | None = None) -> Starlette:
+def create_app(
+    store: Path, identifier: Identifies | None = None, hosts: frozenset[str] | None = None, batch: int = 8
+) -> Starlette:
     """The application over the store in a folder (`model/`, `catalog/`, `embeddings/`, `exploration/`, `report.html`: what is there).
 
-    `identifier` stands in for the store's own model. `hosts`: names under which requests may come; None for any.
+    `identifier` stands in for the store's own model. `hosts`: names under which requests may come; None for any. `batch`: photos computed together.
     Raises MissingExtra without the extra `web`, Missing when the folder holds neither a model nor a catalog.
     """
     _need_extra()
@@ -48,7 +50,7 @@ def create_app(store: Path, identifier: Identifies | None = None, hosts: frozens
     from merian.web.uploads import Refused
 
     parts = open_parts(store, identifier)
-    api = Api(parts)
+    api = Api(parts, batch)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -72,6 +74,7 @@ def serve(
     port: int = 8765,
     ready: Callable[[str], object] = lambda address: None,
     identifier: Identifies | None = None,
+    batch: int = 8,
 ) -> None:
     """Serve the store until interrupted; `ready` is told the address as soon as requests are taken.
 
@@ -84,7 +87,7 @@ def serve(
 
     local = _is_loopback(host)
     hosts = frozenset({"127.0.0.1", "localhost", "[::1]", host.lower()}) if local else None
-    app = create_app(store, identifier, hosts)
+    app = create_app(store, identifier, hosts, batch)
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     with listener, contextlib.suppress(KeyboardInterrupt):

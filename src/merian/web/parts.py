@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,12 @@ from merian.core.chance import stream
 from merian.core.errors import MerianError, Missing
 from merian.core.tables import Catalog
 from merian.core.tree import Tree
-from merian.core.vectors import Clades, Embeddings
+from merian.core.vectors import Embeddings
 from merian.encode import Encoder
+
+if TYPE_CHECKING:
+    from merian.identify.paths import Masses
+    from merian.identify.scan import Found
 
 __all__ = ["Identifies", "Layout", "Names", "Parts", "open_parts"]
 
@@ -34,9 +38,7 @@ class Names(Protocol):
     def tree(self) -> Tree: ...
     @property
     def labels(self) -> npt.NDArray[np.int32]: ...
-    @property
-    def clades(self) -> Clades: ...
-    def probabilities(self, vectors: Floats) -> Floats: ...
+    def paths(self, vectors: Floats, k: int = 5) -> tuple[Found, Masses]: ...
 
 
 class Identifies(Protocol):
@@ -91,11 +93,11 @@ class Parts:
 
 
 def open_parts(folder: Path, identifier: Identifies | None = None) -> Parts:
-    """The Parts of the store in `folder`; `identifier` stands in for its model.
+    """The Parts of the store in `folder`; `identifier` stands in for its model, and then the folder need not be there.
 
     Raises Missing when there is nothing to serve. A part that is damaged is absent, with the error as the reason.
     """
-    if not folder.is_dir():
+    if identifier is None and not folder.is_dir():
         raise Missing("a store", folder, "give the folder that merian tour, or merian train and curate, wrote")
     absent: dict[str, str] = {}
     if identifier is None:
