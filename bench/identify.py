@@ -68,12 +68,14 @@ for paths in sets:
     found.append([len(paths) / (time.perf_counter() - start), best])
 print(json.dumps([first, found]))
 """
+WAYS = ("pybioclip", "compat", "fp32", "bf16", "int8")
+"""pybioclip; the same lines with Merian's module of its interface; Merian's own in each precision."""
 Found = tuple[float, float, list[tuple[float, dict[str, str]]]]
 """Seconds to the first answer, peak GiB, and for each set images a second and the best species."""
 
 
-def main(peer: str, photos: Path, count: int, work: Path, architecture: str, rounds: int) -> None:
-    """Fill the cache, run both, print the table."""
+def main(peer: str, photos: Path, count: int, work: Path, architecture: str, rounds: int, chosen: list[str]) -> None:
+    """Fill the cache, run all that are chosen, print the table."""
     home = work / "hub"
     if not (home / "ready").is_file():
         fill(home, architecture)
@@ -82,15 +84,17 @@ def main(peer: str, photos: Path, count: int, work: Path, architecture: str, rou
         "12 megapixels": some(photos, count, work / f"large-{count}", 4000),
     }
     environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "MERIAN_CACHE": str(work / "cache")}
-    ways = {"pybioclip": [peer, "-c", PEER]} | {p: [sys.executable, "-c", OURS] for p in ("fp32", "bf16", "int8")}
-    prepare(work, environment, photos, sets)
+    compat = PEER.replace("from bioclip", "from merian.compat.bioclip")
+    lines = {"pybioclip": [peer, "-c", PEER], "compat": [sys.executable, "-c", compat]}
+    ways = {way: lines.get(way, [sys.executable, "-c", OURS]) for way in dict.fromkeys(["pybioclip", *chosen])}
+    prepare(work, environment, photos, sets, "int8" in ways)
     found: dict[str, list[Found]] = {way: [] for way in ways}
     for number in range(rounds):
         for way in list(ways)[:: 1 if number % 2 == 0 else -1]:
             found[way].append(
                 run([*ways[way], json.dumps([list(map(str, own)) for own in sets.values()]), way], environment)
             )
-    told(found, list(sets), count, rounds, operations(home))
+        told(found, list(sets), count, number + 1, operations(home))
 
 
 def operations(home: Path) -> float:
@@ -103,19 +107,20 @@ def operations(home: Path) -> float:
     return float(2 * (part["layers"] * block + (tokens - 1) * 3 * patch**2 * width))
 
 
-def prepare(work: Path, environment: dict[str, str], photos: Path, sets: dict[str, list[Path]]) -> None:
+def prepare(work: Path, environment: dict[str, str], photos: Path, sets: dict[str, list[Path]], convert: bool) -> None:
     """What is done once: the labels are checked and kept, the model is converted."""
     start = time.perf_counter()
     run([sys.executable, "-c", OURS, json.dumps([[str(sets["as they are"][0])]]), "fp32"], environment)
     print(f"labels checked and kept, once: {time.perf_counter() - start:.0f} s")
     said = work / "int8.txt"
-    if not said.is_file():
-        convert = ["models", "convert", "bioclip-2", "--precision", "int8", "--photos", str(photos)]
+    if convert and not said.is_file():
+        words = ["models", "convert", "bioclip-2", "--precision", "int8", "--photos", str(photos)]
         start = time.perf_counter()
-        line = [str(Path(sys.executable).parent / "merian"), *convert]
+        line = [str(Path(sys.executable).parent / "merian"), *words]
         done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
         said.write_text(f"converted to int8, once: {time.perf_counter() - start:.0f} s\n{done.stderr}")
-    print(said.read_text())
+    if convert:
+        print(said.read_text())
 
 
 def told(found: dict[str, list[Found]], sets: list[str], count: int, rounds: int, work: float) -> None:
@@ -126,14 +131,14 @@ def told(found: dict[str, list[Found]], sets: list[str], count: int, rounds: int
         f"{count} photos; {rounds} rounds; {work / 1e9:.0f} G operations a photo; the machine's peak: {machine} G/s, {reading() / 1e9:.0f} GB/s"
     )
     for way, rows in found.items():
-        first, peak = (statistics.median(row[k] for row in rows) for k in (0, 1))
+        first, most = (statistics.median(row[k] for row in rows) for k in (0, 1))
         starts = statistics.median(other[0] / own[0] for own, other in zip(rows, base, strict=True))
         peaks = statistics.median(other[1] / own[1] for own, other in zip(rows, base, strict=True))
-        print(f"  {way:<10} first answer {first:5.1f} s, 1/{starts:.1f}; peak {peak:.2f} GiB, 1/{peaks:.1f}")
+        print(f"  {way:<10} first answer {first:5.1f} s, 1/{starts:.1f}; peak {most:.2f} GiB, 1/{peaks:.1f}")
         for k, kind in enumerate(sets):
             speed = statistics.median(row[2][k][0] for row in rows)
             ratios = [own[2][k][0] / other[2][k][0] for own, other in zip(rows, base, strict=True)]
-            top = best.get(way, best["fp32"])
+            top = best.get({"compat": "bf16"}.get(way, way), best["fp32"])
             share = f", {work * speed / top:.0%} of the peak" if top else ""
             same = statistics.mean(rows[0][2][k][1].get(path) == name for path, name in base[0][2][k][1].items())
             print(
@@ -247,7 +252,8 @@ if __name__ == "__main__":
     parser.add_argument("--work", type=Path, default=Path("/tmp/merian-bench-identify"))
     parser.add_argument("--model", default="ViT-L-14")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     given = parser.parse_args()
     if given.peer is None:
         parser.exit(message=__doc__)  # make bench runs each file as it is
-    main(given.peer, given.photos, given.count, given.work, given.model, given.rounds)
+    main(given.peer, given.photos, given.count, given.work, given.model, given.rounds, given.ways)

@@ -83,9 +83,8 @@ def converted(name: str, how: Conversion) -> None:
     if cut:
         say(f"finding the ranges of the numbers on {cut} {source} ...")
     made = convert(model, out, how.precision, pixels[:cut])
-    for own in (
-        HEADS if how.output else ()
-    ):  # what is kept in the cache is opened by the model's own name, with its own heads
+    # what is kept in the cache is opened by the model's own name, with its own heads
+    for own in HEADS if how.output else ():
         if (model / own).is_dir():
             shutil.copytree(model / own, out / own)
     fast = open_encoder(made.path)

@@ -54,6 +54,9 @@ def _photos(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image_file", nargs="+", help="photos")
     parser.add_argument("--output", default="stdout", help="a file; default standard output")
     parser.add_argument("--device", default="cpu", help="where to compute; default cpu")
+    parser.add_argument(
+        "--precision", choices=["auto", "fp32", "bf16"], default="auto", help="fp32 computes as pybioclip; default auto"
+    )
     parser.add_argument("--model", help=f"hf-hub:owner/name, a folder or a short name; default {BIOCLIP_MODEL_STR}")
     parser.add_argument("--pretrained", help="a tag or file of weights")
     parser.add_argument(

@@ -39,11 +39,16 @@ class BaseClassifier:
     """A model, how it sees photos, and what records its predictions."""
 
     def __init__(
-        self, model_str: str | None = BIOCLIP_MODEL_STR, pretrained_str: str | None = None, device: Any = "cpu"
+        self,
+        model_str: str | None = BIOCLIP_MODEL_STR,
+        pretrained_str: str | None = None,
+        device: Any = "cpu",
+        precision: str = "auto",
     ) -> None:
+        """`precision`, which pybioclip has not: "fp32" as it computes, "bf16", or "auto", which takes bf16 for large models where the processor has it."""
         if str(device) != "cpu":
             raise ValueError(f"device {device!r}: merian.compat.bioclip runs on 'cpu'")
-        self.device = device
+        self.device, self.precision = device, precision
         self.recorder: Any = None
         self.load_pretrained_model(model_str, pretrained_str)
 
@@ -58,7 +63,7 @@ class BaseClassifier:
         repository = hub.repo_of(self.model_str)
         squashed = repository is not None and f"{hub.HUB}{repository}" in TOL_MODELS
         look = replace(LOOK, size=read_folder(folder).preprocess.size) if squashed else None
-        encoder = open_model(str(folder), look=look, unit=False)
+        encoder = open_model(str(folder), self.precision, look=look, unit=False)
         assert isinstance(encoder, FolderEncoder)
         self.model, self.preprocess = encoder, encoder.preprocess
 

@@ -134,6 +134,7 @@ def run(args: Namespace) -> None:
             args.output,
             batch_size=args.batch_size,
             device=args.device,
+            precision=args.precision,
             model_str=args.model,
             pretrained_str=args.pretrained,
         )
@@ -148,6 +149,7 @@ def run(args: Namespace) -> None:
             bins_path=args.bins,
             k=args.k,
             device=args.device,
+            precision=args.precision,
             model_str=args.model,
             pretrained_str=args.pretrained,
             subset=args.subset,
