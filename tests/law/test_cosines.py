@@ -63,3 +63,17 @@ def test_a_processor_that_cannot_widen_float16_gets_the_same(monkeypatch: pytest
     monkeypatch.setattr(module, "_widens", lambda: False)
     for own, other in zip(wanted, Cosines(vectors, 9.0)(held, reference), strict=True):
         np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+@pytest.mark.parametrize("count", [1, 5, 9])
+def test_another_reference_for_some_rows(kind: type, count: int) -> None:
+    held, vectors, reference = rows(70, 32).astype(kind), rows(count, 32, 1), np.zeros(count, np.float32)
+    some = Cosines(vectors, 30.0)
+    some(rows(300, 32).astype(kind), reference)  # leaves more room than is needed
+    some(held, reference)
+    changed = np.arange(count) % 2 == 0
+    reference[changed] = 0.5
+    wanted = [np.array(found) for found in Cosines(vectors, 30.0)(held, reference)]
+    for own, other in zip(some.again(held, reference, changed), wanted, strict=True):
+        np.testing.assert_array_equal(own, other)

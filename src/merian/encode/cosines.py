@@ -40,9 +40,34 @@ class Cosines:
 
         Both are overwritten by the next call.
         """
-        if held.dtype == np.float16 and held.shape[1] % LANES == 0 and _widens():
+        if self._is_narrow(held):
             return self._narrow(held, reference)
         return self._wide(held, reference)
+
+    def again(self, held: npt.NDArray[Any], reference: Floats, changed: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """What the last call gave, for the same `held`, where the reference of `changed` [n] rows is another now."""
+        if not self._is_narrow(held):
+            return self(held, reference)
+        cosines, odds = self._room(len(held))
+        for row in np.flatnonzero(changed):
+            self._odds(cosines[row], reference[row], odds[row])
+        return cosines, odds
+
+    def _is_narrow(self, held: npt.NDArray[Any]) -> bool:
+        return held.dtype == np.float16 and held.shape[1] % LANES == 0 and _widens()
+
+    def _room(self, labels: int) -> npt.NDArray[np.float32]:
+        """Where cosines and exponentials [2, n, b] are written."""
+        size = self.count * labels
+        if self.room.shape[1] < size:
+            self.room = np.empty((2, size), np.float32)
+        return self.room[:, :size].reshape(2, self.count, labels)
+
+    def _odds(self, cosines: Floats, reference: Any, out: Floats) -> None:
+        np.subtract(cosines, reference, out=out)
+        np.multiply(out, self.scale, out=out)
+        with np.errstate(over="ignore"):  # above a reference that is then raised, and this done again
+            np.exp(out, out=out)
 
     def _wide(self, held: npt.NDArray[Any], reference: Floats) -> tuple[Floats, Floats]:
         rows = _open(_filled(np.asarray(held, np.float32), LEAST))
@@ -58,18 +83,12 @@ class Cosines:
 
     def _narrow(self, held: npt.NDArray[Any], reference: Floats) -> tuple[Floats, Floats]:
         dots, rows = _dots(), _open(held).view(np.uint16)
-        if self.room.shape[1] < self.count * len(rows):
-            self.room = np.empty((2, self.count * len(rows)), np.float32)
-        cosines, odds = (part[: self.count * len(rows)].reshape(self.count, len(rows)) for part in self.room)
+        cosines, odds = self._room(len(rows))
 
         def part(start: int) -> None:
-            stop = min(start + PART, len(rows))
-            dots(rows[start:stop], self.vectors, cosines[:, start:stop])
-            own = odds[:, start:stop]
-            np.subtract(cosines[:, start:stop], reference[:, None], out=own)
-            np.multiply(own, self.scale, out=own)
-            with np.errstate(over="ignore"):  # above a reference that is then raised, and this done again
-                np.exp(own, out=own)
+            own = slice(start, min(start + PART, len(rows)))
+            dots(rows[own], self.vectors, cosines[:, own])
+            self._odds(cosines[:, own], reference[:, None], odds[:, own])
 
         list(_threads().map(part, range(0, len(rows), PART)))
         return cosines, odds

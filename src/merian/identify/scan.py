@@ -168,8 +168,9 @@ class Pass:
             self._refer(self.compare(held[:FIRST], self.reference)[0].max(1, initial=-np.inf))
         cosines, odds = self.compare(held, self.reference)
         highest = cosines.max(1, initial=-np.inf)
-        if self._refer(highest):
-            cosines, odds = self.compare(held, self.reference)
+        up = self._refer(highest)
+        if up.any():
+            cosines, odds = self.compare.again(held, self.reference, up)
         stop = start + len(held)
         allowed = None if self.allowed is None else self.allowed[start:stop]
         if allowed is not None:
@@ -185,16 +186,14 @@ class Pass:
         self.sums[:, first : last + 1] += np.add.reduceat(odds, edges, axis=1)
         self._keep(start, cosines, highest)
 
-    def _refer(self, highest: Floats) -> bool:
-        """Raise the reference of rows that a logit is about to leave behind; whether there were any."""
-        up = self.scale * (highest - self.reference) > ROOM
-        if not up.any():
-            return False
+    def _refer(self, highest: Floats) -> npt.NDArray[np.bool_]:
+        """Raise the reference of rows that a logit is about to leave behind; which [n] these are."""
+        up = np.asarray(self.scale * (highest - self.reference) > ROOM)
         down = np.exp(self.scale * (self.reference[up] - highest[up]))
         self.sums[up] *= down[:, None]
         self.every[up] *= down
         self.reference[up] = highest[up]
-        return True
+        return up
 
     def _keep(self, start: int, cosines: Floats, highest: Floats) -> None:
         """The k best species so far; of equal ones the first."""
