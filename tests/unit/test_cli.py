@@ -24,7 +24,7 @@ from merian.core.errors import BadData
 from merian.core.tree import Tree
 from merian.core.vectors import Embeddings
 from merian.encode import open_encoder
-from merian.identify import Head
+from merian.identify import Head, Identifier
 
 embed_module, identify_module = (importlib.import_module(f"merian.cli.{verb}") for verb in ("embed", "identify"))
 
@@ -527,3 +527,21 @@ def test_replay_and_its_share_of_a_batch_go_together(run: Run) -> None:
     code, _, err = run("train", "catalog", "model", "--replay-batch", "16")
     assert (code, "give --replay, or --replay-batch 0" in err) == (2, True)
     assert not Path("model").exists()
+
+
+@pytest.mark.parametrize("words", [("--batch", 0), ("--port", 70_000), ("--taxa", "t.csv")])
+def test_serve_refuses_what_cannot_be(run: Run, words: tuple[object, ...]) -> None:
+    code, _, err = run("serve", *words)
+    assert code == 2
+    assert f"setting '{str(words[0])[2:]}'" in err
+
+
+def test_serve_takes_a_model_without_a_store(run: Run, toy: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def serve(store: Path, host: str, port: int, ready: object, identifier: Identifier, batch: int) -> None:
+        asked.append((store.exists(), host, port, len(identifier.head.labels), batch))
+
+    monkeypatch.setattr("merian.web.app.serve", serve)
+    assert run("serve", "nowhere", "--batch", 3, "--port", 0, *toy)[0] == 0
+    assert asked == [(False, "127.0.0.1", 0, 3, 3)]

@@ -22,6 +22,7 @@ def serve(
     /,
     *,
     model: Annotated[Path | None, Parameter(name=["--model", "-m"])] = None,
+    taxa: Path | None = None,
     precision: Precision = "auto",
     batch: int = 8,
     host: str = "127.0.0.1",
@@ -40,6 +41,8 @@ def serve(
         With --model there need be none.
     model
         The model that names photos, instead of the store's: a folder, or a model by its name (`merian models`).
+    taxa
+        Another list of taxa for --model to choose from, as for `merian identify`.
     precision
         Of --model.
     batch
@@ -55,14 +58,16 @@ def serve(
         raise BadSetting("port", port, "must be >= 0 and <= 65535")
     if batch < 1:
         raise BadSetting("batch", batch, "must be at least 1")
-    serve_store(store, host, port, browser, None if model is None else _opened(model, precision), batch)
+    if taxa is not None and model is None:
+        raise BadSetting("taxa", str(taxa), "needs --model")
+    serve_store(store, host, port, browser, None if model is None else _opened(model, taxa, precision), batch)
     return 0
 
 
-def _opened(model: Path, precision: str) -> Identifier:
+def _opened(model: Path, taxa: Path | None, precision: str) -> Identifier:
     from merian.identify import Identifier
 
-    identifier = Identifier.open(model, precision=precision)
+    identifier = Identifier.open(model, taxa, precision=precision)
     if identifier.remarks:
         say("[yellow]of the published labels[/yellow] " + escaped("; ".join(identifier.remarks)))
     return identifier
