@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -165,6 +166,22 @@ def test_a_tour_that_is_stopped_anywhere_ends_with_the_same_numbers(
         pieces / "identified.csv"
     ).read_text().replace(str(pieces), "")
     assert (pieces / "report.html").stat().st_size > 10_000
+    _fits_a_phone(pieces / "report.html")
+
+
+def _fits_a_phone(page: Path) -> None:
+    """No table or figure makes the page wider than a phone, where a browser is at hand to say so."""
+    chromium = next((p for p in (Path("/usr/bin/chromium"), Path("/usr/bin/chromium-browser")) if p.is_file()), None)
+    if chromium is None or importlib.util.find_spec("playwright") is None:
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=str(chromium), args=["--no-sandbox", "--disable-gpu"])
+        sheet = browser.new_page(viewport={"width": 360, "height": 800})
+        sheet.goto(page.absolute().as_uri())
+        assert sheet.evaluate("document.documentElement.scrollWidth") <= 360
+        browser.close()
 
 
 def _interrupted(*given: object) -> Callable[..., None]:
