@@ -135,7 +135,8 @@ def _dots() -> Any:
 
 @functools.cache
 def _widens() -> bool:
-    """Whether the processor widens float16 by itself, as all since 2013 do."""
+    """Whether the processor widens float16 and multiplies and adds at once by itself, as all since 2013 do."""
     from llvmlite import binding
 
-    return bool(binding.get_host_cpu_features().get("f16c", True))
+    features = binding.get_host_cpu_features()
+    return all(bool(features.get(name, True)) for name in ("f16c", "fma"))  # others than x86 name neither
