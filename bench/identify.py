@@ -5,6 +5,7 @@ label file of 867,455 made-up taxa. pybioclip is installed beforehand in an envi
 
     python3 -m venv /tmp/peer && /tmp/peer/bin/pip install pybioclip
     .venv/bin/python bench/identify.py /tmp/peer/bin/python [--photos FOLDER] [--count 24] [--work FOLDER] [--model ViT-L-14]
+        [--rounds 3] [--ways compat fp32 bf16 int8]
 
 A process loads all, names one photo (the time to the first answer, from its start), then sets of photos, each timed by itself: from JPEG to names. pybioclip is
 asked for its default, 10 photos at a time, Merian for its own, 32. Memory is the largest resident set, mapped files with it. Medians of rounds in turn.

@@ -337,6 +337,7 @@ def test_a_model_alone_identifies(site: Site, tmp_path: Path, place: str) -> Non
     assert row["best"]
     assert row["place"] is None
     assert ask("GET", "/api/samples").json() == {"samples": []}
+    assert ask("GET", "/api/about").json()["store"] == (None if place else tmp_path.name)
 
 
 def test_embeddings_of_another_model_are_not_mixed(site: Site, tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ class Api:
     """The endpoints over one store. The encoder is used by one thread of its own, so looking at photos never waits for it."""
 
     parts: Parts
-    batch: int = 8
-    """Photos computed together. From measurement (bench/serve.py): more bring little on a CPU, and whoever has an answer sends the next meanwhile."""
+    batch: int
+    """Photos computed together."""
     pictures: Pictures = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
@@ -100,7 +100,7 @@ class Api:
         return JSONResponse(
             {
                 "merian": __version__,
-                "store": parts.folder.resolve().name,
+                "store": parts.folder.resolve().name if parts.folder.is_dir() else None,
                 "model": None
                 if known is None
                 else {

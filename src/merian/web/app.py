@@ -26,10 +26,12 @@ __all__ = ["create_app", "serve"]
 
 TRIES = 50
 """Ports tried after the one asked for."""
+BATCH = 8
+"""Photos computed together. From measurement (bench/serve.py): more bring little on a CPU, and whoever has an answer sends the next meanwhile."""
 
 
 def create_app(
-    store: Path, identifier: Identifies | None = None, hosts: frozenset[str] | None = None, batch: int = 8
+    store: Path, identifier: Identifies | None = None, hosts: frozenset[str] | None = None, batch: int = BATCH
 ) -> Starlette:
     """The application over the store in a folder (`model/`, `catalog/`, `embeddings/`, `exploration/`, `report.html`: what is there).
 
@@ -74,7 +76,7 @@ def serve(
     port: int = 8765,
     ready: Callable[[str], object] = lambda address: None,
     identifier: Identifies | None = None,
-    batch: int = 8,
+    batch: int = BATCH,
 ) -> None:
     """Serve the store until interrupted; `ready` is told the address as soon as requests are taken.
 

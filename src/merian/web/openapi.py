@@ -115,7 +115,7 @@ def _pages() -> Json:
         ),
         "About": _object(
             merian=STRING,
-            store=STRING,
+            store=_maybe(STRING),
             model=_maybe({"type": "object"}),
             catalog=_maybe({"type": "object"}),
             embeddings=_maybe(WHOLE),

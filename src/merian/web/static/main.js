@@ -12,6 +12,7 @@ function absent(selector, sentence) {
 async function start() {
   const about = await api.about();
   find("#store").textContent = about.store;
+  find(".store").hidden = about.store === null;
   find("#to-report").hidden = !about.report;
   const facts = [`Merian ${about.merian}`];
   if (about.catalog) facts.push(count(about.catalog.images, "photo"));
