@@ -49,12 +49,13 @@ from merian.evaluate.samples import groups_of
 from merian.evaluate.zeroshot import prompted, score, summed
 from merian.identify import Head
 from merian.identify.head import leaves
-from merian.train.batches import Batches, Views, augment
+from merian.train.batches import Batches
 from merian.train.loop import fit
 from merian.train.ranks import Ranks
 from merian.train.settings import TrainSettings
 from merian.train.stocks import stocks
 from merian.train.towers import BIO, Towers, build, model_config, preprocess
+from merian.train.views import Views, augment
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 DONE = Path(__file__).with_suffix(".jsonl")

@@ -16,11 +16,12 @@ from merian.core.settings import load
 from merian.core.tree import RANKS, Tree
 from merian.encode import Preprocess
 from merian.train import TrainSettings
-from merian.train.batches import Batch, Batches, Part, Stock, Views
+from merian.train.batches import Batch, Batches, Part, Stock
 from merian.train.ranks import Ranks
 from merian.train.step import Step
 from merian.train.texts import fitted, general_texts, taxon_texts, trait_texts
 from merian.train.towers import Towers, build, model_config
+from merian.train.views import Views
 
 LOOK = Preprocess(size=16)
 TINY = {

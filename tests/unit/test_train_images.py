@@ -20,8 +20,8 @@ from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import RANKS, Tree
 from merian.encode import Preprocess
 from merian.train import TrainSettings, train
-from merian.train.batches import Views, augment
 from merian.train.images import Cache, Stream, check_shards
+from merian.train.views import Views, augment
 
 LOOK = Preprocess(size=16)
 PLAIN = replace(LOOK, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))

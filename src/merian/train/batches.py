@@ -9,22 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from merian.core.chance import stream
 from merian.core.errors import BadSetting
-from merian.encode.pixels import Preprocess
 from merian.train.images import Images
 from merian.train.settings import TrainSettings
 from merian.train.texts import Texts
+from merian.train.views import Mix, Views
 
-__all__ = ["Batch", "Batches", "Part", "Stock", "Views", "augment", "drawn_ahead"]
+__all__ = ["Batch", "Batches", "Part", "Stock", "drawn_ahead"]
 
 AHEAD = 2
 """Batches that are made while one is computed."""
@@ -32,36 +31,6 @@ SHARDS_AT_ONCE = 16
 """With order = "shards": shards whose images are shuffled together."""
 
 Numbers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Views:
-    """How each image of a batch is shown: drawn on the processor, applied wherever the images are."""
-
-    theta: torch.Tensor
-    """`float32 [n, 2, 3]`: the affine map of crop and mirror."""
-    factors: torch.Tensor
-    """`float32 [3, n]`: brightness, contrast, saturation."""
-
-    @classmethod
-    def draw(cls, n: int, settings: TrainSettings, rng: np.random.Generator) -> Views:
-        """Views for `n` images. The crop keeps `crop` to 1 of the area at a ratio of 3/4 to 4/3 (Szegedy et al. 2015)."""
-        area = rng.uniform(settings.crop, 1.0, n)
-        ratio = np.exp(rng.uniform(-np.log(4 / 3), np.log(4 / 3), n) / 2)
-        across, down = np.minimum(np.sqrt(area) * ratio, 1.0), np.minimum(np.sqrt(area) / ratio, 1.0)
-        theta = np.zeros((n, 2, 3), np.float32)
-        theta[:, 0, 0] = across * np.where(rng.random(n) < settings.flip, -1.0, 1.0)
-        theta[:, 1, 1] = down
-        theta[:, 0, 2] = rng.uniform(-1.0, 1.0, n) * (1.0 - across)
-        theta[:, 1, 2] = rng.uniform(-1.0, 1.0, n) * (1.0 - down)
-        factors = rng.uniform(1.0 - settings.colour, 1.0 + settings.colour, (3, n)).astype(np.float32)
-        return cls(torch.from_numpy(theta), torch.from_numpy(factors))
-
-    @classmethod
-    def plain(cls, n: int, device: torch.device) -> Views:
-        """Views of `n` images as they are."""
-        theta = torch.eye(2, 3, device=device).expand(n, 2, 3)
-        return cls(theta, torch.ones(3, n, device=device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +52,7 @@ class Part:
     key: torch.Tensor
     """`int64 [u]`: names the caption over all ranks."""
     level: torch.Tensor
-    """`int64 [u]`: -1 for a caption drawn for an image, else the rank where it is cut."""
+    """`int64 [u]`: -1 for a caption drawn for an image, -2 for one of something that no image shows, else the rank where it is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +75,7 @@ class Batch:
             return value.pin_memory().to(device, non_blocking=True)
 
         parts = [Part(p.name, *(move(getattr(p, f)) for f in Part.__slots__ if f != "name")) for p in self.parts]
-        views = Views(move(self.views.theta), move(self.views.factors))
-        return Batch(move(self.pixels), views, move(self.tokens), tuple(parts))
+        return Batch(move(self.pixels), self.views.to(move), move(self.tokens), tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +148,8 @@ class Batches:
         pixels = [self.bio.images.take(rows)]
         kinds = self._kinds(step, len(rows), rng)
         parts = [_part("bio", self.bio.texts, rows, kinds, 0, self.settings)]
+        if self.settings.negatives:
+            parts[0] = _with_others(parts[0], self.bio.texts, rows, kinds, self.settings.negatives, rng)
         if self.bio.traits is not None:
             parts.append(_part("traits", self.bio.traits, rows, np.zeros(len(rows), np.int64), 0, self.settings))
         if self.replay is not None and self.replay_size:
@@ -190,6 +160,9 @@ class Batches:
             pixels.append(self.replay.images.take(again))
         shown = np.concatenate(pixels)
         views = Views.draw(len(shown), self.settings, rng)
+        if self.settings.mix:
+            common = stream(self.settings.seed, "mix", step)
+            views = replace(views, mix=Mix.draw([len(part) for part in pixels], self.settings, common, rng))
         return _joined(torch.from_numpy(shown), views, parts)
 
     def _kinds(self, step: int, n: int, rng: np.random.Generator) -> Numbers:
@@ -270,6 +243,23 @@ def _part(name: str, texts: Texts, rows: Numbers, kinds: Numbers, first: int, se
     return _Drawn(name, images, key, whole, image_path, text_path, level, texts.tokens(key))
 
 
+def _with_others(
+    part: _Drawn, texts: Texts, rows: Numbers, kinds: Numbers, most: int, rng: np.random.Generator
+) -> _Drawn:
+    """The part with captions of up to `most` things that its images do not show, of the kinds that its own have."""
+    others = np.setdiff1d(np.arange(len(texts.text)), texts.of[rows])
+    others = np.sort(rng.permutation(others)[:most])
+    drawn = texts.text[others, rng.choice(kinds, len(others))]
+    key = np.setdiff1d(drawn, part.key)
+    return replace(
+        part,
+        key=np.concatenate([part.key, key]),
+        text_path=np.concatenate([part.text_path, texts.path_of(key)]),
+        level=np.concatenate([part.level, np.full(len(key), -2, np.int64)]),
+        tokens=np.concatenate([part.tokens, texts.tokens(key)]),
+    )
+
+
 def _joined(pixels: torch.Tensor, views: Views, drawn: list[_Drawn]) -> Batch:
     """The batch of parts whose captions follow one another."""
     parts, start = [], 0
@@ -288,20 +278,3 @@ def _joined(pixels: torch.Tensor, views: Views, drawn: list[_Drawn]) -> Batch:
     width = max(part.tokens.shape[1] for part in drawn)
     tokens = [np.pad(part.tokens.astype(np.int64), ((0, 0), (0, width - part.tokens.shape[1]))) for part in drawn]
     return Batch(pixels, views, torch.from_numpy(np.concatenate(tokens)), tuple(parts))
-
-
-def augment(pixels: torch.Tensor, views: Views, preprocess: Preprocess) -> torch.Tensor:
-    """Images `[n, 3, s, s]` as the tower takes them, of pixels `uint8 [n, c, c, 3]` and their views.
-
-    Colour changes brightness, contrast and saturation by the factors of the views.
-    """
-    n, side = len(pixels), preprocess.size
-    image = pixels.permute(0, 3, 1, 2).float() / 255.0
-    grid = F.affine_grid(views.theta, [n, 3, side, side], align_corners=False)
-    image = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
-    bright, contrast, saturation = (f.view(n, 1, 1, 1) for f in views.factors)
-    image = image * bright
-    image = torch.lerp(image.mean(dim=(1, 2, 3), keepdim=True), image, contrast)
-    image = torch.lerp(image.mean(dim=1, keepdim=True), image, saturation).clamp(0.0, 1.0)
-    mean, std = (torch.tensor(v, device=image.device).view(1, 3, 1, 1) for v in (preprocess.mean, preprocess.std))
-    return (image - mean) / std

@@ -6,7 +6,7 @@ Everything else follows from the seed and the step, so a run that goes on from a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from merian.train.spread import put, whole
 
 __all__ = ["Average", "keep", "newest", "restore"]
 
+STATISTICS = ("running_mean", "running_var")
 _NAME = re.compile(r"step-(\d+)\.safetensors")
 
 
@@ -29,21 +30,27 @@ class Average:
 
     def __init__(self, towers: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
-        self.weights = {name: torch.zeros_like(w, dtype=torch.float32) for name, w in towers.named_parameters()}
+        self.weights = {name: torch.zeros_like(w, dtype=torch.float32) for name, w in _averaged(towers)}
 
     @torch.no_grad()
     def update(self, towers: nn.Module) -> None:
         """Take in the weights after a step."""
         self.steps += 1
-        for name, weight in towers.named_parameters():
+        for name, weight in _averaged(towers):
             self.weights[name].lerp_(weight.float(), 1 - self.decay)
 
     @torch.no_grad()
     def into(self, towers: nn.Module) -> None:
         """Put the average in the place of the weights."""
         share = 1 - self.decay**self.steps
-        for name, weight in towers.named_parameters():
+        for name, weight in _averaged(towers):
             weight.copy_(self.weights[name] / share)
+
+
+def _averaged(towers: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """All weights by name, and what batch norms know of their inputs, which belongs to them."""
+    yield from towers.named_parameters()
+    yield from ((name, value) for name, value in towers.named_buffers() if name.endswith(STATISTICS))
 
 
 def keep(

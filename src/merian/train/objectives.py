@@ -57,7 +57,7 @@ class Rows:
     text_key: torch.Tensor
     """`int64 [u]`: equal for equal captions, on whatever rank; -1 for a row that only fills up."""
     level: torch.Tensor
-    """`int64 [u]`: -1 for a caption that was drawn for an image; else the rank of the taxonomy at which it is cut."""
+    """`int64 [u]`: -1 for a caption that was drawn for an image, -2 for one of something else, else the rank of the taxonomy at which it is cut."""
 
     @property
     def drawn(self) -> torch.Tensor:
@@ -128,16 +128,17 @@ def multi_positive(own: Rows, whole: Rows, rank: int, score: Score, weights: tor
     open pairs of an image or a caption left out of its softmax:
     L = 1/2 [ 1/N sum_i 1/|P_i| sum_{c in P_i} -log softmax_c(s_ic) + 1/|C| sum_c 1/|Q_c| sum_{i in Q_c} -log softmax_i(s_ic) ]. Equal to `infonce` when no
     taxon and no caption repeats and no pair is open. Sources: UniCL, Yang et al. 2022, equations 3 to 5; the form "outside the log" of SupCon, Khosla et al.
-    2020, equation 2.
+    2020, equation 2. Captions of things that no image shows are among C for the images, and ask for none themselves.
     """
     columns, images = _different(whole), _told(whole)
+    asking = columns & torch.isin(whole.text_key, whole.drawn)
     fits = _same(own.image_path, whole.text_path) | (own.drawn[:, None] == whole.text_key)
     out = ~columns | (_open(own.image_path, whole.text_path) & ~fits)
     to_text = _soft(score(own.image, whole.text), fits & columns, out) * _told(own)
     fits = _same(own.text_path, whole.image_path) | (own.text_key[:, None] == whole.drawn)
     out = ~images | (_open(own.text_path, whole.image_path) & ~fits)
-    to_image = _soft(score(own.text, whole.image), fits & images, out) * _mine(columns, own, whole, rank)
-    return (_mean(to_text, images, own, whole) + _mean(to_image, columns, own, whole)) / 2
+    to_image = _soft(score(own.text, whole.image), fits & images, out) * _mine(asking, own, whole, rank)
+    return (_mean(to_text, images, own, whole) + _mean(to_image, asking, own, whole)) / 2
 
 
 def levels(own: Rows, whole: Rows, rank: int, score: Score, weights: torch.Tensor) -> torch.Tensor:
@@ -230,7 +231,7 @@ def _told(rows: Rows) -> torch.Tensor:
 
 
 def _different(whole: Rows) -> torch.Tensor:
-    """Which captions `[u]` were drawn for an image, each once."""
+    """Which captions `[u]` were drawn, for an image or to tell images from, each once."""
     return unique(whole.text_key) & (whole.level < 0)
 
 

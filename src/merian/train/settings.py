@@ -40,8 +40,19 @@ class TowerSettings:
         ge=0,
         le=20_000,
     )
-    tower: Literal["vit", "resnet"] = knob("vit", "Image tower: open_clip's VisionTransformer or ModifiedResNet")
+    tower: str = knob(
+        "vit",
+        'Image tower: "vit" or "resnet", open_clip\'s own with the sizes below, or one of timm by its name ("resnet18", "regnety_004" ...)',
+    )
     image_size: int = knob(64, "Side of the image that the tower sees", unit="pixels", ge=16, le=1024)
+    train_size: int = knob(
+        0,
+        "Side of the image while training, 0: image_size; a tower of convolutions learns as much from smaller ones, in less time",
+        unit="pixels",
+        ge=0,
+        le=1024,
+        source="Touvron et al. 2019 (FixRes)",
+    )
     patch: int = knob(16, "Side of a patch of the vit", unit="pixels", ge=2, le=64, source=HERE)
     patch_dropout: float = knob(
         0.0, "Share of patches hidden while training", ge=0, lt=1, source="Li et al. 2022 (FLIP)"
@@ -75,6 +86,11 @@ class BatchSettings:
     text_per: Literal["image", "batch"] = knob(
         "batch", "Whether a kind of caption is drawn for each image or for a whole batch", source=BIOCLIP2
     )
+    negatives: int = knob(
+        0,
+        "Captions of taxa that a batch does not show, which its images are told from too; pays where all names can be read in a step",
+        ge=0,
+    )
     cap: int = knob(
         0, "Most images of a species in one pass, others in the next; 0: all", ge=0, source="lepinet 4.13: about 1,000"
     )
@@ -92,6 +108,17 @@ class BatchSettings:
     crop: float = knob(0.7, "Smallest share of the area that a random crop keeps", gt=0, le=1, source=HERE)
     flip: float = knob(0.5, "How often an image is mirrored", ge=0, le=1)
     colour: float = knob(0.1, "Largest random change of brightness, contrast and saturation", ge=0, lt=1)
+    turn: float = knob(0.0, "Largest random turn of an image", unit="degrees", ge=0, le=180)
+    erase: float = knob(
+        0.0, "How often a patch is taken out of an image", ge=0, le=1, source="Zhong et al. 2020 (Random Erasing)"
+    )
+    mix: float = knob(
+        0.0,
+        "Share of the steps whose images are mixed in pairs, blended or a rectangle of one in the other, both captions right by their shares",
+        ge=0,
+        le=1,
+        source="Zhang et al. 2018 (mixup); Yun et al. 2019 (CutMix)",
+    )
     cache: Literal["auto", "on", "off"] = knob(
         "auto", "Keep decoded images on the disk while training; auto: when they take less than 20 GB"
     )

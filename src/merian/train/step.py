@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional as F
 
 from merian.core.errors import BadSetting
 from merian.encode.pixels import Preprocess
-from merian.train.batches import Batch, Part, augment
+from merian.train.batches import Batch, Part
 from merian.train.lorentz import angle, aperture, near
 from merian.train.objectives import OBJECTIVES, Objective, Rows, Score, cosine, entailment, gathered, multi_positive
 from merian.train.ranks import Ranks
 from merian.train.settings import TrainSettings
 from merian.train.spread import length
 from merian.train.towers import BIO, Towers, chance
+from merian.train.views import Mix, shown
 
 __all__ = ["Losses", "Step"]
 
@@ -91,14 +92,9 @@ class Step:
         total, told = torch.zeros((), device=seen.device), Losses()
         for part in batch.parts:
             own, score = self._compared(seen, text, part, scale)
-            whole = gathered(own, self.ranks)
-            objective, weight, levels = self._objective(part)
-            loss = objective(own, whole, self.ranks.rank, score, levels)
-            if self.settings.entail and (head := self.towers.lorentz) is not None:
-                general, c = F.pad(own.text, (0, 0, 0, 1))[own.caption], head.curvature.float().exp()
-                loss = loss + self.settings.entail * entailment(
-                    own, whole, angle(general, own.image, c), aperture(general, c)
-                )
+            loss, weight = self._loss(own, score, part.name)
+            if (mix := batch.views.mix) is not None:
+                loss = mix.share * loss + (1 - mix.share) * self._loss(_swapped(own, part, mix), score, part.name)[0]
             total = total + weight * loss
             told[part.name] = self.ranks.mean(loss)
         told["loss"] = self.ranks.mean(total)
@@ -113,24 +109,34 @@ class Step:
             image, read, score = head.images(image), head.texts(read), near(scale, head.curvature.float().exp())
         return Rows(image, read, part.caption, part.image_path, part.text_path, part.key, part.level), score
 
-    def _objective(self, part: Part) -> tuple[Objective, float, torch.Tensor]:
-        """A part's objective, its weight, and the weights of its ranks; raises BadSetting when these are not as many as the ranks, or one is below 0."""
+    def _loss(self, own: Rows, score: Score, name: str) -> tuple[torch.Tensor, float]:
+        """The loss of the part `name` on this rank, and its weight."""
+        whole = gathered(own, self.ranks)
+        objective, weight, levels = self._objective(name, own.image_path.shape[1])
+        loss = objective(own, whole, self.ranks.rank, score, levels)
+        if self.settings.entail and (head := self.towers.lorentz) is not None:
+            general, c = F.pad(own.text, (0, 0, 0, 1))[own.caption], head.curvature.float().exp()
+            outside = entailment(own, whole, angle(general, own.image, c), aperture(general, c))
+            loss = loss + self.settings.entail * outside
+        return loss, weight
+
+    def _objective(self, name: str, many: int) -> tuple[Objective, float, torch.Tensor]:
+        """A part's objective, its weight, and the weights of the `many` ranks; raises BadSetting when these are not as many, or one is below 0."""
         own = self.settings
         levels = torch.tensor(own.level_weights)
-        if part.name == BIO:
-            many = part.image_path.shape[1]
+        if name == BIO:
             if len(levels) != many or min(own.level_weights) < 0:
                 raise BadSetting(
                     "level_weights", own.level_weights, f"takes {many} weights of at least 0, one for each rank"
                 )
             return OBJECTIVES[own.objective], 1.0, levels
-        plain = OBJECTIVES["infonce"] if own.objective == "infonce" and part.name == "replay" else multi_positive
-        return plain, own.replay_weight if part.name == "replay" else own.traits, levels
+        plain = OBJECTIVES["infonce"] if own.objective == "infonce" and name == "replay" else multi_positive
+        return plain, own.replay_weight if name == "replay" else own.traits, levels
 
     def _see(self, batch: Batch, rows: slice, step: int) -> torch.Tensor:
         """What the projectors read of images `rows`."""
-        views = type(batch.views)(batch.views.theta[rows], batch.views.factors[:, rows])
-        image = augment(batch.pixels[rows], views, self.preprocess)
+        side = self.settings.train_size or self.preprocess.size
+        image = shown(batch.pixels, batch.views, rows, replace(self.preprocess, size=side))
         with (
             chance(self.settings.seed, "step", step, *([rows.start] if rows.start else []), *self._own()),
         ):
@@ -139,7 +145,7 @@ class Step:
     def see(self, image: torch.Tensor) -> torch.Tensor:
         """What the projectors read `[n, w]`, of images `[n, 3, s, s]` as the tower takes them, in the precision of the run."""
         with self._cast():
-            return self.towers.images(image.to(self._dtype())).float()
+            return self.towers.images(image.to(self._dtype(), memory_format=self.towers.layout)).float()
 
     def read(self, tokens: torch.Tensor) -> torch.Tensor:
         """Vectors `[u, d]` of captions `[u, context]`, in the precision of the run: of length 1, but for the hyperbolic head."""
@@ -157,3 +163,9 @@ class Step:
         if self.settings.precision == "bf16":
             return torch.autocast(self.ranks.device.type, torch.bfloat16)
         return contextlib.nullcontext()
+
+
+def _swapped(own: Rows, part: Part, mix: Mix) -> Rows:
+    """The rows of a part with the captions of each image's partner in the place of its own."""
+    partner = mix.partner[part.images] - part.images[0]
+    return replace(own, caption=own.caption[partner], image_path=own.image_path[partner])

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from merian.core.chance import stream
-from merian.core.errors import BadSetting
+from merian.core.errors import BadSetting, nearest
 from merian.encode.pixels import Preprocess
 from merian.train.lorentz import Lorentz
 from merian.train.settings import TrainSettings
@@ -51,6 +51,12 @@ class Towers(nn.Module):
             self.projectors[BIO], clip.visual.proj = start, None
         self.lorentz = Lorentz(start.shape[1]) if hyperbolic else None
         self.cuts = hasattr(clip, "token_embedding") and getattr(clip, "text_pool_type", "") == "argmax"
+        self.layout = torch.preserve_format
+        if hasattr(
+            clip.visual, "trunk"
+        ):  # a tower of timm: convolutions are up to twice as fast on colours that lie together
+            self.layout = torch.channels_last
+            clip.visual.to(memory_format=self.layout)
         self._run: tuple[Call, Call] = (clip.visual, clip.encode_text)
 
     def run_by(self, visual: Call, text: Call) -> None:
@@ -138,12 +144,18 @@ def model_config(settings: TrainSettings, vocabulary: int, context: int) -> dict
         if s.width % s.head:
             raise BadSetting("head", s.head, f"must divide width = {s.width}")
         vision |= {"patch_size": s.patch, "layers": s.layers, "head_width": s.head, "patch_dropout": s.patch_dropout}
-    else:
+    elif s.tower == "resnet":
         if s.image_size % 32:
             raise BadSetting("image_size", s.image_size, "must be a multiple of 32 for the resnet")
         if s.width * 32 % s.head:
             raise BadSetting("head", s.head, f"must divide 32 x width = {s.width * 32}")
         vision |= {"layers": [s.layers] * 4, "head_width": s.head}
+    else:
+        vision = _by_timm(s)
+    if s.train_size not in (0, s.image_size) and s.tower in ("vit", "resnet"):
+        raise BadSetting(
+            "train_size", s.train_size, f"goes with towers of convolutions of timm only, not with {s.tower}"
+        )
     heads = max(1, s.text_width // 32)
     if s.text_width % heads:
         raise BadSetting("text_width", s.text_width, "must be a multiple of 32")
@@ -155,6 +167,21 @@ def model_config(settings: TrainSettings, vocabulary: int, context: int) -> dict
         "layers": s.text_layers,
     }
     return {"embed_dim": s.dim, "vision_cfg": vision, "text_cfg": text}
+
+
+def _by_timm(settings: TrainSettings) -> dict[str, Any]:
+    """The `vision_cfg` of a tower that timm knows by name; raises BadSetting for another name, or a size that it does not take."""
+    import timm
+
+    name, sides = settings.tower, {settings.image_size, settings.train_size or settings.image_size}
+    if not timm.is_model(name):
+        known = ["vit", "resnet", *timm.list_models()]
+        close = ", ".join(nearest(name, known))
+        raise BadSetting("tower", name, f"is none of vit, resnet or timm's {len(known) - 2:,}; nearest: {close}")
+    told = timm.get_pretrained_cfg(name)
+    if told is not None and told.fixed_input_size and sides != {told.input_size[-1]}:
+        raise BadSetting("image_size", settings.image_size, f"must be {told.input_size[-1]} for {name}")
+    return {"image_size": settings.image_size, "timm_model_name": name, "timm_model_pretrained": False, "timm_pool": ""}
 
 
 def build(settings: TrainSettings, config: dict[str, Any]) -> Any:

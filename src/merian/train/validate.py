@@ -14,9 +14,9 @@ from merian.core.chance import fraction
 from merian.core.tables import Catalog
 from merian.encode.pixels import Pixels, Preprocess, decode_many
 from merian.encode.tokens import Tokens
-from merian.train.batches import Views, augment
 from merian.train.settings import TrainSettings
 from merian.train.step import Step
+from merian.train.views import Views, augment
 
 __all__ = ["Validation"]
 
