@@ -33,7 +33,7 @@ Kind = Annotated[
 Photos = Annotated[
     Path | None,
     Parameter(
-        help="For convert: a folder of photos like those to be named. With int8 some find the ranges of the numbers; others tell how well the "
+        help="For convert: a folder of photos like those to be named, or a catalog. With int8 some find the ranges of the numbers; others tell how well the "
         "answers agree. Drawn organisms when none is named."
     ),
 ]
@@ -125,12 +125,29 @@ def _photos(folder: Path | None, count: int, look: Preprocess) -> Pixels:
 
     if folder is None:
         return _drawn(count, look)
+    if (folder / "catalog.parquet").is_file():
+        return _catalogued(folder, count, look)
     paths = expand([folder]).paths
     order = stream(0, "convert", "photos").permutation(len(paths))[:count]
     pixels = decode_many([paths[at] for at in order], look).pixels
     if len(pixels) < LEAST:
         raise BadData(folder, f"has {len(pixels)} readable photos; at least {LEAST} are needed, {count} are better")
     return pixels
+
+
+def _catalogued(folder: Path, count: int, look: Preprocess) -> Pixels:
+    """`count` training images of a catalog."""
+    from merian.core.chance import stream
+    from merian.core.tables import Catalog
+    from merian.encode import decode_many
+
+    catalog = Catalog.open(folder)
+    rows = catalog.kept("train")
+    rows = rows[np.sort(stream(0, "convert", "photos").permutation(len(rows))[:count]).tolist()]
+    if len(rows) < LEAST:
+        raise BadData(folder, f"has {len(rows)} images to train on; at least {LEAST} are needed, {count} are better")
+    pixels = decode_many(list(catalog.images(rows)), look).pixels
+    return pixels[stream(0, "convert", "order").permutation(len(pixels))]
 
 
 def _drawn(count: int, look: Preprocess) -> Pixels:

@@ -99,8 +99,15 @@ def _in_eight_bits(graph: Any, pixels: Pixels | None) -> Any:
         except ImportError as error:
             raise MissingExtra("nncf", "convert") from error
         nncf.set_log_level(40)  # errors alone
-        kind, preset = nncf.ModelType.TRANSFORMER, nncf.QuantizationPreset.MIXED
+        kind = None if _convolves(graph) else nncf.ModelType.TRANSFORMER
+        preset = nncf.QuantizationPreset.MIXED
         return nncf.quantize(graph, nncf.Dataset(parts), model_type=kind, preset=preset, subset_size=len(parts))
+
+
+def _convolves(graph: Any) -> bool:
+    """Whether the tower is one of convolutions: these are more than its matrix products."""
+    kinds = [operation.get_type_name() for operation in graph.get_ordered_ops()]
+    return kinds.count("Convolution") + kinds.count("GroupConvolution") > kinds.count("MatMul")
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "caption": ("caption",),
     "licence": ("licence", "license"),
     "rights_holder": ("rightsholder", "author", "photographer", "creator"),
-    "publisher": ("publisher", "institutioncode"),
+    "publisher": ("publisher", "institutioncode", "sourcedataset"),
     "url": ("url", "imageurl", "accessuri"),
     "references": ("references", "sourceurl"),
     "basis": ("basis", "basisofrecord"),
