@@ -16,7 +16,7 @@ from merian.core.progress import track
 from merian.core.report import Number, Report
 from merian.core.tables import Catalog
 from merian.core.vectors import Embeddings, Predictions
-from merian.evaluate import filters, metrics, planted, tasks
+from merian.evaluate import filters, metrics, parts, planted, tasks
 from merian.evaluate.samples import Sample, histograms, restricted
 from merian.evaluate.settings import EvaluateSettings
 from merian.identify import Head, Identifier
@@ -153,8 +153,9 @@ def _known(
     named = tasks.name_by_rank(sample, _with_head(run, head), train, "Known species, named by their captions")
     if run.pooled:
         run.numbers += named.numbers
+    run.numbers += parts.by_part(sample, named)
     found, run.bins = tasks.calibration(sample, named, run.settings, "Calibration")
-    run.numbers += found
+    run.numbers += found + parts.rank_calibration(sample, named, run.settings)
     found, answers = tasks.safe_answers(sample, named, run.settings, "Safe answers")
     run.numbers += found
     if run.pooled:
@@ -190,6 +191,7 @@ def _unseen(
         found, answers = tasks.safe_answers(sample, strange, run.settings, "Safe answers")
         run.numbers += found
         run.numbers += tasks.unknown(known[0], known[1], sample, strange, "Is it on the list at all?")
+        run.numbers += parts.refusals(*known, sample, strange)
         if closed.calibration.slope:
             known_mass, strange_mass = (1 - n.probabilities.sum(1) for n in (known[1], strange))
             run.masses = {"known species": known_mass, "species never seen": strange_mass}
