@@ -11,14 +11,14 @@ from merian.cli.answers import Asked, Format, Run, format_of
 from merian.cli.labels import Own
 from merian.cli.limits import Limits
 from merian.cli.say import REFUSED, escaped, say
-from merian.core.errors import BadData, BadSetting, Missing
+from merian.core.errors import BadData, BadSetting
 from merian.core.tree import Rank
 
 if TYPE_CHECKING:
     from merian.cli.photos import Photos
     from merian.cli.taxa import Taxa
 
-__all__ = ["identify"]
+__all__ = ["chosen_model", "identify"]
 
 AsFormat = Annotated[
     Format,
@@ -43,7 +43,6 @@ Precision = Annotated[
     ),
 ]
 Resume = Annotated[bool, Parameter(negative=(), help="Go on with OUTPUT.partial of a stopped run, to the same bytes.")]
-MODEL = Path("merian-tour/model")
 EVERY, NONE = Limits(), Own()
 
 
@@ -75,8 +74,8 @@ def identify(
     photos
         Files, folders, globs, lists (@list.txt: a path per line), or - for a list on standard input.
     model
-        A model folder made by `merian train`, or a model by its name (`merian models`). Unless given: bioclip-2 when it is on
-        this machine, else merian-tour/model, else bioclip-2 is fetched.
+        A model folder made by `merian train`, or a model by its name (`merian models`). Unless given: bioclip-2, bioclip-2.5 or
+        bioclip when `merian models pull` has brought it here, else pocket, the small model in the package.
     taxa
         Another list of taxa to choose from: a Darwin Core taxon table, a table of lineages, or a published label file
         (txt_emb_*.npy with its .json). Not calibrated.
@@ -98,7 +97,7 @@ def identify(
 
     _check(k, batch, threshold, output)
     chosen, kind = expand(photos, options=options_of(identify)), format_of(format, output)
-    model = model or _default()
+    model = chosen_model(model)
     how, strange = (backend, precision), list[str]()
     beside = {"taxa": taxa, "head": head, "rank": rank, "threshold": threshold, **vars(limits)}
     asked: Asked
@@ -109,21 +108,18 @@ def identify(
     return _told(Run(asked, chosen, batch or asked.at_once, kind).write(output, resume), chosen, strange)
 
 
-def _default() -> Path:
-    """The model that is taken when none is named, said. Raises Missing when it is not here and cannot be fetched, with what else helps."""
+def chosen_model(given: Path | None) -> Path:
+    """The model that was named, or the one that is taken when none is; what there is to say of it is said."""
     from merian.encode import hub
+    from merian.encode.info import said
 
-    chosen = hub.default(MODEL)
-    if not isinstance(chosen, Path) and hub.find(chosen) is None:
-        say(f"no model is here: fetching {chosen} and its labels, some 4 GB, once")
-        try:
-            hub.pull(chosen)
-        except Missing as error:
-            raise Missing(
-                "a model", "this machine", f"`merian tour` makes a small one offline in minutes. {error}"
-            ) from error
-    say(f"with {chosen}; --model names another")
-    return Path(chosen)
+    chosen = Path(hub.default()) if given is None else given
+    if given is None:
+        say(f"with {chosen}; --model names another")
+    place = hub.local(chosen)
+    if place.is_dir() and (words := said(place)):
+        say(escaped(words))
+    return place
 
 
 def _told(bad: int, chosen: Photos, strange: list[str]) -> int:

@@ -23,7 +23,7 @@ __all__ = ["COLUMNS", "Taxa", "bar"]
 
 COLUMNS = ["file_name", *RANKS[:6], "species_epithet", "species", "common_name", "score"]
 """The columns that users of pybioclip know; ours follow."""
-OURS = ["rank", "safe_rank", "safe_name", "safe_score", "unknown", "inside", "reason"]
+OURS = ["rank", "safe_rank", "safe_name", "safe_score", "unknown", "none", "inside", "reason"]
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class Taxa:
 
     def document(self, best: list[Row], safe: Row, named: Row, reason: Row) -> Row:
         """An answer as an object of JSON."""
-        unknown, inside = safe.pop("unknown", None), safe.pop("inside", None)
+        unknown, none, inside = (safe.pop(name, None) for name in ("unknown", "none", "inside"))
         for row in best:
             row.pop("taxon")
-        answer = {**named, "safe": safe or None, "unknown": unknown, "predictions": best, **reason}
+        answer = {**named, "safe": safe or None, "unknown": unknown, "none": none, "predictions": best, **reason}
         answer |= {} if inside is None else {"inside": inside}
         return answer | {"model": self.identifier.encoder.fingerprint}
 
@@ -97,7 +97,9 @@ class Taxa:
 
         sure = f"{safe['rank']} {safe['name']} ({safe['probability']:.0%})" if safe["name"] else "nothing"
         within = "" if safe["inside"] is None else f"; within {self.limits}: {safe['inside']:.0%} of all probability"
-        yield Text(f"  sure of {sure}; none of these: {safe['unknown']:.0%}{within}")
+        start = f"most likely none of these ({safe['unknown']:.0%})" if safe["none"] else f"sure of {sure}"
+        end = "" if safe["none"] else f"; none of these: {safe['unknown']:.0%}"
+        yield Text(f"  {start}{end}{within}")
         width = max((len(str(row["name"])) for row in best), default=0)
         for row in best:
             line = bar(float(str(row["probability"])))
@@ -137,5 +139,6 @@ def _safe(safe: Row) -> Row:
         "safe_name": safe["name"] or "",
         **chance,
         "unknown": f"{safe['unknown']:.6g}",
+        "none": "yes" if safe["none"] else "",
         "inside": "" if safe["inside"] is None else f"{safe['inside']:.6g}",
     }

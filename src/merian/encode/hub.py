@@ -21,15 +21,17 @@ from merian.core.store import digest, named_digest
 from merian.encode.folder import CONFIG, TOKENIZER, WEIGHTS
 
 __all__ = [
-    "DEFAULT",
     "HUB",
     "KNOWN",
+    "POCKET",
     "Known",
     "Present",
     "data_file",
     "default",
     "find",
     "labels",
+    "local",
+    "pocket",
     "present",
     "pull",
     "remove",
@@ -43,8 +45,8 @@ FILES = (CONFIG, WEIGHTS, TOKENIZER, "tokenizer_config.json", "special_tokens_ma
 """What is fetched of a repository."""
 NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
-DEFAULT = "bioclip-2"
-"""The model that names photos when none is named."""
+POCKET = "pocket"
+"""The model in the package: it names photos when none is named and no larger one is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +123,20 @@ def _tagged(name: str) -> str | None:
     return tagged(*name.split("/"))
 
 
-def default(beside: Path) -> str | Path:
-    """The model to name photos with when none is named: BioCLIP 2 when it is on this machine, else the folder `beside`, else BioCLIP 2 from the network."""
-    return DEFAULT if find(DEFAULT) is not None or not beside.is_dir() else beside
+def default() -> str:
+    """The model to name photos with when none is named: the first of KNOWN that is on this machine with its labels, else the one in the package."""
+    here = (known for known in KNOWN.values() if known.labels and find(known.name) is not None)
+    return next((known.name for known in here if _labels_here(known) is not None), POCKET)
+
+
+def pocket() -> Path:
+    """The folder of the small model that came with the package."""
+    return Path(__file__).parents[1] / POCKET
+
+
+def local(where: str | Path) -> Path:
+    """A folder as it is; "pocket" is the model in the package, unless there is a folder of that name."""
+    return pocket() if str(where) == POCKET and not Path(where).is_dir() else Path(where)
 
 
 def present() -> list[Present]:
@@ -169,8 +182,8 @@ def resolve(where: str | Path) -> Path:
     Raises Missing with what is present when it cannot be had, BadSetting for a name that is neither a folder nor known.
     """
     name = str(where)
-    if Path(where).is_dir():
-        return Path(where)
+    if local(where).is_dir():
+        return local(where)
     if repo_of(name) is None:
         _unknown(name)
     return find(name) or pull(name)
@@ -197,18 +210,24 @@ def labels(name: str) -> Path | None:
 
     Raises Missing without a network, BadData for a file that stays damaged.
     """
-    from huggingface_hub import try_to_load_from_cache
-
     repository = repo_of(name)
     known = next((known for known in KNOWN.values() if known.repository == repository), None)
     if known is None or not known.labels:
         return None
+    where, path = known.labels[:2]
+    return _labels_here(known) or _whole(where, [f"{path}.npy", f"{path}.json"], "dataset") / f"{path}.npy"
+
+
+def _labels_here(known: Known) -> Path | None:
+    """The label file of a known model, where it is on this machine."""
+    from huggingface_hub import try_to_load_from_cache
+
     where, *paths = known.labels
     for path in paths:
         here = [try_to_load_from_cache(where, f"{path}{suffix}", repo_type="dataset") for suffix in (".npy", ".json")]
         if all(isinstance(file, str) for file in here):
             return Path(str(here[0]))
-    return _whole(where, [f"{paths[0]}.npy", f"{paths[0]}.json"], "dataset") / f"{paths[0]}.npy"
+    return None
 
 
 def data_file(repository: str, path: str) -> Path:
@@ -281,7 +300,7 @@ def _there() -> str:
 
 
 def _unknown(name: str) -> NoReturn:
-    close = nearest(name.removeprefix(HUB), [*KNOWN, *(model.repository for model in present())])
+    close = nearest(name.removeprefix(HUB), [POCKET, *KNOWN, *(model.repository for model in present())])
     hint = f"; nearest: {', '.join(close)}" if close else ""
-    told = f"is no folder and none of {', '.join(KNOWN)}; a repository is written {HUB}owner/name, a model of open_clip's list ViT-B-16/TAG{hint}"
+    told = f"is no folder and none of {', '.join([POCKET, *KNOWN])}; a repository is written {HUB}owner/name, a model of open_clip's list ViT-B-16/TAG{hint}"
     raise BadSetting("model", name, told)

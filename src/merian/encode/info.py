@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,18 @@ from merian.encode.graphs import unknown
 from merian.encode.openvino import converted_place
 from merian.encode.tensors import Tensors
 
-__all__ = ["described"]
+__all__ = ["CARD", "described", "said"]
+
+CARD = "card.json"
+"""What a model folder tells of its model: `about`, a sentence or two for whoever uses it, and numbers."""
+
+
+def said(folder: Path) -> str:
+    """What the card of a model folder says to whoever uses the model; "" without one."""
+    try:
+        return str(json.loads((folder / CARD).read_text(encoding="utf-8"))["about"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def described(folder: Path) -> dict[str, str]:

@@ -1,23 +1,30 @@
-"""What makes a cosine a probability: a temperature, and the chance that the organism is on the list at all.
+"""What makes a cosine a probability: a temperature, one more at each rank of the tree, and the chance that the organism is on the list at all.
 
-Both are fitted on validation images. The stand-ins for unknown organisms are the same images with their own species struck from the list: what is left
+All are fitted on validation images. A softmax over the labels gives each clade its sum; how a clade's share is divided among what lies directly below it is
+then sharpened or flattened by an exponent of that rank (an inverse temperature among siblings), so that families may be as well calibrated as species, and no
+child ever exceeds its parent. The stand-ins for unknown organisms are the same images with their own species struck from the list: what is left
 to choose from is wrong by construction, and near (its relatives are still there), which is the hard case.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Calibration", "fit"]
+__all__ = ["Calibration", "exponent", "fit", "softmax"]
 
 Floats = npt.NDArray[np.float32]
 PRIOR_UNKNOWN = 0.05
 """Share of photos whose organism is assumed not to be on the list. From taste: validation images cannot tell it."""
 ENOUGH = 20
-"""With fewer validation images nothing is fitted."""
+"""With fewer validation images nothing is fitted, and no exponent of a rank where fewer have a choice."""
+REFUSED = 0.05
+"""Share of validation images that may be told "none of these": where the threshold lies. From taste."""
+EXPONENTS = (0.2, 5.0)
+"""Between these the exponent of a rank is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,10 @@ class Calibration:
     bias: float = 0.0
     images: int = 0
     """How many validation images it was fitted on; 0: not calibrated."""
+    ranks: tuple[float, ...] = ()
+    """Exponent at each of the seven ranks of the shares among siblings; () for 1 at all of them."""
+    none: float = 1.0
+    """From this chance on that it is none of the labels, that is the answer: so many of the validation images had it as REFUSED says."""
 
     def known(self, best: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """The chance that the organism is on the list, from its best cosine."""
@@ -40,10 +51,7 @@ class Calibration:
         """[n, t] cosines -> probabilities whose rows sum to `known`."""
         if cosines.shape[1] == 0:
             return cosines
-        logits = self.scale * cosines.astype(np.float64)
-        odds = np.exp(logits - logits.max(1, keepdims=True))
-        shares = odds / odds.sum(1, keepdims=True) * self.known(cosines.max(1))[:, None]
-        return np.asarray(shares, np.float32)
+        return np.asarray(softmax(self.scale * cosines) * self.known(cosines.max(1))[:, None], np.float32)
 
 
 def fit(cosines: Floats, truth: npt.NDArray[np.integer], start_scale: float) -> Calibration:
@@ -61,7 +69,32 @@ def fit(cosines: Floats, truth: npt.NDArray[np.integer], start_scale: float) -> 
     slope, bias = _logistic(best, np.repeat([1.0, 0.0], len(cosines)))
     if slope <= 0:
         return Calibration(scale, images=len(cosines))
-    return Calibration(scale, slope, bias + float(np.log((1 - PRIOR_UNKNOWN) / PRIOR_UNKNOWN)), len(cosines))
+    found = Calibration(scale, slope, bias + float(np.log((1 - PRIOR_UNKNOWN) / PRIOR_UNKNOWN)), len(cosines))
+    return replace(found, none=float(np.quantile(1 - found.known(cosines.max(1)), 1 - REFUSED)))
+
+
+def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """`[n, t]` -> `[n, t]`: rows that sum to 1."""
+    odds = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
+    return np.asarray(odds / odds.sum(1, keepdims=True))
+
+
+def exponent(logs: npt.NDArray[np.float64], right: npt.NDArray[np.float64], of: npt.NDArray[np.int64]) -> float:
+    """The exponent of siblings' shares under which the right ones are likeliest; 1 when there are too few to say.
+
+    `logs [m]` are the logarithms of what siblings have, of image `of [m]` each, `right [i]` that of each image's right one.
+    """
+    if len(right) < ENOUGH:
+        return 1.0
+    highest = np.full(len(right), -np.inf)
+    np.maximum.at(highest, of, logs)
+
+    def loss(log: float) -> float:
+        power = np.exp(log)
+        total = np.bincount(of, np.exp(power * (logs - highest[of])), len(right))
+        return float(np.mean(np.log(total) - power * (right - highest)))
+
+    return float(np.exp(_lowest(loss, *np.log(EXPONENTS))))
 
 
 def _scale(cosines: npt.NDArray[np.float64], truth: npt.NDArray[np.integer]) -> float:
@@ -72,11 +105,16 @@ def _scale(cosines: npt.NDArray[np.float64], truth: npt.NDArray[np.integer]) -> 
         logits = np.exp(log_scale) * (cosines - cosines.max(1, keepdims=True))
         return float(np.mean(np.log(np.exp(logits).sum(1)) - np.exp(log_scale) * (right - cosines.max(1))))
 
-    low, high, ratio = np.log(0.5), np.log(500.0), (np.sqrt(5) - 1) / 2
+    return float(np.exp(_lowest(loss, np.log(0.5), np.log(500.0))))
+
+
+def _lowest(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function with one valley is lowest between two places, by golden-section search."""
+    ratio = (np.sqrt(5) - 1) / 2
     for _ in range(60):
         a, b = high - ratio * (high - low), low + ratio * (high - low)
         low, high = (low, b) if loss(a) < loss(b) else (a, high)
-    return float(np.exp((low + high) / 2))
+    return (low + high) / 2
 
 
 def _logistic(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from merian.core.tree import RANKS
 from merian.core.vectors import Embeddings, Predictions
 from merian.encode import Decoded, Encoder, decode_ahead, decode_many, open_encoder
 from merian.encode.folder import FolderEncoder
-from merian.encode.hub import labels
+from merian.encode.hub import labels, local
 from merian.identify.head import Head
 from merian.identify.kept import kept_head
 from merian.identify.only import within
@@ -65,6 +65,7 @@ class Identifier:
         taken, or the published labels of a model of the hub. A head that was made in fp32 serves images in bf16 too.
         Raises Missing when there is none, Mismatch when the head is another model's.
         """
+        model = local(model)
         encoder = open_encoder(model, backend, precision)
         if taxa is not None:
             return cls(encoder, *kept_head(taxa, encoder))
@@ -145,8 +146,9 @@ def in_batches(
     batch: int = BATCH,
     start: int = 0,
 ) -> Iterator[tuple[Path, list[dict[str, object]], dict[str, object], str | None]]:
-    """(path, its answers best first, the safe answer with `unknown` and `inside`, reason) of each photo from number `start` on, as they are done.
+    """(path, its answers best first, the safe answer with `unknown`, `none` and `inside`, reason) of each photo from number `start` on, as they are done.
 
+    `none`: whether `unknown` reaches the head's threshold, so that the answer is "none of these".
     `inside`, when only some labels are allowed: the share of all probability that these have. While one batch is identified the next is decoded; no more is
     held than two of them. By OpenVINO the answers are the same for any `batch`.
     """
@@ -171,7 +173,8 @@ def _told(
             continue
         best, taxon, chance, unknown, share = next(rows)
         name = (RANKS[tree.rank[taxon]], tree.names[int(taxon)]) if taxon >= 0 else (None, None)
-        safe = {"rank": name[0], "name": name[1], "probability": float(chance), "unknown": float(unknown)}
+        none = bool(unknown >= identifier.head.calibration.none)
+        safe = {"rank": name[0], "name": name[1], "probability": float(chance), "unknown": float(unknown), "none": none}
         yield path, best, safe | {"inside": share if identifier.allowed is not None else None}, None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from merian.core import progress, store
 from merian.core.captions import TextType, captions
@@ -18,13 +19,15 @@ from merian.core.tree import Tree
 from merian.core.vectors import Clades, Embeddings, Predictions, normalise
 from merian.encode import Encoder
 from merian.encode.tensors import Tensors
-from merian.identify.calibrate import Calibration, fit
+from merian.identify.calibrate import Calibration, fit, softmax
 from merian.identify.paths import Masses
 from merian.identify.scan import SPECIES, Found, Plan, scan, sweep
+from merian.identify.tempered import Tempered, fitted, tempered
 
 __all__ = ["LARGE", "PROMPTS", "Head", "leaves"]
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 FORMAT = 1
 PROMPTS: tuple[TextType, ...] = ("taxon", "taxon_com", "sci", "sci_com")
@@ -86,7 +89,20 @@ class Head:
 
     def probabilities(self, vectors: Floats) -> Floats:
         """[n, d] unit rows -> [n, t] probabilities; what a row's sum lacks to 1 is the chance that it is none of the labels."""
-        return self.calibration.probabilities(self.similarities(vectors))
+        plain = self.calibration.probabilities(self.similarities(vectors))
+        return plain if not self.calibration.ranks else self._tempered(plain)[:, self.labels].astype(np.float32)
+
+    def _tempered(self, plain: Floats) -> Doubles:
+        return tempered(self.clades, plain, self.calibration.ranks)
+
+    def _dense(self, vectors: Floats, allowed: npt.NDArray[np.bool_] | None) -> tuple[Doubles, Floats | None]:
+        """Masses [n, len(tree)] by a row over all taxa; and the share of all probability that the `allowed` labels have."""
+        cosines = self.similarities(vectors)
+        if allowed is None:
+            return self._tempered(self.calibration.probabilities(cosines)), None
+        inside = softmax(self.calibration.scale * cosines)[:, allowed].sum(1)
+        cosines = np.where(allowed, cosines, np.float32(-np.inf))
+        return self._tempered(self.calibration.probabilities(cosines)), inside.astype(np.float32)
 
     def predict(
         self,
@@ -98,14 +114,25 @@ class Head:
     ) -> Predictions:
         """The Predictions of embeddings made by the same encoder; among the labels that are `allowed` [t], when that is given."""
         embeddings.agree_with(self.fingerprint)
+        if self.calibration.ranks:
+            mass, inside = self._dense(embeddings.vectors, allowed)
+            told = Predictions.build(self.clades, embeddings.ids, mass[:, self.labels], rank, k, threshold)
+            return replace(told, inside=inside)
         order, plan, held = self._scanned
         within = allowed if allowed is None or order is None else allowed[order]
         found = scan(embeddings.vectors, held, plan, self.calibration, rank, k, threshold, within)
-        told = (found.taxa, found.probabilities, found.safe, found.safe_probability, found.unknown, found.inside)
-        return Predictions(self.tree, embeddings.ids, *told)
+        answer = (found.taxa, found.probabilities, found.safe, found.safe_probability, found.unknown, found.inside)
+        return Predictions(self.tree, embeddings.ids, *answer)
 
-    def paths(self, vectors: Floats, k: int = 5, threshold: float = 0.8) -> tuple[Found, Masses]:
-        """What is Found for [n, d] unit rows, with the Masses of any other taxa."""
+    def paths(self, vectors: Floats, k: int = 5, threshold: float = 0.8) -> tuple[Found, Masses | Tempered]:
+        """What is Found for [n, d] unit rows, with the masses of any other taxa."""
+        if self.calibration.ranks:
+            mass, _ = self._dense(vectors, None)
+            ids = pl.Series("id", [str(row) for row in range(len(vectors))], pl.String)
+            told = Predictions.build(self.clades, ids, mass[:, self.labels], "species", k, threshold)
+            inside = np.ones(len(vectors), np.float32)
+            answer = (told.taxa, told.probabilities, told.safe, told.safe_probability, told.unknown, inside)
+            return Found(*answer), Tempered(self.tree, mass)
         _, plan, held = self._scanned
         passed = sweep(vectors, held, plan, self.calibration.scale, k)
         return passed.found(self.calibration, SPECIES, threshold), Masses(passed, held, self.calibration)
@@ -125,8 +152,11 @@ class Head:
         place = np.searchsorted(self.labels, truth, sorter=order).clip(max=len(order) - 1)
         column = order[place]
         usable = self.labels[column] == truth
-        cosines = self.similarities(embeddings.vectors[usable])
-        return replace(self, calibration=fit(cosines, column[usable], self.calibration.scale))
+        cosines, right = self.similarities(embeddings.vectors[usable]), column[usable]
+        found = fit(cosines, right, self.calibration.scale)
+        if found.images and len(self.labels) < LARGE:
+            found = replace(found, ranks=fitted(self.clades, cosines, right, found.scale))
+        return replace(self, calibration=found)
 
     def save(self, folder: Path, inputs: dict[str, str] | None = None) -> None:
         """Write the Head as a store of kind "head"; the same Head twice is written once."""
@@ -151,6 +181,5 @@ class Head:
         tensors = Tensors(folder / "head.safetensors")  # mapped: a million labels are read as they are used
         known = json.loads((folder / "head.json").read_text(encoding="utf-8"))
         tree = Tree.load(folder / "tree.parquet")
-        return cls(
-            tree, tensors["labels"], tensors["vectors"], known["fingerprint"], Calibration(**known["calibration"])
-        )
+        fitted_on = known["calibration"] | {"ranks": tuple(known["calibration"].get("ranks", ()))}
+        return cls(tree, tensors["labels"], tensors["vectors"], known["fingerprint"], Calibration(**fitted_on))

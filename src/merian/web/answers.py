@@ -16,6 +16,7 @@ from merian.web.parts import Identifies, Parts
 
 if TYPE_CHECKING:
     from merian.identify.paths import Masses
+    from merian.identify.tempered import Tempered
 
 __all__ = [
     "SAFE",
@@ -84,7 +85,7 @@ def _say(parts: Parts, identifier: Identifies, pixels: npt.NDArray[np.uint8], le
         named = [(int(t), c) for t, c in zip(found.taxa[row], found.probabilities[row], strict=True) if t >= 0]
         answers.append(
             {
-                **_verdict(tree, masses.path(row), float(found.unknown[row])),
+                **_verdict(tree, masses.path(row), float(found.unknown[row]), identifier.head.calibration.none),
                 "best": [
                     {**taxon(tree, t), "probability": _share(c), "lineage": _lineage(tree, t, c, masses, row)}
                     for t, c in named
@@ -99,7 +100,7 @@ def _share(value: float | np.floating) -> float:
     return round(float(min(max(value, 0.0), 1.0)), 4)
 
 
-def _lineage(tree: Tree, number: int, chance: float, masses: Masses, row: int) -> list[Json]:
+def _lineage(tree: Tree, number: int, chance: float, masses: Masses | Tempered, row: int) -> list[Json]:
     above = tree.ancestors[number]
     above = above[(above >= 0) & (above != number)]
     chances = [*masses.of(row, above).tolist(), chance]
@@ -108,8 +109,8 @@ def _lineage(tree: Tree, number: int, chance: float, masses: Masses, row: int) -
     ]
 
 
-def _verdict(tree: Tree, path: list[tuple[int, float]], unknown: float) -> Json:
-    """The path, what of it is sure, probable and possible, and the same in one sentence."""
+def _verdict(tree: Tree, path: list[tuple[int, float]], unknown: float, none: float) -> Json:
+    """The path, what of it is sure, probable and possible, and the same in one sentence; from `none` on the chance of none of the labels is the answer."""
     steps = [{**taxon(tree, number), "probability": _share(chance)} for number, chance in path]
     sure = [step for step in steps if step["probability"] >= SAFE]
     rest = steps[len(sure) :]
@@ -122,9 +123,10 @@ def _verdict(tree: Tree, path: list[tuple[int, float]], unknown: float) -> Json:
     }
     said = [f"Sure to {sure[-1]['rank']}: {sure[-1]['name']}"] if sure else ["Nothing is sure"]
     said += [f"{word} {step['rank']} {step['name']}" for word, step in list(verdict.items())[1:] if step is not None]
-    if unknown >= PROBABLY:
+    if unknown >= none:
         said.insert(0, "Most likely none of the organisms that this model knows")
-    return {"sentence": "; ".join(said) + ".", **verdict, "path": steps, "unknown": _share(unknown)}
+    told = {"unknown": _share(unknown), "none": unknown >= none}
+    return {"sentence": "; ".join(said) + ".", **verdict, "path": steps, **told}
 
 
 def identify_many(parts: Parts, items: Sequence[Named]) -> list[Json]:

@@ -47,6 +47,7 @@ def _schemas() -> Json:
         "perhaps": _maybe(likely),
         "path": _list(likely),
         "unknown": NUMBER,
+        "none": FLAG,
         "best": _list(_taxon(probability=NUMBER, lineage=_list(likely))),
         "place": _maybe(_object(x=NUMBER, y=NUMBER, neighbours=_list(near))),
     }

@@ -18,8 +18,10 @@ from merian.core.vectors import Embeddings
 from merian.encode import Encoder
 
 if TYPE_CHECKING:
+    from merian.identify.calibrate import Calibration
     from merian.identify.paths import Masses
     from merian.identify.scan import Found
+    from merian.identify.tempered import Tempered
 
 __all__ = ["Identifies", "Layout", "Names", "Parts", "open_parts"]
 
@@ -38,7 +40,9 @@ class Names(Protocol):
     def tree(self) -> Tree: ...
     @property
     def labels(self) -> npt.NDArray[np.int32]: ...
-    def paths(self, vectors: Floats, k: int = 5) -> tuple[Found, Masses]: ...
+    @property
+    def calibration(self) -> Calibration: ...
+    def paths(self, vectors: Floats, k: int = 5) -> tuple[Found, Masses | Tempered]: ...
 
 
 class Identifies(Protocol):

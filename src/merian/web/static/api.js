@@ -9,7 +9,7 @@
  * @typedef {Brief & {lineage: Taxon[], width: number|null, height: number|null, facts: Record<string, string>}} Photo
  * @typedef {{x: number, y: number, neighbours: Near[]}} Place
  * @typedef {{name: string, reason: string|null, sentence: string, sure: LikelyTaxon|null, probably: LikelyTaxon|null,
- *   perhaps: LikelyTaxon|null, path: LikelyTaxon[], unknown: number, best: RankedTaxon[], place: Place|null}} Row
+ *   perhaps: LikelyTaxon|null, path: LikelyTaxon[], unknown: number, none: boolean, best: RankedTaxon[], place: Place|null}} Row
  * @typedef {{key: string, label: string, kind: "rank"|"text"|"number", names?: string[], common?: (string|null)[], taxa?: string[], order?: number[],
  *   codes?: number[], values?: (number|null)[], unit?: string}} Colouring
  * @typedef {{ids: string[], x: number[], y: number[], total: number, colourings: Colouring[]}} Layout

@@ -148,7 +148,7 @@ export class Identify {
     return h(
       "header",
       { class: "verdict" },
-      h("p", { class: "sure" }, row.unknown >= 0.5 ? `Most likely none of the names it knows. ${start}` : start),
+      h("p", { class: "sure" }, row.none ? `Most likely none of the names it knows. ${start}` : start),
       head ? h("h2", {}, this.name(head), head.common ? h("small", {}, head.common) : null) : null,
       more.length ? h("p", { class: "next" }, ...more.flatMap(([word, t], k) => (t ? [`${k ? "; " : ""}${k ? word : capital(word)} ${t.rank} `, this.name(t)] : []))) : null,
     );
