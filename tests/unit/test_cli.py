@@ -33,7 +33,7 @@ TAXA = (
 )
 HEADER = (
     "file_name,kingdom,phylum,class,order,family,genus,species_epithet,species,common_name,score,"
-    "rank,safe_rank,safe_name,safe_score,unknown,inside,reason"
+    "rank,safe_rank,safe_name,safe_score,unknown,none,inside,reason"
 )
 Run = Callable[..., tuple[int, str, str]]
 
@@ -319,7 +319,7 @@ def test_identify_as_json_lines(run: Run, toy: tuple[str, ...]) -> None:
     code, out, _ = run("identify", "a.png", "gone.jpg", "--rank", "genus", "--k", 9, "-f", "jsonl", *toy)
     assert code == 3
     first, second = (json.loads(line) for line in out.splitlines())
-    assert list(first) == ["file_name", "safe", "unknown", "predictions", "reason", "model"]
+    assert list(first) == ["file_name", "safe", "unknown", "none", "predictions", "reason", "model"]
     assert sorted(p["name"] for p in first["predictions"]) == ["Corvus", "Larus", "Pica"]
     assert sum(p["probability"] for p in first["predictions"]) == pytest.approx(1, abs=1e-5)
     assert "taxon" not in first["predictions"][0]

@@ -19,11 +19,27 @@ def test_a_model_of_open_clips_list_is_a_repository(monkeypatch: pytest.MonkeyPa
     hub._tagged.cache_clear()
 
 
-def test_the_default_is_bioclip_2_when_it_is_here_or_nothing_else_is(
+def test_the_default_is_a_known_model_that_is_here_with_its_labels_else_the_one_in_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("merian.encode.hub.find", lambda name: None)
-    assert hub.default(tmp_path) == tmp_path
-    assert hub.default(tmp_path / "none") == "bioclip-2"
-    monkeypatch.setattr("merian.encode.hub.find", lambda name: tmp_path)
-    assert hub.default(tmp_path) == "bioclip-2"
+    here: set[str] = set()
+    labels: set[str] = set()
+    monkeypatch.setattr("merian.encode.hub.find", lambda name: tmp_path if name in here else None)
+    monkeypatch.setattr("merian.encode.hub._labels_here", lambda known: tmp_path if known.name in labels else None)
+    assert hub.default() == "pocket"
+    here |= {"bioclip", "biocap", "bioclip-2"}
+    assert hub.default() == "pocket"  # offline, a model that cannot say which taxa it knows names nothing
+    labels |= {"bioclip"}
+    assert hub.default() == "bioclip"
+    labels |= {"bioclip-2"}
+    assert hub.default() == "bioclip-2"
+
+
+def test_pocket_is_the_model_in_the_package_unless_a_folder_has_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert hub.local("pocket") == hub.pocket()
+    assert hub.local(Path("other")) == Path("other")
+    (tmp_path / "pocket").mkdir()
+    assert hub.local(Path("pocket")) == Path("pocket")

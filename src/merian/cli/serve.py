@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from merian.cli.identify import Precision
+from merian.cli.identify import Precision, chosen_model
 from merian.cli.say import escaped, say
 from merian.core.errors import BadSetting
 
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["serve", "serve_store"]
 
+NOWHERE = Path(os.devnull)
+"""Stands for a store where there is none."""
+
 
 def serve(
-    store: Path = Path("merian-tour"),
+    store: Path | None = None,
     /,
     *,
     model: Annotated[Path | None, Parameter(name=["--model", "-m"])] = None,
@@ -38,9 +42,10 @@ def serve(
     ----------
     store
         A folder with model/, and catalog/, embeddings/, exploration/ and report.html where there are: what `merian tour` makes.
-        With --model there need be none.
+        Without one the page names photos, by --model.
     model
-        The model that names photos, instead of the store's: a folder, or a model by its name (`merian models`).
+        The model that names photos, instead of the store's: a folder, or a model by its name (`merian models`). Without a store
+        and unless given, as for `merian identify`: the largest that is here, else pocket, the small one in the package.
     taxa
         Another list of taxa for --model to choose from, as for `merian identify`.
     precision
@@ -60,7 +65,9 @@ def serve(
         raise BadSetting("batch", batch, "must be at least 1")
     if taxa is not None and model is None:
         raise BadSetting("taxa", str(taxa), "needs --model")
-    serve_store(store, host, port, browser, None if model is None else _opened(model, taxa, precision), batch)
+    own = store is not None and model is None
+    identifier = None if own else _opened(chosen_model(model), taxa, precision)
+    serve_store(store or NOWHERE, host, port, browser, identifier, batch)
     return 0
 
 

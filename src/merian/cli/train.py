@@ -28,6 +28,7 @@ def train(
     *,
     source: Path | None = None,
     replay: Path | None = None,
+    known: Annotated[bool, Parameter(negative=())] = False,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     ladder: str = "",
     ladder_equal: Literal["epochs", "steps"] = "epochs",
@@ -53,6 +54,8 @@ def train(
     replay
         A catalog of images with general captions (merian curate --subject caption), some of which are shown beside each
         batch (--replay-batch), so that what the towers knew before is not forgotten.
+    known
+        Only taxa that were trained on are answers of the model, not all of the catalog's.
     overwrite
         Replace a model that other settings made.
     ladder
@@ -66,7 +69,7 @@ def train(
     place = _checked(out, source, replay, settings)
     if ladder:
         return _ladder(catalog, place, settings, ladder, ladder_equal, overwrite, replay)
-    train_and_calibrate(catalog, place, settings, overwrite, replay)
+    train_and_calibrate(catalog, place, settings, overwrite, replay, known)
     return _told(place) if FIRST else 0
 
 
@@ -138,12 +141,23 @@ def _ladder(
 
 
 def train_and_calibrate(
-    catalog_path: Path, out: Path, settings: TrainSettings, overwrite: bool = False, replay: Path | None = None
+    catalog_path: Path,
+    out: Path,
+    settings: TrainSettings,
+    overwrite: bool = False,
+    replay: Path | None = None,
+    known: bool = False,
 ) -> None:
-    """Train the model at `out`, embed its labels, `out/head`, and calibrate its heads on the validation split."""
+    """Train the model at `out`, embed its labels, `out/head`, and calibrate its heads on the validation split.
+
+    `known`: the labels are only those with training images, not all of the catalog's.
+    """
+    import numpy as np
+
     from merian.core.tables import Catalog
     from merian.encode import open_encoder
     from merian.identify import HEADS, Head, embed_catalog
+    from merian.identify.head import leaves
     from merian.train import train as run
 
     run(catalog_path, out, settings, overwrite=overwrite, replay=replay)
@@ -154,7 +168,9 @@ def train_and_calibrate(
     rows = catalog.kept("val")
     seen = embed_catalog(catalog, encoder, rows) if len(rows) else None
     heads = {name: Head.load(out / name) for name in HEADS[:-1] if (out / name).is_dir()}
-    for name, head in (heads | {HEADS[-1]: Head.build(encoder, catalog.tree)}).items():
+    trained = catalog.kept("train")["taxon"].unique().to_numpy()
+    labels = np.intersect1d(leaves(catalog.tree), trained).astype(np.int32) if known else None
+    for name, head in (heads | {HEADS[-1]: Head.build(encoder, catalog.tree, labels)}).items():
         if seen is not None:
             head = head.calibrated(seen, rows["taxon"].to_numpy())
         head.save(out / name, {"catalog": catalog.hash})
