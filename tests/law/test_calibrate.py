@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lineages import FAST
 
-from merian.identify.calibrate import ENOUGH, PRIOR_UNKNOWN, Calibration, fit
+from merian.identify.calibrate import ENOUGH, PRIOR_UNKNOWN, REFUSED, Calibration, fit
 
 
 def drawn(seed: int, n: int, t: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -102,3 +102,13 @@ def test_labels_that_cannot_be_told_apart_fit_no_chance_of_being_known() -> None
     assert found.slope == 0
     assert found.images == 50
     assert np.isfinite(found.scale)
+
+
+@FAST
+@given(st.integers(0, 9999))
+def test_few_of_the_images_that_it_was_fitted_on_are_told_none(seed: int) -> None:
+    cosines, truth = drawn(seed, 200, 6, 30.0)
+    found = fit(cosines, truth, 20.0)
+    told = (1 - found.known(cosines.max(1)) >= found.none).mean()
+    assert told <= REFUSED + 0.01 or found.slope == 0
+    assert found.slope == 0 or told >= REFUSED - 0.01

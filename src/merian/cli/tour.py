@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from merian.cli.flags import with_settings
+from merian.cli.real import real_photos
 from merian.cli.say import heading, of_catalog, path_of, say
 from merian.core.errors import MissingExtra
 from merian.core.settings import knob
@@ -50,12 +51,13 @@ def tour(
     out: Path = Path("merian-tour"),
     /,
     *,
+    photos: Annotated[list[Path] | None, Parameter(negative=())] = None,
     serve: bool = True,
     browser: Annotated[bool, Parameter(negative=())] = False,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     settings: TourSettings,
 ) -> int:
-    """Run the whole path on the drawn tree of life: draw, curate, train, embed, identify, evaluate, explore, report, serve.
+    """Run the whole path on the drawn tree of life: draw, curate, train, embed, identify, evaluate, explore, name real photos, report, serve.
 
     Everything is written below OUT and nothing is computed twice: stop it whenever you like, give it again, and it goes on
     where it stopped, to the same numbers.
@@ -64,6 +66,8 @@ def tour(
     ----------
     out
         The folder to write.
+    photos
+        Photos of your own, files or folders, to be named at the end by the model of real organisms in the package.
     serve
         Open the web page at the end and stay until Ctrl-C.
     browser
@@ -77,9 +81,10 @@ def tour(
     _model(out, settings, overwrite)
     _identify(out, catalog)
     _measure(out, settings, overwrite)
+    real_photos(8, out, photos or ())
     report = _report(out)
     say(f"\n[bold green]Done.[/bold green] The report, one page: {path_of(report)}")
-    say(f"   Name a photo of your own:  merian identify PHOTO --model {path_of(out / 'model')}")
+    say("   Name a photo of your own:  merian identify PHOTO")
     if serve:
         from merian.cli.serve import serve_store
 

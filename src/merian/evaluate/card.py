@@ -192,7 +192,7 @@ def _sets(numbers: Numbers) -> Iterator[dict[str, Any]]:
             yield {
                 "name": words,
                 "n": number.n,
-                **{key: None if found is None else found.text for key, found in cells.items()},
+                **{key: _cell(found) for key, found in cells.items()},
             }
 
 
@@ -207,6 +207,14 @@ COLUMNS = {
 }
 
 
+def _cell(number: Number | None) -> dict[str, str] | None:
+    """A number and its interval as a table shows them."""
+    if number is None:
+        return None
+    value, _, ends = number.text.partition(" (")
+    return {"value": value.replace(" %", "\u00a0%"), "range": ends.removesuffix(")")}
+
+
 def _parts(numbers: Numbers, kind: str) -> Iterator[dict[str, Any]]:
     """Accuracy at each rank, among all labels, of the clades of a rank or of the data sets."""
     start = f"all.{kind}."
@@ -218,7 +226,7 @@ def _parts(numbers: Numbers, kind: str) -> Iterator[dict[str, Any]]:
             "kind": kind,
             "name": name.replace("_", " "),
             "n": counted,
-            "cells": [None if c is None else c.text for c in cells.values()],
+            "cells": [_cell(c) for c in cells.values()],
         }
 
 
