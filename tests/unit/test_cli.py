@@ -118,22 +118,22 @@ def test_misuse_is_2_and_said_in_a_line(run: Run, line: str, text: str) -> None:
     assert "Traceback" not in err
 
 
-def test_without_a_model_it_is_said_what_would_be_fetched_and_what_else_helps(
+def test_a_model_that_is_not_named_is_the_one_in_the_package_and_a_model_that_is_not_there_is_said(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("merian.encode.hub.find", lambda name: None)
+    code, out, err = run("identify", "x.jpg")
+    assert code == 3
+    assert out.splitlines()[1].endswith("not found")
+    assert err.startswith("with pocket; --model names another\n")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
 
     def unreachable(*_: object, **__: object) -> str:
         raise OSError("no route to host")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
-    code, out, err = run("identify", "x.jpg")
+    code, out, err = run("identify", "x.jpg", "--model", "bioclip-2")
     assert (code, out) == (1, "")
-    assert err.startswith(
-        "no model is here: fetching bioclip-2 and its labels, some 4 GB, once\nmerian: a model not found"
-    )
-    assert "`merian tour` makes a small one offline" in err
     assert "no route to host" in err
 
 

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from merian.cli.say import path_of, say
+from merian.core.errors import BadData, BadSetting
 
-__all__ = ["card"]
+__all__ = ["OfModel", "card"]
+
+
+@Parameter(name="*", help="The card of a model instead.")
+@dataclass(frozen=True)
+class OfModel:
+    """The card of a model instead."""
+
+    model: Annotated[
+        Path | None,
+        Parameter(
+            name=["--model", "-m"],
+            help="A model folder that was trained on the catalog: its card is written into it, and `merian identify` says of it what the card does.",
+        ),
+    ] = None
+    evaluation: Annotated[
+        Path | None, Parameter(help="The model's evaluation on the catalog, made by `merian evaluate`.")
+    ] = None
+    command: Annotated[str, Parameter(help="The command that made the model.")] = ""
+    note: Annotated[str, Parameter(help="What else to say to whoever uses the model.")] = ""
+
+
+CATALOG = OfModel()
 
 
 def card(
@@ -23,10 +47,7 @@ def card(
     url: str = "",
     cite: str = "",
     version: str = "1.0.0",
-    model: Annotated[Path | None, Parameter(name=["--model", "-m"])] = None,
-    evaluation: Path | None = None,
-    command: str = "",
-    note: str = "",
+    of: OfModel = CATALOG,
 ) -> int:
     """Write the data card of a catalog: card.html, croissant.json (MLCommons Croissant 1.0) and who is to be credited (attribution.csv).
 
@@ -41,7 +62,7 @@ def card(
     out
         The folder to write to; CATALOG with "-card" at its end when not given.
     title
-        What the data set is called.
+        What the data set, or the model, is called.
     description
         What it is, in a sentence or two.
     author
@@ -52,18 +73,9 @@ def card(
         How to cite it; made from the other fields when not given.
     version
         Version of the data set.
-    model
-        A model folder: its card is written, card.html and card.json, and `merian identify` says of it what the card does.
-    evaluation
-        The model's evaluation on the catalog, made by `merian evaluate`.
-    command
-        The command that made the model, for its card.
-    note
-        What else to say to whoever uses the model.
     """
-    if model is not None:
-        return _of_model(catalog, model, evaluation, title, command, note)
-    from merian.core.errors import BadData
+    if of != CATALOG:
+        return _of_model(catalog, of, title)
     from merian.core.tables import Catalog
     from merian.curate.card import About, write_card
 
@@ -76,15 +88,15 @@ def card(
     return 0
 
 
-def _of_model(catalog: Path, model: Path, evaluation: Path | None, title: str, command: str, note: str) -> int:
-    from merian.core.errors import BadSetting
+def _of_model(catalog: Path, of: OfModel, title: str) -> int:
     from merian.core.tables import Catalog
     from merian.evaluate.card import Told, write_model_card
     from merian.identify import Identifier
 
-    if evaluation is None:
-        raise BadSetting("evaluation", "", "is missing: merian evaluate CATALOG MODEL EVALUATION makes it")
-    told = Told(title=title, command=command, note=note)
-    say(write_model_card(Identifier.open(model), model, Catalog.open(catalog), evaluation, told))
-    say(f"{path_of(model / 'card.html')}, card.json, taxa.csv and sources.csv beside it")
+    if of.model is None or of.evaluation is None:
+        what = "model" if of.model is None else "evaluation"
+        raise BadSetting(what, "", "is missing: merian card CATALOG --model MODEL --evaluation EVALUATION")
+    told = Told(title=title, command=of.command, note=of.note)
+    say(write_model_card(Identifier.open(of.model), of.model, Catalog.open(catalog), of.evaluation, told))
+    say(f"{path_of(of.model / 'card.html')}, card.json, taxa.csv and sources.csv beside it")
     return 0

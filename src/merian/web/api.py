@@ -20,6 +20,7 @@ from starlette.routing import Route
 from merian import __version__
 from merian.core.errors import MerianError, Missing
 from merian.core.report import Report
+from merian.encode.info import said
 from merian.web import answers, facts
 from merian.web.batching import Batcher
 from merian.web.metrics import Metrics
@@ -110,6 +111,7 @@ class Api:
                     "labels": len(known.head.labels),
                     "tree": known.head.tree.version,
                     "taxa": len(known.head.tree),
+                    "says": "" if parts.card is None else said(parts.card.parent),
                 },
                 "catalog": None
                 if parts.catalog is None

@@ -6,6 +6,7 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -50,6 +51,7 @@ class Pages:
         return [
             Route("/", self.index),
             Route("/report", self.report),
+            Route("/model", self.model),
             Route("/favicon.ico", self.icon),
             Route("/static/{name}", self.file),
         ]
@@ -66,8 +68,14 @@ class Pages:
     async def report(self, request: Request) -> Response:
         if self.parts.report is None or not self.parts.report.is_file():
             raise Refused(404, "this store has no report", "merian tour writes one; then start the server again")
-        policy = {"content-security-policy": REPORT_POLICY, "cache-control": "no-cache"}
-        return FileResponse(self.parts.report, media_type="text/html; charset=utf-8", headers=policy)
+        return _page(self.parts.report)
+
+    async def model(self, request: Request) -> Response:
+        if self.parts.card is None or not self.parts.card.is_file():
+            raise Refused(
+                404, "this model has no card", "merian card CATALOG --model MODEL --evaluation EVALUATION writes one"
+            )
+        return _page(self.parts.card)
 
     def _give(self, request: Request, name: str) -> Response:
         file = self.static.get(name)
@@ -77,3 +85,9 @@ class Pages:
         if request.headers.get("if-none-match") == file.tag:
             return Response(status_code=304, headers=headers)
         return Response(file.data, media_type=file.kind, headers=headers)
+
+
+def _page(path: Path) -> Response:
+    """A page that Merian wrote, with all that it shows inside."""
+    policy = {"content-security-policy": REPORT_POLICY, "cache-control": "no-cache"}
+    return FileResponse(path, media_type="text/html; charset=utf-8", headers=policy)

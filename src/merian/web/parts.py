@@ -16,6 +16,7 @@ from merian.core.tables import Catalog
 from merian.core.tree import Tree
 from merian.core.vectors import Embeddings
 from merian.encode import Encoder
+from merian.encode.folder import FolderEncoder
 
 if TYPE_CHECKING:
     from merian.identify.calibrate import Calibration
@@ -79,6 +80,8 @@ class Parts:
     embeddings: Embeddings | None
     layout: Layout | None
     report: Path | None
+    card: Path | None = None
+    """The page about the model."""
     absent: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     """Image id -> its row in the catalog's frame; refused images have none."""
@@ -130,11 +133,19 @@ def open_parts(folder: Path, identifier: Identifies | None = None) -> Parts:
         embeddings=embeddings,
         layout=layout,
         report=report if report.is_file() else None,
+        card=_card(identifier),
         absent=absent,
         rows=_kept_rows(catalog),
         vector_rows=vector_rows,
         in_layout=np.array([vector_rows.get(i, -1) for i in layout.ids] if layout else [], np.int64),
     )
+
+
+def _card(identifier: Identifies | None) -> Path | None:
+    """The page that lies beside the model, where it comes from a folder and has one."""
+    encoder = None if identifier is None else identifier.encoder
+    page = encoder.folder.path / "card.html" if isinstance(encoder, FolderEncoder) else None
+    return page if page is not None and page.is_file() else None
 
 
 def _kept_rows(catalog: Catalog | None) -> dict[str, int]:

@@ -15,7 +15,7 @@
  * @typedef {{ids: string[], x: number[], y: number[], total: number, colourings: Colouring[]}} Layout
  * @typedef {Taxon & {lineage: Taxon[], names: {language: string, name: string}[], children: Taxon[], child_count: number,
  *   species_count: number, known_to_model: number|null, images: string[], image_count: number}} TaxonPage
- * @typedef {{merian: string, store: string|null, model: null|{fingerprint: string, labels: number, tree: string, taxa: number},
+ * @typedef {{merian: string, store: string|null, model: null|{fingerprint: string, labels: number, tree: string, taxa: number, says: string},
  *   catalog: null|{images: number, tree: string}, points: number|null, report: boolean, absent: Record<string, string>,
  *   limits: {photos: number, photo_mb: number, request_mb: number}, sure_from: number}} About
  */

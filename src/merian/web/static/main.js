@@ -14,6 +14,8 @@ async function start() {
   find("#store").textContent = about.store;
   find(".store").hidden = about.store === null;
   find("#to-report").hidden = !about.report;
+  find("#to-model").hidden = find("#says").hidden = !about.model?.says;
+  find("#says").textContent = about.model?.says ?? "";
   const facts = [`Merian ${about.merian}`];
   if (about.catalog) facts.push(count(about.catalog.images, "photo"));
   if (about.model) facts.push(`${count(about.model.labels, "name")} known`, `model ${about.model.fingerprint.slice(0, 12)}`, `tree ${about.model.tree}`);
