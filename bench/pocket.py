@@ -44,7 +44,7 @@ from merian.evaluate.intervals import Resamples
 from merian.evaluate.samples import groups_of, histograms
 from merian.evaluate.settings import EvaluateSettings
 from merian.evaluate.zeroshot import score, summed
-from merian.identify import Head, embed_catalog
+from merian.identify import HEADS, Head, embed_catalog
 from merian.identify.head import leaves
 from merian.train import TrainSettings, train
 from merian.train.batches import Batches, drawn_ahead
@@ -174,13 +174,10 @@ def labels_of(catalog: Catalog) -> np.ndarray:
 
 def clip_scores(model: Path, catalog: Catalog) -> tuple[Floats, Floats, np.ndarray]:
     """Vectors [n, d] of the rows asked about, their probabilities [n, t], and the labels [t]."""
-    encoder = open_encoder(model)
-    vectors, labels = embed_catalog(catalog, encoder, asked(catalog)).vectors, labels_of(catalog)
-    if (model / "head").is_dir():
-        head = Head.load(model / "head")
-        head = replace(head, labels=head.labels[keep := np.isin(head.labels, labels)], vectors=head.vectors[keep])
-    else:
-        head = Head.build(encoder, catalog.tree, labels)
+    encoder, labels = open_encoder(model), labels_of(catalog)
+    vectors = embed_catalog(catalog, encoder, asked(catalog)).vectors
+    own = next((model / name for name in HEADS if (model / name).is_dir()), None)
+    head = Head.build(encoder, catalog.tree, labels) if own is None else Head.load(own).among(labels)
     return vectors, head.probabilities(vectors), head.labels
 
 

@@ -105,9 +105,11 @@ def small_batches(settings: TrainSettings, rank: int = 0, ranks: int = 1) -> tup
     return Batches(bio, settings, replay, rank, ranks), model_config(settings, size, context)
 
 
-def small_step(settings: TrainSettings, config: dict[str, object], ranks: Ranks | None = None) -> Step:
+def small_step(
+    settings: TrainSettings, config: dict[str, object], ranks: Ranks | None = None, classes: int = 0
+) -> Step:
     """The towers of the seed, and what computes their gradients."""
-    towers = Towers(build(settings, config), ["traits", "replay"], settings.hyperbolic)
+    towers = Towers(build(settings, config), ["traits", "replay"], settings.hyperbolic, classes, settings.seed)
     if settings.precision in ("pure_bf16", "rounded_bf16"):
         towers = towers.to(torch.bfloat16)
     return Step(towers.train(), settings, LOOK, ranks or Ranks())

@@ -13,7 +13,7 @@ from small_training import one_thread as one_thread
 from merian.core.errors import BadSetting
 from merian.encode.pixels import Preprocess
 from merian.train.checkpoint import Average
-from merian.train.step import Losses
+from merian.train.step import Losses, Step
 from merian.train.towers import BIO, model_config
 from merian.train.views import Mix, Views, augment, shown
 
@@ -130,9 +130,12 @@ def losses_of(mix: Mix | None, **changes: object) -> tuple[Losses, torch.Tensor]
     batch = batches.draw(0)
     step = small_step(settings, config)
     told = step.gradients(replace(batch, views=replace(batch.views, mix=mix)), 0)
-    return told, torch.cat(
-        [(torch.zeros_like(w) if w.grad is None else w.grad).flatten() for w in step.towers.parameters()]
-    )
+    return told, gradients_of(step)
+
+
+def gradients_of(step: Step) -> torch.Tensor:
+    """All gradients in one row; zeros where a weight has none."""
+    return torch.cat([(torch.zeros_like(w) if w.grad is None else w.grad).flatten() for w in step.towers.parameters()])
 
 
 PARTNER = torch.cat([torch.arange(10).roll(3), 10 + torch.arange(6).roll(1)])
@@ -209,3 +212,42 @@ def test_an_average_of_weights_keeps_what_batch_norms_know() -> None:
 def test_what_no_tower_takes_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(BadSetting, match=message):
         model_config(small_settings(**changes), 300, 32)
+
+
+# ---- class vectors beside the captions -------------------------------------------------------------------------------
+
+
+def classed(**changes: object) -> tuple[Losses, torch.Tensor]:
+    settings = small_settings(classes=0.5, **changes)
+    batches, config = small_batches(settings)
+    step = small_step(settings, config, classes=len(batches.bio.texts.path))
+    return step.gradients(batches.draw(0), 0), gradients_of(step)
+
+
+def test_class_vectors_are_learnt_beside_the_captions_and_in_chunks_too() -> None:
+    whole, parts = classed(), classed(chunk=4)
+    assert {"bio", "traits", "replay", "classes", "loss"} == set(whole[0])
+    expected = whole[0]["bio"] + 0.5 * whole[0]["traits"] + 0.7 * whole[0]["replay"] + 0.5 * whole[0]["classes"]
+    assert whole[0]["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert ((parts[1] - whole[1]).norm() / whole[1].norm()).item() < 1e-5
+    without = losses_of(None)[0]
+    assert without["bio"].item() == pytest.approx(whole[0]["bio"].item(), rel=1e-5)
+
+
+def test_images_are_told_from_names_that_none_of_them_shows() -> None:
+    """Only a few of the taxa are in a small batch; with `negatives` all captions are there, and those alone ask for no image."""
+    settings = small_settings(batch=3, replay_batch=0, traits=0.0)
+    some, all_of = (
+        small_batches(small_settings(batch=3, replay_batch=0, traits=0.0, negatives=n))[0].draw(0) for n in (0, 99)
+    )
+    told = {
+        key
+        for key, level in zip(all_of.parts[0].key.tolist(), all_of.parts[0].level.tolist(), strict=True)
+        if level == -1
+    }
+    assert told == set(some.parts[0].key.tolist())
+    assert (all_of.parts[0].level == -2).sum() > 0
+    assert len(all_of.parts[0].key) == len(small_batches(settings)[0].bio.texts.text)
+    assert len(all_of.tokens) == len(all_of.parts[0].key)
+    few, many = (losses_of(None, batch=3, replay_batch=0, traits=0.0, negatives=n)[0]["bio"] for n in (0, 99))
+    assert few.item() != pytest.approx(many.item(), rel=1e-4)

@@ -170,7 +170,10 @@ def train_and_calibrate(
     heads = {name: Head.load(out / name) for name in HEADS[:-1] if (out / name).is_dir()}
     trained = catalog.kept("train")["taxon"].unique().to_numpy()
     labels = np.intersect1d(leaves(catalog.tree), trained).astype(np.int32) if known else None
-    for name, head in (heads | {HEADS[-1]: Head.build(encoder, catalog.tree, labels)}).items():
+    heads |= {HEADS[-1]: Head.build(encoder, catalog.tree, labels)}
+    for name, head in heads.items():
+        if known:
+            head = head.among(leaves(catalog.tree))
         if seen is not None:
             head = head.calibrated(seen, rows["taxon"].to_numpy())
         head.save(out / name, {"catalog": catalog.hash})

@@ -124,9 +124,13 @@ def _tagged(name: str) -> str | None:
 
 
 def default() -> str:
-    """The model to name photos with when none is named: the first of KNOWN that is on this machine with its labels, else the one in the package."""
+    """The model to name photos with when none is named: the first of KNOWN that is on this machine with its labels, else the one in the package.
+
+    BioCLIP 2, to be fetched, for a package that was built without one.
+    """
     here = (known for known in KNOWN.values() if known.labels and find(known.name) is not None)
-    return next((known.name for known in here if _labels_here(known) is not None), POCKET)
+    rest = POCKET if (pocket() / CONFIG).is_file() else next(iter(KNOWN))
+    return next((known.name for known in here if _labels_here(known) is not None), rest)
 
 
 def pocket() -> Path:

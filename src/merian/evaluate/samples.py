@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +76,7 @@ def share(sample: Sample, columns: Iterable[npt.NDArray[np.generic]], counted: n
 
 def restricted(head: Head, labels: npt.NDArray[np.bool_]) -> Head:
     """The Head with only the labels [t] that are marked, its calibration as it was."""
-    return replace(head, labels=head.labels[labels], vectors=head.vectors[labels])
+    return head.among(head.labels[labels])
 
 
 def histograms(catalog: Catalog, rows: pl.DataFrame, settings: EvaluateSettings) -> Embeddings:

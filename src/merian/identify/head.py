@@ -76,6 +76,11 @@ class Head:
                     advance(len(part))
         return cls(tree, chosen, normalise(total), encoder.fingerprint, Calibration(encoder.logit_scale))
 
+    def among(self, taxa: Ints) -> Head:
+        """This Head with only those of its labels that are among `taxa`."""
+        kept = np.isin(self.labels, taxa)
+        return replace(self, labels=self.labels[kept], vectors=self.vectors[kept])
+
     def compact(self) -> Head:
         """This Head, its vectors in sixteen bits when it is large: half the bytes, cosines within 1e-4 and mostly 1e-5 of the same."""
         large = len(self.labels) >= LARGE and self.vectors.dtype != np.float16

@@ -2,7 +2,7 @@
 
 A batch has parts, each with its own captions, projector and objective: `bio`, the images of the catalog with the names of their taxa; `replay`, other
 images with general captions (experience replay); `traits`, those images of `bio` of which sex, life stage, habitat or behaviour is known, with captions that
-tell them.
+tell them; `classes`, the images of `bio` with a vector for each taxon in the place of captions.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from merian.train.settings import TrainSettings
 from merian.train.texts import Texts
 from merian.train.views import Mix, Views
 
-__all__ = ["Batch", "Batches", "Part", "Stock", "drawn_ahead"]
+__all__ = ["CLASSES", "Batch", "Batches", "Part", "Stock", "drawn_ahead"]
 
+CLASSES = "classes"
+"""The part whose texts are no captions but the class vectors of the towers."""
 AHEAD = 2
 """Batches that are made while one is computed."""
 SHARDS_AT_ONCE = 16
@@ -158,6 +160,8 @@ class Batches:
                 _part("replay", self.replay.texts, again, np.zeros(len(again), np.int64), len(rows), self.settings)
             )
             pixels.append(self.replay.images.take(again))
+        if self.settings.classes:
+            parts.append(_classes(self.bio.texts, rows))
         shown = np.concatenate(pixels)
         views = Views.draw(len(shown), self.settings, rng)
         if self.settings.mix:
@@ -241,6 +245,13 @@ def _part(name: str, texts: Texts, rows: Numbers, kinds: Numbers, first: int, se
         text_path = np.concatenate([text_path, texts.path_of(cut)])
     images = np.arange(first, first + len(rows), dtype=np.int64)
     return _Drawn(name, images, key, whole, image_path, text_path, level, texts.tokens(key))
+
+
+def _classes(texts: Texts, rows: Numbers) -> _Drawn:
+    """The part of the class vectors, one a taxon: their rows follow those of all captions, so it must be the last."""
+    of, key = texts.of[rows], np.arange(len(texts.path), dtype=np.int64)
+    images, none = np.arange(len(rows), dtype=np.int64), np.empty((0, 1), np.int32)
+    return _Drawn(CLASSES, images, key, of, texts.path[of], texts.path, np.full(len(key), -1, np.int64), none)
 
 
 def _with_others(

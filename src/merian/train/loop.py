@@ -27,7 +27,7 @@ from merian.train.compile import compile_towers, prove
 from merian.train.drift import DRIFT
 from merian.train.optimizer import learning_rate, make_optimizer
 from merian.train.ranks import Ranks, joined
-from merian.train.release import frozen, release
+from merian.train.release import LINEAR, frozen, release
 from merian.train.settings import TrainSettings
 from merian.train.spread import spread, whole
 from merian.train.step import Step
@@ -95,7 +95,7 @@ def train(
             towers = _together(towers, start.load(held.tokens), batches, settings)
         if ranks.first:
             release(towers, made, start, held.tokens, (source, again), out, ranks.device, threads)
-            work.finish(scratch=(SCRATCH, CHECKPOINTS), beside=(SPEED, EVENTS, DRIFT))
+            work.finish(scratch=(SCRATCH, CHECKPOINTS), beside=(SPEED, EVENTS, DRIFT, LINEAR))
         ranks.wait()
     return out
 
@@ -177,7 +177,10 @@ def _towers(model: Any, batches: Batches, settings: TrainSettings, ranks: Ranks,
     )
     if settings.recompute:
         model.set_grad_checkpointing()
-    towers = Towers(model, further, settings.hyperbolic)
+    classes = len(batches.bio.texts.path) if settings.classes else 0
+    if classes and settings.hyperbolic:
+        raise BadSetting("classes", settings.classes, "are directions: they do not go with --hyperbolic")
+    towers = Towers(model, further, settings.hyperbolic, classes, settings.seed)
     if made is not None:
         made.into(towers)
     if settings.precision in ("pure_bf16", "rounded_bf16"):

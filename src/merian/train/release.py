@@ -5,21 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import polars as pl
 import torch
+from torch.nn import functional as F
 
 from merian.core.errors import BadData, BadSetting
 from merian.core.tables import Catalog
+from merian.encode.folder import read_folder
 from merian.encode.tokens import Tokens
 from merian.train.drift import DRIFT, drift, shown
 from merian.train.export import export
-from merian.train.heads import make_head
+from merian.train.heads import Classes, make_head
 from merian.train.images import check_shards
 from merian.train.lora import merge
 from merian.train.towers import BIO, Towers
 from merian.train.weights import Begun, Start
 
-__all__ = ["frozen", "release"]
+__all__ = ["LINEAR", "frozen", "release"]
+
+LINEAR = "linear"
+"""The folder of a model's class vectors."""
 
 
 def release(
@@ -40,6 +46,8 @@ def release(
     further = {name: value for name, value in towers.projectors.items() if name != BIO}
     model = merge(towers.released().cpu().float())
     export(model, made.config, tokens, start.preprocess, folder, settings.onnx, further)
+    if towers.classes is not None:
+        _keep_classes(towers.classes, source, folder)
     if start.weights is None or not settings.drift:
         return
     sets = [shown(source, settings, general=False)]
@@ -47,6 +55,15 @@ def release(
     told = [what for what in sets if what is not None]
     before = start.load(tokens, plain=True).model
     drift(before, model, told, tokens, start.preprocess, settings, device, threads).save(folder / DRIFT)
+
+
+def _keep_classes(vectors: torch.Tensor, source: Catalog, folder: Path) -> None:
+    """Write the class vectors `[t, d]` of the taxa of the split "train" as the head `folder / "linear"` of the exported model."""
+    taxa = np.unique(source.kept("train").filter(pl.col("taxon") >= 0)["taxon"].to_numpy()).astype(np.int32)
+    unit, known = F.normalize(vectors.detach().cpu().float(), dim=-1).numpy(), read_folder(folder)
+    Classes(taxa, unit, known.logit_scale).save(
+        folder / LINEAR, source.tree, known.fingerprint("fp32"), {"catalog": source.hash}
+    )
 
 
 def frozen(

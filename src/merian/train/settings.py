@@ -151,6 +151,11 @@ class ObjectiveSettings:
         ge=0,
         source="Desai et al. 2023 (MERU)",
     )
+    classes: float = knob(
+        0.0,
+        "Weight of class vectors that are learnt beside the captions, one for each taxon that is trained on; they are kept as the head `linear`",
+        ge=0,
+    )
     replay_weight: float = knob(1.0, "Weight of the loss of the replayed captions", ge=0, source=BIOCLIP2)
 
 

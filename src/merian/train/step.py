@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from merian.core.errors import BadSetting
 from merian.encode.pixels import Preprocess
-from merian.train.batches import Batch, Part
+from merian.train.batches import CLASSES, Batch, Part
 from merian.train.lorentz import angle, aperture, near
 from merian.train.objectives import OBJECTIVES, Objective, Rows, Score, cosine, entailment, gathered, multi_positive
 from merian.train.ranks import Ranks
@@ -90,6 +90,8 @@ class Step:
         if self.settings.logit_scale_fixed:
             scale = scale.detach()
         total, told = torch.zeros((), device=seen.device), Losses()
+        if self.towers.classes is not None:
+            text = torch.cat([text, F.normalize(self.towers.classes.float(), dim=-1)])
         for part in batch.parts:
             own, score = self._compared(seen, text, part, scale)
             loss, weight = self._loss(own, score, part.name)
@@ -103,7 +105,8 @@ class Step:
     def _compared(self, seen: torch.Tensor, text: torch.Tensor, part: Part, scale: torch.Tensor) -> tuple[Rows, Score]:
         """The rows of a part as they are compared, and how: unit vectors by their cosine, or points of a hyperboloid by their distance."""
         head, read = self.towers.lorentz, text[part.texts]
-        image = self.towers.project(seen[part.images], part.name, unit=head is None).float()
+        through = BIO if part.name == CLASSES else part.name
+        image = self.towers.project(seen[part.images], through, unit=head is None).float()
         score = cosine(scale)
         if head is not None:
             image, read, score = head.images(image), head.texts(read), near(scale, head.curvature.float().exp())
@@ -131,7 +134,7 @@ class Step:
                 )
             return OBJECTIVES[own.objective], 1.0, levels
         plain = OBJECTIVES["infonce"] if own.objective == "infonce" and name == "replay" else multi_positive
-        return plain, own.replay_weight if name == "replay" else own.traits, levels
+        return plain, {"replay": own.replay_weight, CLASSES: own.classes}.get(name, own.traits), levels
 
     def _see(self, batch: Batch, rows: slice, step: int) -> torch.Tensor:
         """What the projectors read of images `rows`."""

@@ -36,8 +36,12 @@ BIO = "bio"
 class Towers(nn.Module):
     """An open_clip model and the projectors of its image tower."""
 
-    def __init__(self, clip: Any, projectors: Sequence[str] = (), hyperbolic: bool = False) -> None:
+    def __init__(
+        self, clip: Any, projectors: Sequence[str] = (), hyperbolic: bool = False, classes: int = 0, seed: int = 0
+    ) -> None:
         """`projectors` names the further ones, each a copy of the model's own; `hyperbolic` adds `merian.train.lorentz`'s head.
+
+        `classes`: how many class vectors are learnt beside the captions, from a start that `seed` names.
 
         A tower without a projector of its own (a ResNet, one of timm) gets square matrices behind its output, and none for `bio`.
         """
@@ -50,6 +54,10 @@ class Towers(nn.Module):
         if self.pooled:
             self.projectors[BIO], clip.visual.proj = start, None
         self.lorentz = Lorentz(start.shape[1]) if hyperbolic else None
+        self.classes: nn.Parameter | None = None
+        if classes:
+            with chance(seed, "classes"):
+                self.classes = nn.Parameter(torch.randn(classes, start.shape[1]) * start.shape[1] ** -0.5)
         self.cuts = hasattr(clip, "token_embedding") and getattr(clip, "text_pool_type", "") == "argmax"
         self.layout = torch.preserve_format
         if hasattr(
