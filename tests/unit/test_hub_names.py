@@ -26,6 +26,9 @@ def test_the_default_is_a_known_model_that_is_here_with_its_labels_else_the_one_
     labels: set[str] = set()
     monkeypatch.setattr("merian.encode.hub.find", lambda name: tmp_path if name in here else None)
     monkeypatch.setattr("merian.encode.hub._labels_here", lambda known: tmp_path if known.name in labels else None)
+    monkeypatch.setattr("merian.encode.hub.pocket", lambda: tmp_path)
+    assert hub.default() == "bioclip-2"  # built without one
+    (tmp_path / "open_clip_config.json").write_text("{}")
     assert hub.default() == "pocket"
     here |= {"bioclip", "biocap", "bioclip-2"}
     assert hub.default() == "pocket"  # offline, a model that cannot say which taxa it knows names nothing

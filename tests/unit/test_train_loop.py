@@ -21,6 +21,7 @@ from merian.core.settings import load
 from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import Tree
 from merian.encode import decode_many, open_encoder
+from merian.identify import Head
 from merian.train import TrainSettings, train
 from merian.train.optimizer import learning_rate
 from merian.train.towers import model_config
@@ -222,3 +223,18 @@ def test_too_little_memory_is_told_and_what_helps(catalog: Path, tmp_path: Path)
     assert "Traceback" not in done.stderr
     for word in ("memory", "--chunk", "--recompute"):
         assert word in done.stderr
+
+
+def test_class_vectors_become_a_head_that_names_photos(catalog: Path, tmp_path: Path) -> None:
+    out = train(catalog, tmp_path / "model", settings(epochs=10, classes=1.0, text_per="image"))
+    head = Head.load(out / "linear")
+    encoder, known = open_encoder(out), Catalog.open(catalog)
+    assert head.fingerprint == encoder.fingerprint
+    rows = known.kept("train").filter(pl.col("taxon") >= 0)
+    assert head.labels.tolist() == sorted(rows["taxon"].unique().to_list())
+    vectors = encoder.embed_images(decode_many(list(known.images(rows)), encoder.preprocess).pixels)
+    best = head.labels[head.probabilities(vectors).argmax(1)]
+    assert (best == rows["taxon"].to_numpy()).mean() > 0.9
+    store.read(out, "model")  # what lies beside the model is no part of it
+    with pytest.raises(BadSetting, match="do not go with --hyperbolic"):
+        train(catalog, tmp_path / "other", settings(classes=1.0, hyperbolic=True))

@@ -51,8 +51,8 @@ def models(
 def _list() -> None:
     from merian.encode import hub
 
-    size = sum(path.stat().st_size for path in hub.pocket().rglob("*") if path.is_file())
-    say(f"{hub.POCKET:<12} {_state(size, ()):<18} a small model of real organisms, in the package")
+    if size := sum(path.stat().st_size for path in hub.pocket().rglob("*") if path.is_file()):
+        say(f"{hub.POCKET:<12} {_state(size, ()):<18} a small model of real organisms, in the package")
     here = {model.repository: model for model in hub.present()}
     for known in hub.KNOWN.values():
         model = here.pop(known.repository, None)

@@ -42,7 +42,8 @@ def samples() -> dict[Path, str]:
 def real_photos(number: int, out: Path, own: Sequence[Path] = ()) -> None:
     """Name the sample photos and the user's `own` with the model in the package, into OUT/real.csv, and say what came out."""
     from merian.cli.identify import identify
-    from merian.encode.hub import POCKET
+    from merian.encode.folder import CONFIG
+    from merian.encode.hub import POCKET, pocket
 
     heading(
         number,
@@ -53,6 +54,9 @@ def real_photos(number: int, out: Path, own: Sequence[Path] = ()) -> None:
     shown = samples()
     if not shown and not own:
         say("   no sample photos are on this machine; name some of your own with --photos")
+        return
+    if not (pocket() / CONFIG).is_file():
+        say("   this package was built without the small model; merian models pull bioclip-2 fetches a large one")
         return
     table = out / "real.csv"
     identify([*shown, *own], model=Path(POCKET), k=BEST, output=table)
