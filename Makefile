@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOUR ?= merian-tour
+WORK ?= pocket-work
 
-.PHONY: demo test check bench web clean
+.PHONY: demo test check bench web pocket clean
 
 $(READY): pyproject.toml src/merian/__init__.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Merian needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -31,6 +32,11 @@ bench: $(READY)  ## every promise of speed against a named peer or floor
 
 web: $(READY)  ## the web page over the demo's folder
 	$(BIN)/merian serve $(TOUR)
+
+pocket: $(READY)  ## the model in the package, made anew: make pocket PHOTOS=photos.csv
+	$(BIN)/merian train recipes/pocket.toml $(WORK) --source $(PHOTOS)
+	rm -rf src/merian/pocket
+	cp -r $(WORK)/pocket src/merian/pocket
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import socket
 import threading
 import urllib.request
+from pathlib import Path
 
 import httpx
 import pytest
 from tiny_site import Ask, Site, asker
 
 from merian.core.errors import BadSetting
+from merian.encode.hub import pocket
+from merian.encode.info import CARD, said
+from merian.identify import Identifier
 from merian.web import app as web_app
 from merian.web import pages
 from merian.web.app import create_app, serve
@@ -156,3 +161,19 @@ def test_no_port_at_all_is_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> 
         taken.listen()
         with pytest.raises(BadSetting, match="port"):
             serve(site.store, port=taken.getsockname()[1], identifier=site.identifier)
+
+
+def test_a_model_without_a_card_has_no_page(ask: Ask) -> None:
+    assert ask("GET", "/api/about").json()["model"]["says"] == ""
+    reply = ask("GET", "/model")
+    assert reply.status_code == 404
+    assert "merian card" in reply.json()["what_to_do"]
+
+
+@pytest.mark.skipif(not (pocket() / CARD).is_file(), reason="this package was built without the pocket model")
+def test_the_page_says_what_the_model_in_the_package_is_and_shows_its_card() -> None:
+    ask = asker(create_app(Path(os.devnull), Identifier.open(Path("pocket"))))
+    assert ask("GET", "/api/about").json()["model"]["says"] == said(pocket())
+    reply = ask("GET", "/model")
+    assert "What it cannot do" in reply.text
+    assert "script-src" not in reply.headers["content-security-policy"]
