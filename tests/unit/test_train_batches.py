@@ -17,7 +17,7 @@ from merian.core.settings import load
 from merian.core.tree import RANKS, Tree
 from merian.train import TrainSettings
 from merian.train import batches as module
-from merian.train.batches import Batch, Batches, Part, Stock, drawn_ahead
+from merian.train.batches import Batch, Batches, Part, Stock, _balanced, drawn_ahead
 from merian.train.texts import Texts, fitted, general_texts, taxon_texts, trait_texts
 
 
@@ -336,3 +336,16 @@ def test_a_loop_that_ends_early_leaves_no_thread() -> None:
     assert threading.active_count() == before + 1
     drawn.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_rare_taxa_come_as_often_as_they_should(power: float) -> None:
+    of = np.repeat(np.arange(4), [64, 16, 4, 1])
+    rows = [_balanced(of, power, np.random.default_rng(seed)) for seed in range(200)]
+    assert {len(row) for row in rows} == {85}
+    share = np.bincount(of[np.concatenate(rows)], minlength=4) / (200 * 85)
+    wanted = np.array([64, 16, 4, 1.0]) ** (1 - power)
+    assert share == pytest.approx(wanted / wanted.sum(), abs=0.01)
+    each = np.array([np.bincount(row, minlength=85) for row in rows])
+    assert (each.max(0) - each.min(0) <= 1).all()  # rounded up or down, never further off
+    assert not (rows[0] == rows[1]).all()

@@ -191,6 +191,8 @@ class Batches:
         names = ("order", epoch) if name == "bio" else ("order", name, epoch)
         rng = stream(self.settings.seed, *names)
         order = rng.permutation(len(stock)).astype(np.int64)
+        if name == "bio" and self.settings.balance:
+            order = order[_balanced(stock.texts.of[order], self.settings.balance, rng)]
         if name == "bio" and self.settings.cap:
             # the first of each species in this pass's order; another pass has others
             of = stock.texts.of[order]
@@ -252,6 +254,18 @@ def _classes(texts: Texts, rows: Numbers) -> _Drawn:
     of, key = texts.of[rows], np.arange(len(texts.path), dtype=np.int64)
     images, none = np.arange(len(rows), dtype=np.int64), np.empty((0, 1), np.int32)
     return _Drawn(CLASSES, images, key, of, texts.path[of], texts.path, np.full(len(key), -1, np.int64), none)
+
+
+def _balanced(of: Numbers, power: float, rng: np.random.Generator) -> Numbers:
+    """As many rows as there are things `of [n]`, drawn so that a row n of whose kind there are comes n^-power times as often, in the order of chance.
+
+    Each row comes as often as it should, rounded up or down by chance: what should come once in a pass does.
+    """
+    weight = np.bincount(of)[of] ** -power
+    until = np.concatenate([[0.0], np.cumsum(weight)]) * (len(of) / weight.sum())
+    until[-1] = len(of)  # whatever rounding says
+    times = np.diff(np.floor(until + rng.random())).astype(np.int64)
+    return rng.permutation(np.repeat(np.arange(len(of)), times)).astype(np.int64)
 
 
 def _with_others(

@@ -94,6 +94,13 @@ class BatchSettings:
     cap: int = knob(
         0, "Most images of a species in one pass, others in the next; 0: all", ge=0, source="lepinet 4.13: about 1,000"
     )
+    balance: float = knob(
+        0.0,
+        "How often rare taxa are shown: an image n of whose kind there are counts n^-balance; 0: each image once a pass, 1: each taxon as often",
+        ge=0,
+        le=1,
+        source="Kang et al. 2020 (arXiv:1910.09217), section 4.1",
+    )
     order: Literal["global", "shards"] = knob(
         "global", "Shuffle over all images, or shards first and images within a few of them (for slow disks)"
     )
