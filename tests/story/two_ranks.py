@@ -24,6 +24,7 @@ RUNS: dict[str, dict[str, object]] = {name: {"objective": name, "grad_clip": 0.0
     "multi_positive in chunks": {"objective": "multi_positive", "grad_clip": 0.01, "chunk": 3},
     "marginal, weights spread": {"objective": "marginal", "grad_clip": 0.01, "shard_weights": True, "chunk": 3},
     "marginal, on a hyperboloid": {"objective": "marginal", "grad_clip": 0.01, "hyperbolic": True},
+    "class vectors, and names that no image shows": {"grad_clip": 0.01, "classes": 0.5, "negatives": 3, "batch": 4},
     "infonce, one kind of caption a batch": {"objective": "infonce", "grad_clip": 0.0, "text_per": "batch"},
 }
 STEPS = (3, 2, 37)
@@ -37,7 +38,8 @@ def computed(ranks: Ranks, draw: Draw) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = {}
     for name, changes in RUNS.items():
         settings = small_settings(**changes)
-        step = small_step(settings, small_batches(settings)[1], ranks)
+        batches, config = small_batches(settings)
+        step = small_step(settings, config, ranks, len(batches.bio.texts.path) if settings.classes else 0)
         if settings.shard_weights and ranks.size > 1:
             spread(step.towers, ranks)
             assert any(isinstance(w, DTensor) for w in step.towers.parameters())

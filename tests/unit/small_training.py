@@ -16,7 +16,7 @@ from merian.core.settings import load
 from merian.core.tree import RANKS, Tree
 from merian.encode import Preprocess
 from merian.train import TrainSettings
-from merian.train.batches import Batch, Batches, Part, Stock
+from merian.train.batches import CLASSES, Batch, Batches, Part, Stock
 from merian.train.ranks import Ranks
 from merian.train.step import Step
 from merian.train.texts import fitted, general_texts, taxon_texts, trait_texts
@@ -138,7 +138,8 @@ def as_one(batches: Sequence[Batch]) -> Batch:
             pixels.append(batch.pixels[part.images])
             theta.append(batch.views.theta[part.images])
             factors.append(batch.views.factors[:, part.images])
-        tokens.append(torch.cat([b.tokens[part.texts] for b, part in zip(batches, same, strict=True)])[first])
+        if same[0].name != CLASSES:  # whose rows are no captions
+            tokens.append(torch.cat([b.tokens[part.texts] for b, part in zip(batches, same, strict=True)])[first])
         count = sum(len(part.images) for part in same)
         parts.append(
             Part(
@@ -152,9 +153,9 @@ def as_one(batches: Sequence[Batch]) -> Batch:
                 torch.cat([part.level for part in same])[first],
             )
         )
-        # traits are told of the images of `bio`
-        if same[0].name == "traits":
-            parts[-1] = Part("traits", parts[0].images, *(getattr(parts[-1], f) for f in Part.__slots__[2:]))
+        # traits are told of the images of `bio`, and so are class vectors
+        if same[0].name in ("traits", CLASSES):
+            parts[-1] = Part(same[0].name, parts[0].images, *(getattr(parts[-1], f) for f in Part.__slots__[2:]))
             for kept in (pixels, theta, factors):
                 del kept[-len(batches) :]
         else:
