@@ -286,3 +286,33 @@ def test_a_model_of_merians_own_vocabulary_goes_on(catalog: Path, tmp_path: Path
     assert np.array_equal(theirs.numpy(), ours.encode([" ".join(text.split()) for text in said]))
     assert not (first / "drift.json").exists()
     assert (again / "drift.json").is_file()
+
+
+SMALL = {
+    "image_size": 16,
+    "patch": 8,
+    "width": 32,
+    "layers": 1,
+    "head": 16,
+    "text_width": 32,
+    "text_layers": 1,
+    "dim": 16,
+}
+
+
+def test_new_towers_may_see_as_another_model_does_with_words_of_their_own(tmp_path: Path) -> None:
+    tokens = train_tokenizer(NAMES, 300, 40)
+    before = begun(load(TrainSettings, None, SMALL | {"seed": 5})).load(tokens).model
+    save_file(before.state_dict() | {"visual.continual_proj": torch.ones(2)}, tmp_path / "open_clip_model.safetensors")
+    start = begun(load(TrainSettings, None, SMALL | {"image_from": str(tmp_path)}))
+    after, plain = start.load(tokens).model, begun(load(TrainSettings, None, SMALL)).load(tokens).model
+    assert start.inputs.keys() == {"image_from"}
+    for name, value in after.state_dict().items():
+        assert torch.equal(value, (before if name.startswith("visual.") else plain).state_dict()[name]), name
+    assert not torch.equal(before.token_embedding.weight, after.token_embedding.weight)
+    with pytest.raises(BadData, match="another architecture or size"):
+        begun(load(TrainSettings, None, SMALL | {"width": 48, "image_from": str(tmp_path)})).load(tokens)
+    with pytest.raises(Missing, match="image_from is a model folder"):
+        begun(load(TrainSettings, None, SMALL | {"image_from": str(tmp_path / "none")})).load(tokens)
+    with pytest.raises(BadSetting, match="is for new towers"):
+        begun(load(TrainSettings, None, {"architecture": "ViT-S-32-alt", "pretrained": "random", "image_from": "x"}))

@@ -26,6 +26,10 @@ class TowerSettings:
     pretrained: str = knob(
         "", 'The weights of `architecture`: a tag of open_clip ("laion2b_s32b_b82k") or a file; "random" to start anew'
     )
+    image_from: str = knob(
+        "",
+        "A model folder whose image tower new towers begin with, as one that learnt from drawn organisms; their words are learnt from nothing",
+    )
     adapt: Literal["full", "lora", "linear", "prototypes"] = knob(
         "full",
         "What is trained: all weights; lora: thin matrices beside frozen ones; linear, prototypes: only a vector for each taxon, on frozen towers",

@@ -84,7 +84,8 @@ class Start:
     @property
     def inputs(self) -> dict[str, str]:
         """The hash of the weights, for the manifest."""
-        return {} if self.weights is None else {"weights": digest(self.weights)}
+        found = {} if self.weights is None else {"weights": digest(self.weights)}
+        return found | ({"image_from": digest(_weights_of(self.settings))} if self.settings.image_from else {})
 
     def load(self, tokens: Tokens, plain: bool = False) -> Begun:
         """The model that reads `tokens`, with `adapt = "lora"` ready for that unless `plain`.
@@ -94,7 +95,10 @@ class Start:
         own = self.settings
         if self.config is None:
             config = model_config(own, tokens.size, tokens.context)
-            return Begun(build(own, config), config)
+            model = build(own, config)
+            if own.image_from:
+                _see_as(model, _weights_of(own))
+            return Begun(model, config)
         model = _skeleton(self.config, own)
         if self.weights is None:
             return Begun(model, self.config)
@@ -122,6 +126,10 @@ def begun(settings: TrainSettings, ranks: Ranks | None = None) -> Start:
 
 def _start(settings: TrainSettings) -> Start:
     named, given = settings.architecture, settings.pretrained
+    if named and settings.image_from:
+        raise BadSetting(
+            "image_from", settings.image_from, "is for new towers; `architecture` has an image tower of its own"
+        )
     if not named:
         if given and given != RANDOM:
             raise BadSetting("pretrained", given, "belongs to an architecture: set `architecture` too")
@@ -287,6 +295,31 @@ def _put(model: Any, path: Path, architecture: str) -> dict[str, torch.Tensor]:
         raise BadData(path, "holds weights that are not numbers", bad)
     model.load_state_dict(state, strict=True)
     return further
+
+
+def _weights_of(settings: TrainSettings) -> Path:
+    """The weights of the model folder `image_from`; raises Missing without any."""
+    folder = Path(settings.image_from)
+    path = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    if path is None:
+        raise Missing("the weights", folder, f"image_from is a model folder; one holds {NAMES[0]}")
+    return path
+
+
+def _see_as(model: Any, path: Path) -> None:
+    """Give `model` the image tower of the weights at `path`; raises BadData when that is another architecture or size."""
+    prefix = "visual."
+    given = {name.removeprefix(prefix): value for name, value in read_state(path).items() if name.startswith(prefix)}
+    given.pop("continual_proj", None)  # BioCLIP 2's second projector: new towers make their own
+    own = model.visual.state_dict()
+    other = [
+        name
+        for name in own.keys() | given.keys()
+        if name not in own or name not in given or own[name].shape != given[name].shape
+    ]
+    if other:
+        raise BadData(path, "holds an image tower of another architecture or size", sorted(other))
+    model.visual.load_state_dict(given, strict=True)
 
 
 def _fits(state: dict[str, torch.Tensor]) -> str:
