@@ -15,7 +15,7 @@ SMALL = """
 steps = [
     "draw world --images 160",
     "curate world catalog --unseen 0.12",
-    "train catalog model",
+    "train catalog model --epochs=3",
 ]
 
 [draw]

@@ -53,7 +53,7 @@ def follow(recipe: Path, folder: Path, source: Path | None, given: Mapping[str, 
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(folder):
         for number, words in enumerate(lines, 1):
-            words = words + (_flags(given) if words[0] == "train" else []) + (["--overwrite"] if overwrite else [])
+            words = (_with(words, given) if words[0] == "train" else words) + (["--overwrite"] if overwrite else [])
             say(f"\n[bold]{number} of {len(lines)}[/bold]  merian {bold(shlex.join(words))}")
             if code := _run(words):
                 return code
@@ -67,6 +67,12 @@ def _run(words: list[str]) -> int:
 
     code = run(words)
     return 0 if code == REFUSED else code
+
+
+def _with(words: list[str], given: Mapping[str, object]) -> list[str]:
+    """A step that trains, with the settings `given` in the place of its own: those that it writes as --name=value."""
+    names = tuple(f"--{name.replace('_', '-')}=" for name in given)
+    return [word for word in words if not (names and word.startswith(names))] + _flags(given)
 
 
 def _flags(given: Mapping[str, object]) -> list[str]:
