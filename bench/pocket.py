@@ -5,9 +5,10 @@ species that none was trained on from one photo or five (SimpleShot on the vecto
 
 - pocket: WORK/pocket, as it is shipped, in eight bits; and before that, in full precision
 - probe: logistic regression on histograms of colour and texture, its strength chosen on the validation photos
-- supervised: a ResNet-18 (timm) with a linear layer over all taxa and cross-entropy; the same batches, passes, augmentation, learning rate and average
-- plain supervised: the same with crops, mirrors and colours alone
-- faithful: BioCLIP's recipe (`recipes/bioclip2.toml`) with the pocket's towers, image size, batch, passes and learning rate
+- supervised: a ResNet-18 (timm) with a linear layer over all taxa and cross-entropy; the same start (from drawn organisms,
+  WORK/drawn-model), batches, passes, augmentation, learning rate and average
+- plain supervised: the same from nothing, with crops, mirrors and colours alone
+- faithful: BioCLIP's recipe (`recipes/bioclip2.toml`) with the pocket's towers and their start, image size, batch, passes and learning rate
 - towers: the pocket's recipe with other towers and few passes (`--towers`): accuracy, and milliseconds a photo in eight bits
 
 A run is one line of OUT/results.jsonl and is not repeated; `--table` only prints. Without WORK nothing can be measured, and it says so.
@@ -30,6 +31,7 @@ import numpy as np
 import polars as pl
 import timm
 import torch
+from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from merian.core.chance import stream
@@ -57,35 +59,11 @@ from merian.train.views import Views, augment, shown
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 ROWS = ("pocket", "pocket, full precision", "probe", "supervised", "plain supervised", "faithful")
-METHOD = (
-    *(
-        "objective",
-        "level_weights",
-        "text_types",
-        "text_per",
-        "order",
-        "cap",
-        "traits",
-        "crop",
-        "flip",
-        "colour",
-        "precision",
-    ),
-    *(
-        "logit_scale",
-        "logit_scale_max",
-        "logit_scale_fixed",
-        "weight_decay",
-        "beta2",
-        "grad_clip",
-        "ema",
-        "turn",
-        "erase",
-        "mix",
-        "negatives",
-    ),
+SIZE = (
+    *("tower", "image_size", "train_size", "text_width", "text_layers", "vocabulary", "context", "dim"),
+    *("epochs", "batch", "lr", "warmup", "threads", "device", "seed", "onnx", "image_from"),
 )
-"""What the faithful recipe does in its own way; the rest is the pocket's."""
+"""What the faithful recipe has of the pocket's; all else is its own."""
 PLAIN = {"turn": 0.0, "erase": 0.0, "mix": 0.0, "crop": 0.7, "colour": 0.1, "ema": 0.0}
 FEWEST = 20
 """Test photos from which a data set is scored by itself."""
@@ -130,7 +108,9 @@ def results(out: Path) -> dict[str, dict[str, Any]]:
 def method(row: str, catalog: Catalog, given: argparse.Namespace) -> dict[str, Any]:
     """Train one row unless it is there, and measure it."""
     settings = load(TrainSettings, RECIPES / "pocket.toml", {"epochs": given.epochs} if given.epochs else None, "train")
-    settings = replace(settings, threads=given.threads)
+    start_of = given.work / "drawn-model"
+    drawn = str(start_of) if start_of.is_dir() and row in ("supervised", "faithful") else ""
+    settings = replace(settings, threads=given.threads, image_from=drawn)
     if row.startswith("pocket"):
         return measured(catalog, *clip_scores(given.work / ("pocket" if row == "pocket" else "model"), catalog))
     if row == "probe":
@@ -142,7 +122,8 @@ def method(row: str, catalog: Catalog, given: argparse.Namespace) -> dict[str, A
         )
     if row == "faithful":
         theirs = load(TrainSettings, RECIPES / "bioclip2.toml", None, "train")
-        settings = replace(settings, **{name: getattr(theirs, name) for name in METHOD})
+        own = {"architecture": "", "pretrained": "", "recompute": False, "compile": False, "replay_batch": 0}
+        settings = replace(theirs, **own, **{name: getattr(settings, name) for name in SIZE})
     else:
         settings = replace(settings, tower=row.removeprefix("tower "), epochs=given.tower_epochs)
     folder = given.out / row.replace(" ", "-")
@@ -208,9 +189,11 @@ def supervised(catalog: Catalog, settings: TrainSettings, out: Path) -> tuple[Fl
     held = stocks(catalog, None, settings, look, out / "cache-supervised", settings.threads, ranks)
     taxa, of = np.unique(trained(catalog)["taxon"].to_numpy(), return_inverse=True)
     assert (held.bio.texts.of == of).all()
-    batches = Batches(replace(held.bio, traits=None), replace(settings, negatives=0), None)
+    batches = Batches(replace(held.bio, traits=None), replace(settings, negatives=0, classes=0.0), None)
     with chance(settings.seed, "weights"):
         net = timm.create_model("resnet18", num_classes=len(taxa)).to(memory_format=torch.channels_last)
+    if settings.image_from:
+        begin(net, Path(settings.image_from))
     optimizer, average = make_optimizer(net, settings), Average(net, settings.ema) if settings.ema else None
     net.train()
     for step, batch in enumerate(drawn_ahead(batches, 0, batches.total)):
@@ -241,11 +224,19 @@ def supervised(catalog: Catalog, settings: TrainSettings, out: Path) -> tuple[Fl
     return normalise(vectors), (odds / odds.sum(1, keepdims=True)).astype(np.float32), labels
 
 
+def begin(net: Any, folder: Path) -> None:
+    """Give `net` all of the image tower in a model folder but its last layer."""
+    prefix = "visual.trunk."
+    state = load_file(folder / "open_clip_model.safetensors")
+    given = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    lacking, strange = net.load_state_dict(given, strict=False)
+    assert (set(lacking), strange) == ({"fc.weight", "fc.bias"}, [])
+
+
 @torch.inference_mode()
 def seen(net: Any, catalog: Catalog, look: Any) -> tuple[Floats, Floats]:
     """What the net has before its last layer, and behind it, of the rows asked about."""
-    rows, images = asked(catalog), None
-    images = catalog.images(rows)
+    images = catalog.images(asked(catalog))
     vectors, logits = [], []
     while part := [image for _, image in zip(range(64), images, strict=False)]:
         pixels = torch.from_numpy(decode_many(part, look).pixels)

@@ -128,14 +128,19 @@ def test_a_model_that_is_not_named_is_the_one_in_the_package_and_a_model_that_is
         assert code == 3
         assert out.splitlines()[1].endswith("not found")
         assert err.startswith("with pocket; --model names another\n")
+    monkeypatch.setattr("merian.encode.hub.pocket", lambda: tmp_path)  # a package that was built without one
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
 
     def unreachable(*_: object, **__: object) -> str:
         raise OSError("no route to host")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
-    code, out, err = run("identify", "x.jpg", "--model", "bioclip-2")
+    code, out, err = run("identify", "x.jpg")
     assert (code, out) == (1, "")
+    assert err.startswith(
+        "no model is here: fetching bioclip-2 and its labels, some 4 GB, once\nmerian: a model not found"
+    )
+    assert "`merian tour` makes a small one of drawn organisms offline" in err
     assert "no route to host" in err
 
 

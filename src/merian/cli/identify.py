@@ -11,7 +11,7 @@ from merian.cli.answers import Asked, Format, Run, format_of
 from merian.cli.labels import Own
 from merian.cli.limits import Limits
 from merian.cli.say import REFUSED, escaped, say
-from merian.core.errors import BadData, BadSetting
+from merian.core.errors import BadData, BadSetting, Missing
 from merian.core.tree import Rank
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def identify(
         Files, folders, globs, lists (@list.txt: a path per line), or - for a list on standard input.
     model
         A model folder made by `merian train`, or a model by its name (`merian models`). Unless given: bioclip-2, bioclip-2.5 or
-        bioclip when `merian models pull` has brought it here, else pocket, the small model in the package.
+        bioclip when it is on this machine, else pocket, the small model in the package; where that has none, bioclip-2 is fetched.
     taxa
         Another list of taxa to choose from: a Darwin Core taxon table, a table of lineages, or a published label file
         (txt_emb_*.npy with its .json). Not calibrated.
@@ -109,14 +109,24 @@ def identify(
 
 
 def chosen_model(given: Path | None) -> Path:
-    """The model that was named, or the one that is taken when none is; what there is to say of it is said."""
+    """The model that was named, or the one that is taken when none is; what there is to say of it is said.
+
+    Raises Missing when none is named, none is here and none can be fetched, with what else helps.
+    """
     from merian.encode import hub
     from merian.encode.info import said
 
     chosen = Path(hub.default()) if given is None else given
+    place = hub.local(chosen)
+    if given is None and not place.is_dir() and hub.find(str(chosen)) is None:
+        say(f"no model is here: fetching {chosen} and its labels, some 4 GB, once")
+        try:
+            hub.pull(str(chosen))
+        except Missing as error:
+            told = f"`merian tour` makes a small one of drawn organisms offline, for --model. {error}"
+            raise Missing("a model", "this machine", told) from error
     if given is None:
         say(f"with {chosen}; --model names another")
-    place = hub.local(chosen)
     if place.is_dir() and (words := said(place)):
         say(escaped(words))
     return place
