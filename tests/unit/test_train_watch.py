@@ -12,7 +12,7 @@ import torch
 from merian.core.errors import BadSetting
 from merian.core.settings import load
 from merian.train import TrainSettings
-from merian.train.watch import METRICS, RECENT, SPEED, Watch, flops_of, peak_flops
+from merian.train.watch import METRICS, MIXED, RECENT, SPEED, Watch, flops_of, peak_flops
 
 
 def watch(folder: Path, done: int = 0, **given: object) -> Watch:
@@ -57,6 +57,16 @@ def test_a_loss_that_rises_for_long_stops_and_one_that_jumps_does_not(tmp_path: 
         steady.step(step, {"loss": 5.0}, 8)
     with pytest.raises(BadSetting, match=r"the loss rose from 2\.00 to 3\.50 by step 69"):
         steady.step(69, {"loss": 5.0}, 8)
+
+
+def test_batches_that_are_mixed_more_or_less_are_no_divergence(tmp_path: Path) -> None:
+    mixed = watch(tmp_path, mix=0.4)
+    for step in range(6 * MIXED):
+        half = step % MIXED < RECENT  # a run of batches that are mixed half and half
+        mixed.step(step, {"loss": 7.0 if half and step >= MIXED else 4.4}, 8)
+    with pytest.raises(BadSetting, match="the loss rose"):
+        for step in range(6 * MIXED, 7 * MIXED):
+            mixed.step(step, {"loss": 7.0}, 8)
 
 
 def test_divergence_is_seen_after_a_restart_too(tmp_path: Path) -> None:

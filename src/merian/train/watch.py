@@ -19,8 +19,8 @@ from merian.train.settings import TrainSettings
 __all__ = ["EVENTS", "METRICS", "SPEED", "Watch", "flops_of", "peak_flops"]
 
 METRICS, SPEED, EVENTS = "metrics.jsonl", "speed.jsonl", "tensorboard"
-RECENT = 20
-"""Steps whose median loss is looked at: one bad batch is no divergence."""
+RECENT, MIXED = 20, 100
+"""Steps whose median loss is looked at: one bad batch is no divergence. More of them where images are mixed: a batch mixed half and half has a much higher loss."""
 DIVERGED = 1.5
 """A run has diverged when that median is more than so many times its lowest value so far, and 1 above. From taste."""
 PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "V100": 125e12, "T4": 65e12}
@@ -34,7 +34,7 @@ class Watch:
         self.folder, self.settings, self.writes = folder, settings, writes
         kept = (folder / METRICS).read_text(encoding="utf-8").splitlines() if (folder / METRICS).is_file() else []
         self.lines = kept[:done]
-        self.recent: deque[float] = deque(maxlen=RECENT)
+        self.recent: deque[float] = deque(maxlen=MIXED if settings.mix else RECENT)
         self.usual, self.lowest = 0.0, math.inf
         for line in self.lines:
             self._take(json.loads(line)["loss"])
@@ -84,7 +84,7 @@ class Watch:
 
     def _take(self, loss: float) -> None:
         self.recent.append(loss)
-        if len(self.recent) == RECENT:
+        if len(self.recent) == self.recent.maxlen:
             self.usual = median(self.recent)
             self.lowest = min(self.lowest, self.usual)
 
