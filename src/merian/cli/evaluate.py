@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +12,10 @@ from cyclopts import Parameter
 
 from merian.cli.embed import embed_store
 from merian.cli.flags import with_settings
-from merian.cli.say import bold, path_of, say
+from merian.cli.say import bold, escaped, path_of, say
+from merian.core.errors import BadSetting, Missing
 from merian.core.report import Report
+from merian.evaluate.benchmarks.settings import BenchmarkSettings
 from merian.evaluate.settings import EvaluateSettings
 
 if TYPE_CHECKING:
@@ -21,32 +24,37 @@ if TYPE_CHECKING:
 __all__ = ["command_line", "evaluate", "evaluate_store"]
 
 
-@with_settings(EvaluateSettings, "evaluate")
+@with_settings(BenchmarkSettings, "evaluate")
 def evaluate(
-    catalog: Path,
-    model: Path,
-    out: Path,
+    places: Annotated[list[Path], Parameter(help="CATALOG MODEL OUT; with --tasks MODEL, or MODEL OUT")],
     /,
     *,
+    tasks: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
+    data: Path = Path("benchmarks"),
+    trained: Path | None = None,
     embeddings: Path | None = None,
     truth: Path | None = None,
     backend: str = "auto",
     overwrite: Annotated[bool, Parameter(negative=())] = False,
-    settings: EvaluateSettings,
+    settings: BenchmarkSettings,
 ) -> int:
-    """Measure a model on a catalog's held-out images: every rank, few-shot, calibration, unknowns; with intervals and baselines.
+    """Measure a model: on a catalog's held-out images (CATALOG MODEL OUT), or on benchmark tasks (MODEL --tasks all --data FOLDER).
 
-    Writes OUT/report.json with every number, its interval and the hashes of what went in, tables per species and per image,
-    and figures. A catalog of several data sets is scored set by set, never as one.
+    On a catalog: every rank, few-shot, calibration, unknowns, with intervals and baselines. Writes OUT/report.json with every number, its interval and the
+    hashes of what went in, tables per species and per image, and figures. A catalog of several data sets is scored set by set, never as one.
+
+    On tasks: what the papers ask of NABirds, Meta-Album, Rare Species, camera traps, FishNet, NeWT, AwA2, Herbarium 19, PlantDoc, iNaturalist 2021, beside
+    what they published. Data sets are read as they are distributed; those that are not in the folder are left out, and it is said. Writes
+    OUT/report.html, report.json, table.csv, and tables per class. Each image is embedded once per model, whatever asks for it.
 
     Parameters
     ----------
-    catalog
-        A catalog made by `merian curate`; its splits "test" and "unseen" are scored.
-    model
-        A model folder made by `merian train`.
-    out
-        The folder to write.
+    tasks
+        Names of tasks or suites (species, beyond-species, camera-traps, all), or TOML files of your own.
+    data
+        The folder that holds the data sets, each in a folder of its own.
+    trained
+        The catalog that the model was trained on: images of the tasks that it holds are counted.
     embeddings
         The catalog's embeddings by this model, if `merian embed` made them; else OUT-embeddings is written.
     truth
@@ -56,20 +64,65 @@ def evaluate(
     overwrite
         Replace an evaluation of another run.
     """
+    if tasks is not None:
+        return _on_tasks(places, tasks, (data, trained), settings, backend, overwrite)
+    if len(places) != 3:
+        raise BadSetting(
+            "CATALOG MODEL OUT", " ".join(map(str, places)), "must be three places, or a model with --tasks"
+        )
+    catalog, model, out = places
     vectors = embeddings or out.with_name(out.name + "-embeddings")
     if embeddings is None:
         embed_store(catalog, model, vectors, backend, overwrite)
     from merian.identify import Identifier
 
     identifier = Identifier.open(model, backend=backend)
-    report = evaluate_store(catalog, identifier, vectors, out, settings, truth, overwrite, command_line())
+    own = EvaluateSettings(**{field.name: getattr(settings, field.name) for field in fields(EvaluateSettings)})
+    report = evaluate_store(catalog, identifier, vectors, out, own, truth, overwrite, command_line())
+    _tell(report)
+    say(f"\n{path_of(out / 'report.json')}")
+    return 0
+
+
+def _on_tasks(
+    places: list[Path],
+    names: list[str],
+    where: tuple[Path, Path | None],
+    settings: BenchmarkSettings,
+    backend: str,
+    overwrite: bool,
+) -> int:
+    """Put a model to tasks whose data sets lie in the first of `where`; the second is the catalog it was trained on."""
+    from merian.core.store import cache_folder
+    from merian.encode import open_encoder
+    from merian.encode.hub import local
+    from merian.evaluate.benchmarks.run import Plan, benchmark
+    from merian.evaluate.benchmarks.task import tasks as called
+
+    if not 1 <= len(places) <= 2:
+        raise BadSetting("MODEL OUT", " ".join(map(str, places)), "must be a model, and a folder to write if you like")
+    model, out = places[0], places[1] if len(places) == 2 else Path(f"{places[0].name}-benchmarks")
+    data, trained = where
+    if not data.is_dir():
+        raise Missing(
+            "the folder of data sets", data, "name it with --data; docs/how/benchmarks.md says what lies in it"
+        )
+    plan = Plan(tasks=called(names), data=data, cache=cache_folder("benchmarks"), trained=trained)
+    report = benchmark(open_encoder(local(model), backend), plan, out, settings, command_line(), overwrite)
+    _tell(report)
+    for remark in report.remarks:
+        say(f"[yellow]{escaped(remark)}[/yellow]")
+    say(f"\n{path_of(out / 'report.html')}  {path_of(out / 'table.csv')}")
+    return 0
+
+
+def _tell(report: Report) -> None:
+    """Say all numbers of a report."""
     for group, numbers in report.groups():
         say(f"\n{bold(group)}")
         for number in numbers:
-            note = f"  [dim]{number.note}[/dim]" if number.note else ""
+            note = f"  [dim]{escaped(number.note)}[/dim]" if number.note else ""
             say(f"  {number.name:<34} {number.text}{note}")
-    say(f"\n{path_of(out / 'report.json')}")
-    return 0
 
 
 def evaluate_store(

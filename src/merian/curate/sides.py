@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from merian.curate.sources.seam import NoBytes
 from merian.curate.sources.text import text_file
 from merian.encode.pixels import Unreadable
 
-__all__ = ["open_side", "side_of_catalog", "side_of_source", "side_of_table"]
+__all__ = ["open_side", "side_of_catalog", "side_of_images", "side_of_source", "side_of_table"]
 
 LISTS = {
     "id": ("id", "occurrenceid", "gbifid", "uuid", "observationid", "sourceid"),
@@ -132,6 +133,18 @@ def side_of_source(source: Source, vectors: Embeddings | None = None) -> Side:
     return Side(source.name, frame, source.hash, prints=prints, has_print=has, vectors=vectors, remarks=tuple(remarks))
 
 
+def side_of_images(name: str, ids: Sequence[str], images: Iterable[bytes]) -> Side:
+    """Images by their bytes alone, in the order of `ids` [n], each looked at once for its hash and its fingerprint; one that cannot be seen has a hash only."""
+    looks = []
+    with progress.track(f"Looking at {name}", len(ids), "images") as advance:
+        for data in images:
+            looks.append(_seen(data))
+            advance(1)
+    prints, has = _words(pl.Series([mark for _, mark in looks], dtype=pl.Binary))
+    rows = pl.DataFrame({"id": pl.Series(ids, dtype=pl.String), "hash": [digest for digest, _ in looks]})
+    return Side(name, rows, prints=prints, has_print=has)
+
+
 def _look(source: Source, place: str | None) -> tuple[str | None, bytes | None]:
     """(hash, fingerprint) of one image, None for what cannot be had."""
     if not place:
@@ -140,6 +153,11 @@ def _look(source: Source, place: str | None) -> tuple[str | None, bytes | None]:
         data = source.read(place)
     except NoBytes:
         return None, None
+    return _seen(data)
+
+
+def _seen(data: bytes) -> tuple[str, bytes | None]:
+    """(hash, fingerprint) of an image's bytes; no fingerprint for one that cannot be decoded."""
     try:
         return store.digest_bytes(data), measure(data).fingerprint
     except Unreadable:

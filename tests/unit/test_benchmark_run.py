@@ -1,0 +1,287 @@
+"""Benchmark tasks as a whole: data sets in their true formats, one pass of a model, numbers beside published ones, a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pytest
+from photos import encoded, noise
+from small_benchmarks import awa2, class_folders, fishnet, inat21, meta_album, nabirds, newt
+
+from merian.cli.main import run
+from merian.core import store
+from merian.core.errors import BadData, Missing
+from merian.core.report import Number
+from merian.core.vectors import normalise
+from merian.curate.leakage import Side
+from merian.curate.sides import side_of_images
+from merian.encode.toy import Toy
+from merian.evaluate.benchmarks.asks import ASKS, Held, held
+from merian.evaluate.benchmarks.compared import OURS, compared, suite_numbers
+from merian.evaluate.benchmarks.features import features
+from merian.evaluate.benchmarks.items import Items
+from merian.evaluate.benchmarks.leaks import leaked
+from merian.evaluate.benchmarks.outcome import Terms
+from merian.evaluate.benchmarks.run import Plan, benchmark
+from merian.evaluate.benchmarks.settings import BenchmarkSettings
+from merian.evaluate.benchmarks.task import read, tasks
+
+QUICK = BenchmarkSettings(resamples=40, folds=2, discoveries=1)
+
+
+@dataclass(frozen=True)
+class Counting(Toy):
+    """The toy, which counts what it is given."""
+
+    seen: list[int] = field(default_factory=list)
+
+    def embed_images(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        self.seen.append(len(pixels))
+        return Toy.embed_images(self, pixels)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    place = tmp_path / "data"
+    nabirds(place, each=4)
+    meta_album(place, "FNG", ["Agaricus augustus Fr.", "Amanita muscaria (L.) Lam."], each=8)
+    leaves = {"train": {"Apple leaf": 4, "Corn rust leaf": 4}, "test": {"Apple leaf": 2, "Corn rust leaf": 2}}
+    class_folders(place / "PlantDoc-Dataset", leaves)
+    return place
+
+
+def plan(data: Path, tmp_path: Path, names: Sequence[str]) -> Plan:
+    return Plan(tasks=tasks(names), data=data, cache=tmp_path / "cache")
+
+
+def test_each_image_is_embedded_once_whatever_asks_for_it(data: Path, tmp_path: Path) -> None:
+    encoder = Counting()
+    named = ["nabirds", "fungi", "plantdoc"]
+    report = benchmark(encoder, plan(data, tmp_path, named), tmp_path / "out", QUICK)
+    assert sum(encoder.seen) == 12 + 16 + 12
+    for name in (
+        "nabirds.zero-shot.top1",
+        "nabirds.few-shot.shot1",
+        "fungi.zero-shot.macro",
+        "plantdoc.few-shot.shot1",
+    ):
+        assert 0 <= report[name].value <= 1
+    again = benchmark(
+        encoder, plan(data, tmp_path, named), tmp_path / "other", BenchmarkSettings(resamples=50, folds=1)
+    )
+    assert sum(encoder.seen) == 40
+    assert again["nabirds.zero-shot.top1"].value == report["nabirds.zero-shot.top1"].value
+    beside = pl.read_csv(tmp_path / "out" / "table.csv")
+    ours = beside.filter(pl.col("model") == OURS)
+    assert set(ours["task"]) == set(named)
+    assert set(beside.filter(pl.col("task") == "fungi")["model"]) > {OURS, "BioCLIP 2 L/14"}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "NABirds" in page
+    assert "src=" not in page
+    assert 'class="other"' in page
+    assert (tmp_path / "out" / "tables" / "nabirds.zero-shot.parquet").is_file()
+
+
+def test_a_finished_run_is_read_and_not_repeated(data: Path, tmp_path: Path) -> None:
+    encoder = Counting()
+    first = benchmark(encoder, plan(data, tmp_path, ["fungi"]), tmp_path / "out", QUICK)
+    (tmp_path / "cache").rename(tmp_path / "gone")
+    assert benchmark(encoder, plan(data, tmp_path, ["fungi"]), tmp_path / "out", QUICK).numbers == first.numbers
+    assert sum(encoder.seen) == 16
+
+
+def test_every_protocol_is_asked_and_what_cannot_be_measured_is_said(data: Path, tmp_path: Path) -> None:
+    newt(data)
+    fishnet(data)
+    awa2(data)
+    inat21(data)
+    folders = {str(number): 4 for number in (0, 1, 5, 8)}  # two that are given and two to be found
+    class_folders(data / "herbarium19", {"small-train": folders, "small-validation": dict.fromkeys(folders, 2)})
+    named = ["newt", "fishnet", "awa2", "inat21", "herbarium19", "plankton"]
+    report = benchmark(Toy(), plan(data, tmp_path, named), tmp_path / "out", QUICK)
+    measured = {number.name.rsplit(".", 1)[0] for number in report.numbers}
+    assert {"inat21.ranks.species", "inat21.zero-shot", "herbarium19.discovery"} <= measured
+    told = "\n".join(report.remarks)
+    assert "newt, binary: cannot be measured" in told  # one training image of each answer
+    assert "plankton" in told  # its folder is not there
+    assert "awa2, attributes: cannot be measured" in told  # two classes are too few to hold some out
+    assert "were trained on was not looked at" in told
+
+
+def made(
+    layout: str, frame: pl.DataFrame, values: npt.NDArray[np.int8] | None, vectors: npt.NDArray[np.float32]
+) -> Held:
+    """A data set with these rows and vectors, as a model would see it."""
+    classes = tuple(sorted(frame["class"].unique().to_list()))
+    numbers = {name: k for k, name in enumerate(classes)}
+    label = pl.col("class").replace_strict(numbers, return_dtype=pl.Int32)
+    whole = frame.with_columns(
+        label=label, group=pl.lit(None, pl.String), fold=pl.lit(None, pl.String), id=pl.int_range(pl.len())
+    )
+    names = () if values is None else tuple(f"trait {k}" for k in range(values.shape[1]))
+    items = Items(whole, classes, classes, (None,) * len(classes), values, names, ())
+    task = replace(tasks(["newt"])[0], name="small", title="Small", layout=layout)
+    rows = np.arange(len(whole))
+    return Held(task, items, whole, vectors, lambda words: Toy().embed_texts(words), 20.0, {}, rows)
+
+
+def spread(kinds: npt.NDArray[np.integer], seed: int) -> npt.NDArray[np.float32]:
+    """Unit vectors [n, 8] that lie about a direction of their kind [n]."""
+    rng = np.random.default_rng(seed)
+    return normalise(3 * rng.standard_normal((int(kinds.max()) + 1, 8))[kinds] + rng.standard_normal((len(kinds), 8)))
+
+
+def test_questions_are_learnt_from_their_own_training_images() -> None:
+    k = np.arange(80)
+    answer = k % 2
+    task = np.where(k < 40, "is it adult", "is it a pine")
+    split = np.where(k // 2 % 2, "test", "train")
+    frame = pl.DataFrame({"class": answer.astype(str), "task": task, "task_cluster": "age", "split": split})
+    found = ASKS["binary"](made("table", frame, None, spread(answer + 2 * (k < 40), 1)), Terms(name="x"), QUICK)
+    assert found["x.micro"].n == 40
+    assert found["x.micro"].value > 0.9
+    assert set(found.table["task"]) == {"is it adult", "is it a pine"}
+
+
+def test_attributes_are_asked_of_classes_shown_and_of_classes_never_shown() -> None:
+    k = np.arange(120)
+    kind = k % 12
+    values = np.stack([kind % 2, kind // 2 % 2], 1).astype(np.int8)
+    signal = np.zeros((len(k), 8))
+    signal[:, :2] = 4.0 * (2 * values - 1)  # each attribute along an axis of its own
+    vectors = normalise(signal + np.random.default_rng(2).standard_normal(signal.shape))
+    names = [f"species {c:02}" for c in kind]
+    both = pl.DataFrame({"class": names, "split": np.where(k // 12 % 2, "test", "train")})
+    shown = ASKS["attributes"](made("fishnet", both, values, vectors), Terms(name="x"), QUICK)
+    assert shown["x.all_correct"].value > 0.8
+    apart = pl.DataFrame({"class": names, "split": np.where(kind < 8, "train", "test")})
+    never = ASKS["attributes"](made("awa2", apart, values, vectors), Terms(name="x"), QUICK)
+    assert never["x.macro_f1"].value > 0.8
+    assert "x.all_correct" not in {number.name for number in never.numbers}
+
+
+def test_without_any_data_set_it_says_what_lies_where(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(Missing, match=r"--data names the folder"):
+        benchmark(Toy(), plan(tmp_path / "data", tmp_path, ["newt", "awa2"]), tmp_path / "out", QUICK)
+    with pytest.raises(Missing, match=r"get it from https"):
+        benchmark(Toy(), plan(tmp_path / "data", tmp_path, ["newt"]), tmp_path / "out", QUICK)
+
+
+def test_an_image_that_cannot_be_read_is_told_and_the_others_are_measured(data: Path, tmp_path: Path) -> None:
+    (data / "FNG_Mini" / "images" / "00.jpg").write_bytes(b"no image")
+    report = benchmark(Toy(), plan(data, tmp_path, ["fungi"]), tmp_path / "out", QUICK)
+    assert report["fungi.zero-shot.top1"].n == 15
+    assert any("1 images could not be read, the first" in remark for remark in report.remarks)
+
+
+def test_a_changed_file_is_embedded_again_and_another_models_vectors_are_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(noise(1, 32, 24), "JPEG"))
+    encoder, wide = Counting(), Counting(dim=32)
+    first = features([str(path)], encoder, tmp_path / "cache", "x")
+    path.write_bytes(encoded(noise(2, 48, 24), "JPEG"))
+    second = features([str(path)], encoder, tmp_path / "cache", "x")
+    assert len(encoder.seen) == 2
+    assert not np.array_equal(first.vectors, second.vectors)
+    assert features([str(path)], wide, tmp_path / "cache", "x").vectors.shape == (1, 32)
+    assert len(wide.seen) == 1
+
+
+def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Broken(Toy):
+        def embed_images(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+            return np.full((len(pixels), self.dim), np.nan, np.float32)
+
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(noise(1, 32, 24), "JPEG"))
+    with pytest.raises(BadData, match="no numbers"):
+        features([str(path)], Broken(), tmp_path / "cache", "x")
+
+
+def folded(data: Path) -> Path:
+    """A table of twelve fish in three folds, and a task that reads it."""
+    rows = []
+    (data / "pond").mkdir(parents=True)
+    for k in range(12):
+        (data / "pond" / f"{k}.jpg").write_bytes(encoded(noise(k, 32, 24), "JPEG"))
+        rows.append({"file": f"{k}.jpg", "species": ("Lota lota", "Tinca tinca")[k % 2], "fold": str(k % 3)})
+    pl.DataFrame(rows).write_csv(data / "pond" / "fish.csv")
+    task = data / "pond-fish.toml"
+    task.write_text(
+        """name = "pond-fish"
+title = "Fish of our ponds"
+url = "https://example.org"
+folder = "pond"
+layout = "table"
+protocols = ["zero-shot", "few-shot", "probe"]
+[options]
+table = "fish.csv"
+path = "file"
+label = "species"
+fold = "fold"
+"""
+    )
+    return task
+
+
+def test_of_a_set_in_folds_one_is_asked_about_and_the_others_are_shown(tmp_path: Path) -> None:
+    (task,) = tasks([str(folded(tmp_path))])
+    data = held(task, read(task, tmp_path), Toy(), tmp_path / "cache", BenchmarkSettings(fold="2"))
+    assert data.tested.sum() == 4
+    assert len(data.asked()) == 4
+    report = benchmark(Toy(), plan(tmp_path, tmp_path, [str(tmp_path / "pond-fish.toml")]), tmp_path / "out", QUICK)
+    assert report["pond-fish.zero-shot.top1"].n == 4
+    assert report["pond-fish.few-shot.shot1"].n == 4
+    assert report["pond-fish.probe.accuracy"].n == 4
+
+
+def test_images_that_were_trained_on_are_counted_by_what_they_show(tmp_path: Path) -> None:
+    (task,) = tasks([str(folded(tmp_path))])
+    data = held(task, read(task, tmp_path), Toy(), tmp_path / "cache", QUICK)
+    large = encoded(noise(3, 32, 24), "JPEG")
+    seen = side_of_images("trained", ["a", "b"], [large, encoded(noise(99, 32, 24), "JPEG")])
+    trained = Side(
+        "trained", seen.rows.with_columns(split=pl.lit("train")), "x", prints=seen.prints, has_print=seen.has_print
+    )
+    number, marked = leaked(data, trained, "Fish")
+    assert marked.tolist() == [k == 3 for k in range(12)]
+    assert number.value == pytest.approx(1 / 12)
+    assert len(data.without(marked).frame) == 11
+
+
+def test_the_mean_over_a_suite_counts_a_suite_within_it_once() -> None:
+    traps = [task.name for task in tasks(["camera-traps"])]
+    numbers = [Number(f"{name}.zero-shot.top1", 0.2, 0.1, 0.3) for name in traps]
+    others = [task.name for task in tasks(["species"]) if task.name not in traps]
+    numbers += [Number(f"{name}.zero-shot.top1", 0.6, 0.5, 0.7) for name in others]
+    found = {number.name: number for number in suite_numbers(numbers)}
+    assert found["suite.camera-traps.zero-shot"].value == pytest.approx(0.2)
+    whole = found["suite.species.zero-shot"]
+    assert whole.value == pytest.approx((0.6 * 9 + 0.2) / 10)
+    assert whole.high is not None
+    assert whole.high - whole.value == pytest.approx(np.sqrt(9 * 0.1**2 + 0.1**2 / 5) / 10)
+    assert suite_numbers(numbers[1:]) == []
+    beside = compared([*numbers, whole], tasks(["species"]))
+    assert {"species", "nabirds"} <= set(beside.filter(pl.col("model") == OURS)["task"])
+
+
+def test_the_command_line_says_what_it_measured(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MERIAN_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "out"
+    command = ["evaluate", "toy", str(out), "--tasks", "fungi", "nabirds", "--data", str(data), "--resamples", "40"]
+    assert run(command) == 0
+    told = capsys.readouterr().err
+    assert "fungi.zero-shot.top1" in told
+    assert store.read(out).kind == "benchmarks"
+    assert run(["evaluate", "toy", "--tasks", "fungy", "--data", str(data)]) == 2
+    assert "fungi" in capsys.readouterr().err
+    assert run(["evaluate", "toy", "--tasks", "fungi", "--data", str(tmp_path / "none")]) == 1
+    assert run(["evaluate", "toy", str(out)]) == 2
