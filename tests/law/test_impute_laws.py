@@ -1,0 +1,325 @@
+"""Laws of filling traits: passes over the tree equal one dense matrix, components are found again, intervals cover, noise has no skill."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from merian.core.chance import stream
+from merian.explore.impute.conformal import cv_plus, fewest, held_quantile, quantile
+from merian.explore.impute.features import picture_design
+from merian.explore.impute.folds import dealt, leave_out, relatives, schemes
+from merian.explore.impute.gaps import Examined, examine, fill
+from merian.explore.impute.measure import numbers_of
+from merian.explore.impute.nest import Nest, krige, nest_of
+from merian.explore.impute.probabilities import (
+    answers,
+    best_power,
+    calibration_error,
+    held_probabilities,
+    probabilities,
+    sets,
+)
+from merian.explore.impute.process import Components, Design, dense, fit, likelihood, predict, shares
+from merian.explore.impute.settings import ImputeSettings
+from merian.explore.impute.states import Trait
+
+QUICK = ImputeSettings(folds=5, resamples=200, log="never")
+
+
+@functools.cache
+def nest(n: int, genera: int = 0, seed: int = 0) -> Nest:
+    """n species dealt to genera, four genera to a family, three families to an order."""
+    genus = np.sort(stream(seed, "nest").integers(0, genera or max(n // 4, 1), n))
+    table = {"order": genus // 12, "family": genus // 4, "genus": genus, "species": np.arange(n)}
+    lineages = pl.DataFrame({rank: [f"{rank}{x:05d}" for x in column] for rank, column in table.items()})
+    return nest_of(lineages)[0]
+
+
+def brownian(of: Nest, variances: tuple[float, ...], seed: int) -> np.ndarray:
+    """Effects of genus, family and order, and of the species (the last): Brownian motion on the taxonomy."""
+    rng = stream(seed, "brownian")
+    value = np.sqrt(variances[-1]) * rng.standard_normal(len(of))
+    for group, variance in zip(of.group.T, variances, strict=False):
+        value += np.sqrt(variance) * rng.standard_normal(group[-1] + 1)[group]
+    return value
+
+
+def design_of(n: int, d: int, seed: int) -> Design:
+    rng = stream(seed, "features")
+    return Design(nest(n, seed=seed), rng.standard_normal((n, d)) / np.sqrt(max(d, 1)), (rng.random(n) < 0.3) * 1.0)
+
+
+def amount(values: np.ndarray, known: np.ndarray) -> Trait:
+    return Trait("mass", "g", (), False, np.where(known, values, np.nan))
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), d=st.sampled_from([0, 3]), n=st.sampled_from([12, 45]))
+def test_passes_over_the_tree_equal_the_dense_matrix(seed: int, d: int, n: int) -> None:
+    """Likelihood (with its constant) and prediction as Rasmussen & Williams 2006, equations 2.41 to 2.45, with one n x n inverse."""
+    rng, design = stream(seed, "dense"), design_of(n, d, seed)
+    parts = Components(rng.uniform(0.01, 3, 3), float(rng.uniform(0.1, 2)) if d else 0.0, np.array([1.0, 2.0]))
+    y, one = rng.standard_normal((n, 2)), np.ones((n, 1))
+    matrix = dense(design, parts)
+    inverse = np.linalg.inv(matrix)
+    project = inverse - inverse @ one @ one.T @ inverse / (one.T @ inverse @ one)
+    logdet = np.linalg.slogdet(matrix)[1] + np.log((one.T @ inverse @ one).item())
+    expected = -0.5 * (2 * logdet + (n - 1) * np.log(np.diag(y.T @ project @ y)).sum())
+    assert likelihood(design, y, parts.ranks, parts.features)[0] == pytest.approx(expected)
+
+    known = rng.random(n) < 0.6
+    known[:3] = True
+    inverse = np.linalg.inv(matrix[np.ix_(known, known)])
+    shared = (matrix - np.diag(1 + parts.features * design.slack))[:, known]
+    weight = inverse.sum()
+    mean = (inverse @ y[known]).sum(0) / weight
+    told = predict(design, np.where(known[:, None], y, np.nan), known, parts)
+    assert told.mean == pytest.approx(mean + shared @ inverse @ (y[known] - mean))
+    variance = np.diag(matrix) - np.einsum("ij,jk,ik->i", shared, inverse, shared)
+    variance = variance + (1 - (shared @ inverse).sum(1)) ** 2 / weight
+    assert told.sd == pytest.approx(np.sqrt(variance[:, None] * parts.scale))
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000), d=st.sampled_from([0, 4]))
+def test_the_gradient_is_that_of_the_likelihood(seed: int, d: int) -> None:
+    design, y = design_of(40, d, seed), stream(seed, "y").standard_normal((40, 2))
+    at = stream(seed, "at").uniform(0.05, 2, 4) * np.array([1, 1, 1, d > 0])
+    gradient = likelihood(design, y, at[:3], float(at[3]))[1]
+    for k in range(4 if d else 3):
+        step = 1e-5 * (np.arange(4) == k)
+        ends = [likelihood(design, y, (at + s)[:3], float((at + s)[3]))[0] for s in (step, -step)]
+        assert gradient[k] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-5)
+
+
+def test_a_pass_with_no_variance_moves_nothing() -> None:
+    made = krige(nest(30), np.zeros(3), np.ones(30), stream(0).standard_normal((30, 2)))
+    assert not made.mean.any()
+    assert not made.variance.any()
+    assert made.logdet == 0
+
+
+def test_variance_components_are_found_again() -> None:
+    of = nest(4000)
+    truth = np.array([0.6, 1.0, 0.8])
+    found = fit(Design.of(of), brownian(of, (*truth, 1.0), 1)[:, None])
+    assert found.scale[0] == pytest.approx(1, rel=0.1)
+    assert found.ranks * found.scale == pytest.approx(truth, rel=0.35)
+    assert sum(shares(of, found, False).values()) == pytest.approx(1)
+
+
+def test_the_variance_of_pictures_is_found_again() -> None:
+    of, rng = nest(1200), stream(3, "pictures")
+    design = picture_design(of, rng.standard_normal((1200, 8)), "linear", 8, rng)
+    value = brownian(of, (0.5, 0.5, 0.5, 1.0), 2) + design.features @ rng.standard_normal(8) * np.sqrt(2.0)
+    found = fit(design, value[:, None])
+    # eight weights tell their variance to a factor of two
+    assert 0.8 < found.features * found.scale[0] < 5
+    assert found.scale[0] == pytest.approx(1, rel=0.15)
+    nothing = fit(design, brownian(of, (0.5, 0.5, 0.5, 1.0), 2)[:, None])
+    assert nothing.features < 0.02
+
+
+def test_all_landmarks_give_the_rbf_kernel_itself() -> None:
+    rng = stream(0, "rbf")
+    means = rng.standard_normal((40, 5))
+    means[7] = np.nan
+    design = picture_design(nest(40), means, "rbf", 100, rng)
+    seen = np.arange(40) != 7
+    squares = ((means[seen, None] - means[None, seen]) ** 2).sum(-1)
+    kernel = np.exp(-squares / (2 * np.median(squares[np.triu_indices(39, 1)])))
+    assert design.features[seen] @ design.features[seen].T == pytest.approx(kernel, abs=1e-6)
+    assert design.slack[7] == 1
+    assert design.slack[seen].max() < 1e-6
+    fewer = picture_design(nest(40), means, "rbf", 10, rng)
+    assert fewer.slack[seen] + (fewer.features[seen] ** 2).sum(1) == pytest.approx(1)
+
+
+def test_what_is_left_out_does_not_tell_of_itself() -> None:
+    of = nest(120)
+    value, known = brownian(of, (1, 1, 1, 1), 4)[:, None], np.arange(120) % 5 > 0
+    for scheme in schemes(of):
+        folds = dealt(scheme[1][known], 4, stream(0, scheme[0]))
+        out = folds == folds[10]
+        spoiled = value.copy()
+        spoiled[np.flatnonzero(known)[out]] += 50
+        first, second = (leave_out(Design.of(of), y, known, scheme, folds) for y in (value, spoiled))
+        assert np.array_equal(first.mean[out], second.mean[out])
+        assert np.array_equal(first.base[out], second.base[out])
+        # and a clade is left out whole
+        assert {len(set(folds[scheme[1][known] == clade])) for clade in scheme[1][known]} == {1}
+        column = {"species": 0, "genus": 1, "family": 2}[scheme[0]]
+        assert (first.nearest >= column).all()
+
+
+def test_the_relatives_mean_is_that_of_the_finest_clade_with_a_value() -> None:
+    of = nest(60)
+    known, y = stream(0, "known").random(60) < 0.3, np.arange(60.0)[:, None]
+    mean, depth = relatives(of, y, known)
+    for i in range(60):
+        for r in range(3):
+            mine = known & (of.group[:, r] == of.group[i, r])
+            if mine.any():
+                assert depth[i] == r
+                assert mean[i, 0] == pytest.approx(y[mine].mean())
+                break
+        else:
+            assert depth[i] == 3
+            assert mean[i, 0] == pytest.approx(y[known].mean())
+
+
+@functools.cache
+def examined(kind: str) -> tuple[Examined, np.ndarray]:
+    """A trait of 1,500 species, of which a quarter, some whole genera and some whole families are hidden; and its true values."""
+    of = nest(1500, genera=400, seed=7)
+    variances = {"brownian": (0.5, 1.0, 1.5, 0.6), "noise": (0.0, 0.0, 0.0, 1.0)}[kind]
+    value, rng = brownian(of, variances, 8), stream(9, "hidden")
+    hidden = rng.random(1500) < 0.25
+    for r, share in ((0, 0.2), (1, 0.2)):
+        hidden |= (rng.random(of.group[-1, r] + 1) < share)[of.group[:, r]]
+    plain = Design.of(of)
+    return examine(amount(value, ~hidden), plain, plain, QUICK), value
+
+
+def test_the_process_beats_the_relatives_mean_on_brownian_motion() -> None:
+    made, value = examined("brownian")
+    numbers = {n.name: n for n in numbers_of(made, QUICK)[0]}
+    for scheme in ("species", "genus", "family"):
+        skill, control = numbers[f"mass.{scheme}.skill"], numbers[f"mass.{scheme}.skill.shuffled"]
+        assert skill.low is not None
+        assert skill.value > 0.03
+        assert numbers[f"mass.{scheme}.rmse"].value < numbers[f"mass.{scheme}.rmse.relatives"].value
+        assert control.value < 0.04
+    assert numbers["mass.species.skill"].value == pytest.approx(numbers["mass.species.skill.relatives"].value, abs=0.05)
+    # the further the relatives, the less is known of all there is to know
+    against_all = [numbers[f"mass.{s}.skill.all"].value for s in ("species", "genus", "family")]
+    assert against_all == sorted(against_all, reverse=True)
+    rows = fill(made, QUICK)
+    answered = rows.with_columns(truth=value).filter(pl.col("source") == "imputed")
+    error = ((answered["predicted"] - answered["truth"]) ** 2).mean()
+    mean, _ = relatives(made.design.nest, made.y, made.known)
+    simple = ((mean[:, 0] - value)[rows["source"] == "imputed"] ** 2).mean()
+    assert error < simple
+
+
+@pytest.mark.parametrize("kind", ["brownian", "noise"])
+def test_intervals_cover_what_was_hidden_however_far_its_relatives(kind: str) -> None:
+    made, value = examined(kind)
+    rows = fill(made, QUICK).with_columns(truth=value).filter(pl.col("value").is_null())
+    bounded = rows.filter(pl.col("low").is_not_null())
+    inside = bounded.with_columns(held=(pl.col("low") <= pl.col("truth")) & (pl.col("truth") <= pl.col("high")))
+    assert len(bounded) > 300
+    assert 0.85 <= inside["held"].mean() <= 0.95
+    by = {
+        nearest: (held, n)
+        for nearest, held, n in inside.group_by("nearest").agg(pl.col("held").mean(), n=pl.len()).rows()
+    }
+    assert set(by) == {"genus", "family", "order"}
+    for held, n in by.values():
+        # three standard errors of that many, and of the scores behind them
+        assert abs(held - 0.9) < 3 * np.sqrt(0.09 / n + 0.09 / 300) + 0.03
+    numbers = {n.name: n.value for n in numbers_of(made, QUICK)[0]}
+    assert 0.85 <= numbers["mass.species.coverage"] <= 0.95
+    assert 0.82 <= numbers["mass.genus.coverage"] <= 0.96
+
+
+def test_pure_noise_has_no_skill_and_no_prediction() -> None:
+    made, _ = examined("noise")
+    numbers, remarks = numbers_of(made, QUICK)
+    skill = {n.name: n for n in numbers}
+    for scheme in ("species", "genus", "family"):
+        assert abs(skill[f"mass.{scheme}.skill"].value) < 0.03
+        assert any(
+            "no skill" in r and {"genus": "genera", "family": "families"}.get(scheme, scheme) in r for r in remarks
+        )
+    # the relatives' mean is a worse guess than the mean of all, so beating it alone would mean nothing
+    assert skill["mass.species.skill.relatives"].value > 0.1
+    assert skill["mass.variance.species"].value > 0.9
+    rows = fill(made, QUICK).filter(pl.col("value").is_null())
+    assert rows["predicted"].null_count() > 0.9 * len(rows)
+    assert rows.filter(pl.col("predicted").is_null())["flag"].str.contains("no better than the mean of all").sum() > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 100_000))
+def test_intervals_cover_whatever_the_model(seed: int) -> None:
+    """A model that has nothing to do with the values, of wrong and varying sds: coverage over exchangeable species is at least nominal, less chance."""
+    rng = stream(seed, "nonsense")
+    n, u, k = 400, 400, 5
+    truth = rng.standard_cauchy(n + u)
+    folds = rng.integers(k, size=n)
+    model = rng.normal(3, 1, (k, n + u))
+    sds = rng.gamma(2, 1, (k, n + u)) + 0.01
+    mine = model[folds, np.arange(n)], sds[folds, np.arange(n)]
+    scores = np.abs(truth[:n] - mine[0]) / mine[1]
+    low, high = cv_plus(model[:, n:], sds[:, n:], scores, folds, 0.9)
+    covered = (low <= truth[n:]) & (truth[n:] <= high)
+    assert covered.mean() > 0.9 - 4 * np.sqrt(0.09 / n + 0.09 / u)
+    # cross-validated: each score by the others
+    assert abs((scores <= held_quantile(scores, folds, 0.9)).mean() - 0.9) < 0.06
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
+def test_a_finite_interval_needs_as_many_scores_as_said(level: float) -> None:
+    n = fewest(level)
+    assert np.isfinite(quantile(np.arange(n * 1.0), level))
+    assert quantile(np.arange(n - 1.0), level) == np.inf
+    # the definition: a new score is equally likely at each of n + 1 places
+    scores = np.arange(1.0, 100)
+    assert (np.arange(100) < quantile(scores, level)).mean() >= level - 1e-12
+
+
+def test_cv_plus_of_one_model_is_the_split_interval() -> None:
+    rng = stream(0, "split")
+    scores, mean, sd = np.abs(rng.standard_normal(99)), rng.standard_normal((1, 7)), rng.random((1, 7)) + 0.5
+    low, high = cv_plus(mean, sd, scores, np.zeros(99, int), 0.9)
+    reach = quantile(scores, 0.9)
+    assert high == pytest.approx(mean[0] + reach * sd[0])
+    assert low == pytest.approx(mean[0] - reach * sd[0])
+    assert np.isinf(cv_plus(mean, sd, scores[:8], np.zeros(8, int), 0.9)[0]).all()
+
+
+def test_scores_of_states_sum_to_one_and_their_order_changes_no_score() -> None:
+    of, rng = nest(200), stream(0, "states")
+    code = np.digitize(brownian(of, (1, 1, 1, 0.3), 5), [-1, 0.3, 1.5])
+    known = rng.random(200) < 0.7
+    y = (code[:, None] == np.arange(4)).astype(float)
+    parts = fit(Design.of(of).take(known), y[known])
+    told = predict(Design.of(of), y, known, parts)
+    assert told.mean.sum(1) == pytest.approx(1)
+    above = predict(Design.of(of), np.cumsum(y, 1), known, parts)
+    assert np.diff(above.mean, axis=1, prepend=0) == pytest.approx(told.mean)
+
+
+def test_calibrated_probabilities_are_as_right_as_they_say() -> None:
+    rng = stream(0, "calibration")
+    truth_p = rng.dirichlet(np.ones(3), 4000)
+    truth = (rng.random(4000)[:, None] > np.cumsum(truth_p, 1)).sum(1)
+    timid = truth_p**0.5 / (truth_p**0.5).sum(1, keepdims=True)
+    assert best_power(timid, truth, 1e-9) == pytest.approx(2, rel=0.2)
+    chances = held_probabilities(timid, truth, np.arange(4000) % 5, 1e-9)
+    right = chances.argmax(1) == truth
+    assert calibration_error(chances.max(1), right) < 0.03
+    assert calibration_error(timid.max(1), right) > 2 * calibration_error(chances.max(1), right)
+    assert probabilities(np.array([[1.2, -0.2]]), 1.0, 0.01).sum() == pytest.approx(1)
+
+
+def test_sets_hold_the_truth_and_states_in_order_leave_no_hole() -> None:
+    rng = stream(0, "sets")
+    chances = rng.dirichlet(np.ones(4), 2000)
+    truth = (rng.random(2000)[:, None] > np.cumsum(chances, 1)).sum(1)
+    scores = 1 - chances[np.arange(2000), truth]
+    inside = sets(chances[1000:], quantile(scores[:1000], 0.9), False)
+    assert inside[np.arange(1000), truth[1000:]].mean() == pytest.approx(0.9, abs=0.04)
+    whole = sets(chances[1000:], quantile(scores[:1000], 0.9), True)
+    edges = np.abs(np.diff(np.pad(whole, ((0, 0), (1, 1))).astype(int), axis=1)).sum(1)
+    assert (edges == 2).all()
+    assert (whole >= inside).all()
+    assert answers(np.array([[0.4, 0.2, 0.4]]), True).tolist() == [1]
+    assert answers(np.array([[0.4, 0.2, 0.4]]), False).tolist() == [0]
