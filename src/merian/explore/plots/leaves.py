@@ -1,0 +1,101 @@
+"""Healthy and diseased leaves as a scatter: along the direction of health, and at right angles to it."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from merian.explore.health import Leaves
+from merian.explore.plots.colour import GREY, INK, PAPER, RULE, clade_colours
+from merian.explore.plots.style import FONT, canvas_mm, foot, heading, legend, svg
+
+__all__ = ["leaf_scatter"]
+
+MANY = 1500
+WIDE, HIGH = 180.0, 122.0
+SHAPES = "os^DvPX*hp"
+
+
+def leaf_scatter(leaves: Leaves, title: str) -> str:
+    """Leaves as SVG, crops by colour and shape, diseased filled, healthy hollow; the AUROC of each crop in the legend, over all of them in the caption.
+
+    More than ten crops share the grey as "others". Crops with leaves of one state only are shown, and said to have no AUROC.
+    """
+    caption, low_mm = foot(_told(leaves), WIDE)
+    figure, axes = canvas_mm(WIDE, HIGH, (10, low_mm + 12, 110, HIGH - low_mm - 25))
+    counts = {telling.crop: telling.healthy + telling.diseased for telling in leaves.tellings}
+    order = sorted(counts, key=lambda crop: (-counts[crop], crop))
+    colours = clade_colours(order)
+    own = np.array([crop if crop in colours else "" for crop in leaves.crops])
+    axes.axvline(0, color=RULE, linewidth=0.9, zorder=0)
+    for k, crop in enumerate([*colours, ""]):
+        for ill in (False, True):
+            chosen = (own == crop) & (leaves.diseased == ill)
+            colour = colours.get(crop, GREY)
+            axes.scatter(
+                leaves.health[chosen],
+                leaves.other[chosen],
+                s=17,
+                marker=SHAPES[k % len(SHAPES)],
+                facecolors=colour if ill else "none",
+                edgecolors="none" if ill else colour,
+                linewidths=0 if ill else 0.9,
+                alpha=0.75,
+                rasterized=len(own) > MANY,
+            )
+    axes.set_xlabel(
+        "←  diseased     direction of health     healthy  →", fontsize=11, color=INK, fontfamily=FONT, labelpad=5
+    )
+    axes.set_ylabel("first component at right angles to it", fontsize=11, color=INK, fontfamily=FONT, labelpad=5)
+    axes.set_yticks([])
+    _key(figure, leaves, colours, len(order) - len(colours))
+    heading(figure, title, caption)
+    return svg(figure, title)
+
+
+def _key(figure: Figure, leaves: Leaves, colours: dict[str, str], others: int) -> None:
+    """Crops with their AUROC, and which state is which."""
+    auroc = {t.crop: "one state only" if t.auroc is None else f"AUROC {_range(t.auroc)}" for t in leaves.tellings}
+    handles = [
+        Line2D(
+            [],
+            [],
+            marker=SHAPES[k % len(SHAPES)],
+            linestyle="",
+            color=c,
+            markersize=5.5,
+            label=f"{crop}\n{auroc[crop]}",
+        )
+        for k, (crop, c) in enumerate(colours.items())
+    ]
+    if others:
+        rest = f"{others:,} others"
+        handles.append(Line2D([], [], marker="p", linestyle="", color=GREY, markersize=5.5, label=rest))
+    for name, face in (("diseased", INK), ("healthy", PAPER)):
+        handles.append(
+            Line2D(
+                [], [], marker="o", linestyle="", markersize=5.5, markerfacecolor=face, markeredgecolor=INK, label=name
+            )
+        )
+    legend(
+        figure,
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(124 / WIDE, 0.91),
+        borderaxespad=0.0,
+        labelspacing=0.7,
+    )
+
+
+def _told(leaves: Leaves) -> str:
+    pooled = "no crop has both states" if leaves.pooled is None else f"AUROC {_range(leaves.pooled)} within crops"
+    healthy, diseased = int((~leaves.diseased).sum()), int(leaves.diseased.sum())
+    return (
+        f"{healthy:,} healthy and {diseased:,} diseased leaves; {pooled}; 0.5 is chance. "
+        "Each leaf is measured, in standard deviations, along a direction that was made without it."
+    )
+
+
+def _range(estimate: tuple[float, float, float]) -> str:
+    return "{:.2f} ({:.2f} to {:.2f})".format(*estimate)
