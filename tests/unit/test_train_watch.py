@@ -64,9 +64,13 @@ def test_batches_that_are_mixed_more_or_less_are_no_divergence(tmp_path: Path) -
     for step in range(6 * MIXED):
         half = step % MIXED < RECENT  # a run of batches that are mixed half and half
         mixed.step(step, {"loss": 7.0 if half and step >= MIXED else 4.4}, 8)
-    with pytest.raises(BadSetting, match="the loss rose"):
+
+    def rise() -> None:
         for step in range(6 * MIXED, 7 * MIXED):
             mixed.step(step, {"loss": 7.0}, 8)
+
+    with pytest.raises(BadSetting, match="the loss rose"):
+        rise()
 
 
 def test_divergence_is_seen_after_a_restart_too(tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
+from merian.cli.emergence import emergence
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import path_of, say
 from merian.explore import ExploreSettings
 
-__all__ = ["explore", "explore_store"]
+__all__ = ["app", "explore", "explore_store"]
 
 
 @with_settings(ExploreSettings, "explore")
@@ -54,3 +55,7 @@ def explore_store(
     from merian.explore.run import explore as run
 
     run(Catalog.open(catalog), Embeddings.load(embeddings), out, settings, command=command, overwrite=overwrite)
+
+
+app = App(name="explore", default_command=explore, result_action="return_value")
+app.command(emergence, name="emergence")

@@ -43,12 +43,14 @@ VERBS = {
     "identify": "Name the organism in photos: the safe answer, the likely ones, and the chance of none.",
     "bioclip": "pybioclip's commands on Merian's engine: predict, embed, list-models, list-tol-taxa.",
     "evaluate": "Measure a model on held-out images at every rank, with intervals, against baselines.",
-    "explore": "Lay the embedding out as a map, coloured by a rank and by a trait.",
+    "traits": "Fill gaps in trait tables from relatives and pictures, with intervals and the skill they deserve.",
+    "explore": "Lay the embedding out as a map, and ask what it knows beyond names (explore emergence).",
     "serve": "Open the web page: drop a photo, see its names; walk through the embedding.",
     "settings": "Print every setting of a verb as a TOML file to edit.",
 }
 for verb, line in VERBS.items():
-    app.command(f"merian.cli.{verb}:{verb}", name=verb, help=line)
+    own = "app" if verb == "explore" else verb
+    app.command(f"merian.cli.{verb}:{own}", name=verb, help=line)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

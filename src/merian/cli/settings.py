@@ -11,7 +11,9 @@ from merian.core import settings as core
 
 __all__ = ["HOMES", "page", "settings"]
 
-Verb = Literal["tour", "draw", "names", "download", "curate", "leakage", "train", "evaluate", "explore"]
+Verb = Literal[
+    "tour", "draw", "names", "download", "curate", "leakage", "train", "evaluate", "traits", "explore", "emergence"
+]
 HOMES: dict[Verb, str] = {
     "tour": "merian.cli.tour:TourSettings",
     "draw": "merian.drawn.world:DrawSettings",
@@ -20,8 +22,10 @@ HOMES: dict[Verb, str] = {
     "curate": "merian.curate.settings:CurateSettings",
     "leakage": "merian.curate.leakage:LeakageSettings",
     "train": "merian.train:TrainSettings",
-    "evaluate": "merian.evaluate.settings:EvaluateSettings",
+    "evaluate": "merian.evaluate.benchmarks.settings:BenchmarkSettings",
+    "traits": "merian.explore.impute.settings:ImputeSettings",
     "explore": "merian.explore:ExploreSettings",
+    "emergence": "merian.explore.emergence_settings:EmergenceSettings",
 }
 """Verb -> `module:class` of its settings."""
 
@@ -32,7 +36,7 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
     Parameters
     ----------
     verbs
-        tour, draw, names, download, curate, leakage, train, evaluate, explore.
+        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence.
     markdown
         Print the page of the documentation instead.
     """

@@ -84,7 +84,9 @@ def tour(
     real_photos(8, out, photos or ())
     report = _report(out)
     say(f"\n[bold green]Done.[/bold green] The report, one page: {path_of(report)}")
-    say(f"   Name a photo of your own:  merian identify PHOTO   (by the model of this tour: --model {path_of(out / 'model')})")
+    say(
+        f"   Name a photo of your own:  merian identify PHOTO   (by the model of this tour: --model {path_of(out / 'model')})"
+    )
     if serve:
         from merian.cli.serve import serve_store
 

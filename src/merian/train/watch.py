@@ -20,7 +20,7 @@ __all__ = ["EVENTS", "METRICS", "SPEED", "Watch", "flops_of", "peak_flops"]
 
 METRICS, SPEED, EVENTS = "metrics.jsonl", "speed.jsonl", "tensorboard"
 RECENT, MIXED = 20, 100
-"""Steps whose median loss is looked at: one bad batch is no divergence. More of them where images are mixed: a batch mixed half and half has a much higher loss."""
+"""Steps whose median loss is looked at: one bad batch is no divergence. More of them where images are mixed: one mixed half and half has a much higher loss."""
 DIVERGED = 1.5
 """A run has diverged when that median is more than so many times its lowest value so far, and 1 above. From taste."""
 PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "V100": 125e12, "T4": 65e12}

@@ -1,0 +1,176 @@
+"""What is asked of every set of vectors alike: the images, their species, the traits and the variants that are known, and all chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from merian.core.chance import stream
+from merian.core.errors import BadData, BadSetting
+from merian.core.tables import Catalog
+from merian.core.tree import RANKS, Tree
+from merian.explore.emergence_settings import EmergenceSettings
+from merian.explore.measures import resampled
+from merian.explore.species_traits import COLUMNS, species_traits
+from merian.explore.variants import LEFT_OUT, Contrast, contrasts, labelled
+
+__all__ = ["Known", "Study", "begin_study"]
+
+Doubles = npt.NDArray[np.float64]
+FOLDS = 20
+"""Clades are left out one by one, or in so many groups where there are more. A matter of taste."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A trait that can be asked about: the species it is known of [s] (taxa), its values [s], and the folds [s] that leave whole clades of `rank` out."""
+
+    trait: str
+    unit: str
+    taxa: npt.NDArray[np.int32]
+    values: Doubles
+    folds: npt.NDArray[np.int64]
+    rank: str
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The images `rows` (a catalog's, with species and variants), the species looked at (taxa), those of pairwise measures (`few`), traits and contrasts.
+
+    left_out (columns LEFT_OUT) says what is not looked at and why; remarks what a person must know.
+    """
+
+    tree: Tree
+    rows: pl.DataFrame
+    species: npt.NDArray[np.int32]
+    few: npt.NDArray[np.int32]
+    traits: list[Known]
+    contrasts: list[Contrast]
+    left_out: pl.DataFrame
+    remarks: list[str]
+    settings: EmergenceSettings
+
+    def chance(self, *names: str | int) -> np.random.Generator:
+        """A stream of the study: the same for every set of vectors, so that they can be compared draw by draw."""
+        return stream(self.settings.seed, "emergence", *names)
+
+    def weights(self, species: int, *names: str | int) -> Doubles:
+        """Multiplicities of so many species in each bootstrap replicate [b, s]."""
+        return resampled(species, self.settings.resamples, self.chance("species", species, *names))
+
+    def named(self, taxon: int) -> str:
+        """The name of a taxon."""
+        return str(self.tree.names[int(taxon)])
+
+
+def begin_study(catalog: Catalog, settings: EmergenceSettings) -> Study:
+    """The Study of a catalog's images. Raises BadSetting and UnknownTaxon for a clade or trait that is not there, BadData when too little is left."""
+    tree, remarks = catalog.tree, []
+    clade = tree.find(settings.clade) if settings.clade else -1
+    rows = catalog.kept().filter(pl.col("taxon") >= 0)
+    if settings.images == "held-out":
+        shown = (rows["split"] == "train").fill_null(False)
+        rows = rows.filter(~shown)
+        remarks.append(f"{int(shown.sum()):,} images of the split train are left out: what a model was shown is memory")
+    species = tree.ancestors[rows["taxon"].to_numpy(), RANKS.index("species")]
+    inside = species >= 0
+    if clade >= 0:
+        inside &= (species >= clade) & (species < tree.end[clade])
+    rows = rows.filter(pl.Series(inside)).with_columns(pl.Series("species", species[inside], pl.Int32))
+    counts = rows.group_by("species").len()
+    enough = counts.filter(pl.col("len") >= settings.per_species)["species"]
+    if len(enough) < len(counts):
+        remarks.append(
+            f"{len(counts) - len(enough)} species with fewer than {settings.per_species} images are left out"
+        )
+    rows = labelled(rows.filter(pl.col("species").is_in(enough.implode())), settings.labels)
+    chosen = np.unique(rows["species"].to_numpy()).astype(np.int32)
+    if len(chosen) < 3:
+        where = f"{catalog.path}, {settings.clade}" if settings.clade else catalog.path
+        hint = "" if settings.images == "all" else "; with --images all those that were trained on count too"
+        raise BadData(where, f"{len(chosen)} species with {settings.per_species} images are too few to look at{hint}")
+    few = chosen
+    if len(chosen) > settings.most:
+        draw = stream(settings.seed, "emergence", "few").choice(len(chosen), settings.most, replace=False)
+        few = chosen[np.sort(draw)]
+        remarks.append(f"pairs and triplets are of {settings.most} species drawn from {len(chosen)}")
+    traits, unused, said = _traits(tree, chosen, clade, settings)
+    found, without, told = contrasts(rows, tree, settings.cases)
+    lists = pl.concat([unused, without])
+    return Study(tree, rows, chosen, few, traits, found, lists, [*remarks, *said, *told], settings)
+
+
+def _traits(
+    tree: Tree, species: npt.NDArray[np.int32], clade: int, settings: EmergenceSettings
+) -> tuple[list[Known], pl.DataFrame, list[str]]:
+    """The traits that can be asked about, those that cannot with the reason, and remarks; the chosen one first."""
+    unused: list[tuple[str, str]] = []
+    table = pl.DataFrame(schema=COLUMNS)
+    if settings.traits is not None:
+        table = species_traits(settings.traits, tree, clade)
+    elif settings.trait:
+        raise BadSetting("trait", settings.trait, "needs a table of traits: give --traits")
+    names = table["trait"].unique().sort().to_list()
+    if settings.trait and settings.trait not in names:
+        raise BadSetting("trait", settings.trait, f"is no trait of the table; it has {', '.join(names[:20])}", names)
+    found = []
+    for (trait, unit), rows in table.group_by("trait", "unit", maintain_order=True):
+        own = rows.filter(pl.col("taxon").is_in(species.tolist())).sort("taxon")
+        taxa, values = own["taxon"].to_numpy().astype(np.int32), own["value"].to_numpy()
+        why = _unfit(values, settings.species)
+        name = (
+            f"{trait} ({unit})" if unit and len(set(table.filter(pl.col("trait") == trait)["unit"])) > 1 else str(trait)
+        )
+        if why:
+            unused.append((name, why))
+            continue
+        if len(taxa) > settings.most:
+            draw = np.sort(
+                stream(settings.seed, "emergence", "trait", name).choice(len(taxa), settings.most, replace=False)
+            )
+            taxa, values = taxa[draw], values[draw]
+        found.append(Known(name, str(unit), taxa, values, *_folds(tree, taxa)))
+    found.sort(key=lambda k: (k.trait != settings.trait, -len(k.taxa), k.trait))
+    remarks = [] if settings.traits is not None else ["no table of traits: nothing is said of traits"]
+    if settings.traits is not None and not found:
+        remarks.append(f"of {len(names)} traits none can be asked about: left_out.parquet says why")
+    for trait, why in unused:
+        if trait == settings.trait:
+            remarks.append(f"{trait}: {why}")
+    empty = pl.DataFrame(
+        {"part": ["traits"] * len(unused), "subject": [t for t, _ in unused], "reason": [w for _, w in unused]}
+    )
+    return found, pl.concat([pl.DataFrame(schema=LEFT_OUT), empty.cast(pl.String)], how="diagonal"), remarks
+
+
+def _unfit(values: Doubles, least: int) -> str:
+    """Why a trait cannot be asked about; empty when it can."""
+    if len(values) < least:
+        end = "; through two points an axis always fits" if len(values) == 2 else ""
+        return f"known of {len(values)} of the species, {least} are needed{end}"
+    _, counts = np.unique(values, return_counts=True)
+    if len(counts) == 1:
+        return f"has the same value, {values[0]:g}, in all {len(values)} species"
+    if counts.max() > len(values) - 3:
+        return f"differs in only {len(values) - int(counts.max())} of {len(values)} species"
+    return ""
+
+
+def _folds(tree: Tree, taxa: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], str]:
+    """Folds that leave out whole families, or genera where there are fewer than three families, or species; clades stand in a fold with others when many."""
+    for rank in ("family", "genus", "species"):
+        own = tree.ancestors[taxa, RANKS.index(rank)].astype(np.int64)
+        own = np.where(own >= 0, own, len(tree) + taxa)
+        clades, of = np.unique(own, return_inverse=True)
+        if len(clades) >= 3:
+            break
+    # the largest clades are dealt first, each to the fold that holds least
+    load, fold = np.zeros(min(len(clades), FOLDS)), np.empty(len(clades), np.int64)
+    sizes = np.bincount(of)
+    for clade in np.argsort(-sizes, kind="stable"):
+        fold[clade] = load.argmin()
+        load[fold[clade]] += sizes[clade]
+    return fold[of], rank
