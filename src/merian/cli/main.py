@@ -45,6 +45,8 @@ VERBS = {
     "evaluate": "Measure a model on held-out images at every rank, with intervals, against baselines.",
     "traits": "Fill gaps in trait tables from relatives and pictures, with intervals and the skill they deserve.",
     "explore": "Lay the embedding out as a map, and ask what it knows beyond names (explore emergence).",
+    "explain": "Show why a photo is called what it is called: maps that are tested, nearest training images, concepts.",
+    "concepts": "Learn the concepts of an embedding, and name those that a name holds for.",
     "serve": "Open the web page: drop a photo, see its names; walk through the embedding.",
     "settings": "Print every setting of a verb as a TOML file to edit.",
 }

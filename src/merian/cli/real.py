@@ -48,7 +48,7 @@ def real_photos(number: int, out: Path, own: Sequence[Path] = ()) -> None:
     heading(
         number,
         "Real photos",
-        "The drawn organisms do not exist. A small model of real ones, where the package has it, names photos that other libraries bring\n"
+        "The drawn organisms do not exist. A small model of real ones, in the package, names photos that other libraries bring\n"
         "   along as samples, some of which show no organism at all, and photos of your own (--photos).",
     )
     shown = samples()

@@ -12,7 +12,18 @@ from merian.core import settings as core
 __all__ = ["HOMES", "page", "settings"]
 
 Verb = Literal[
-    "tour", "draw", "names", "download", "curate", "leakage", "train", "evaluate", "traits", "explore", "emergence"
+    "tour",
+    "draw",
+    "names",
+    "download",
+    "curate",
+    "leakage",
+    "train",
+    "evaluate",
+    "traits",
+    "explore",
+    "emergence",
+    "concepts",
 ]
 HOMES: dict[Verb, str] = {
     "tour": "merian.cli.tour:TourSettings",
@@ -26,6 +37,7 @@ HOMES: dict[Verb, str] = {
     "traits": "merian.explore.impute.settings:ImputeSettings",
     "explore": "merian.explore:ExploreSettings",
     "emergence": "merian.explore.emergence_settings:EmergenceSettings",
+    "concepts": "merian.explore.autoencoder:ConceptSettings",
 }
 """Verb -> `module:class` of its settings."""
 
@@ -36,7 +48,7 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
     Parameters
     ----------
     verbs
-        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence.
+        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts.
     markdown
         Print the page of the documentation instead.
     """

@@ -1,0 +1,248 @@
+"""`explain`: why a photo is called what it is called. The question as a direction, where the answer lies, what it resembles, what is active in it.
+
+The score of a photo for a taxon is the cosine of its vector with the label's; for a clade the mean over its labels, weighted by their probabilities for this
+photo. Against another taxon it is the difference of the two scores. Rooms that know probabilities hand them in; here they are arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from merian.core.chance import stream
+from merian.core.errors import BadSetting, Mismatch, UnknownTaxon
+from merian.core.store import digest
+from merian.core.tree import RANKS, Tree
+from merian.encode import Encoder, Pixels, Unreadable, decode
+from merian.explore.concepts import Concepts
+from merian.explore.faithful import Faithful, Trial, faithful
+from merian.explore.nearest import Gallery, Neighbours
+from merian.explore.saliency import Lens, Maps
+
+__all__ = ["Candidates", "Evidence", "Explanation", "Question", "explain"]
+
+Floats = npt.NDArray[np.float32]
+SHOWN = 448
+"""Pixels of a photo on the page: more than an encoder sees, so that a person sees what it was."""
+THUMBNAIL = 160
+ALIKE = 200
+"""Names among which the nearest to a mistyped one are looked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """What a photo may be: `labels` [t] taxa of a tree with unit vectors [t, d]."""
+
+    tree: Tree
+    labels: npt.NDArray[np.int32]
+    vectors: npt.NDArray[np.floating]
+
+    def __post_init__(self) -> None:
+        if len(self.labels) != len(self.vectors):
+            raise Mismatch("labels and vectors", f"{len(self.labels)} labels", f"{len(self.vectors)} vectors")
+
+    def below(self, taxon: int) -> npt.NDArray[np.int64]:
+        """Which labels [k] are the taxon or lie below it."""
+        return np.flatnonzero((self.labels >= taxon) & (self.labels < self.tree.end[taxon]))
+
+    def find(self, name: str) -> int:
+        """The taxon of that scientific or common name that is a label or has labels below it.
+
+        Raises UnknownTaxon with the nearest names when there is none, or more than one.
+        """
+        taxa = self.tree.named(name) or self.tree.called(name)
+        held = [taxon for taxon in taxa if len(self.below(taxon))]
+        if len(held) == 1:
+            return held[0]
+        if len(held) > 1:
+            places = "; ".join(" > ".join(x for x in self.tree.lineage(taxon) if x) for taxon in held[:3])
+            raise UnknownTaxon(name, (), self.tree.version, f"names {len(held)} taxa ({places}): say which")
+        if not taxa:
+            return self.tree.find(name)  # raises, with the nearest names
+        known = (self.tree.names[int(label)] for label in self.labels)
+        alike = [word for _, word in zip(range(ALIKE), (w for w in known if w[:1] == name[:1]), strict=False)]
+        raise UnknownTaxon(
+            name, alike, self.tree.version, "is in the tree, but no label of the model is, or lies below, it"
+        )
+
+    def named(self, taxon: int) -> str:
+        """The taxon in words: a species by its name, others by rank and name."""
+        rank = RANKS[self.tree.rank[taxon]]
+        return self.tree.names[taxon] if rank == "species" else f"{rank} {self.tree.names[taxon]}"
+
+    def direction(self, taxon: int, chances: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """The vector [d] whose product with a photo's is its score for the taxon: the mean of its labels', weighted by `chances` [t]."""
+        own = self.below(taxon)
+        weights = np.asarray(chances[own], np.float64)
+        weights = weights / weights.sum() if weights.sum() > 0 else np.full(len(own), 1 / len(own))
+        return np.asarray(weights @ self.vectors[own].astype(np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Why `taxon`, and why not `against` (-1: there is nothing else), with their probabilities; `directions` [m, d]: for the taxon, then for it against."""
+
+    taxon: int
+    against: int
+    chances: tuple[float, float]
+    directions: Floats
+
+    @classmethod
+    def of(
+        cls, candidates: Candidates, chances: npt.NDArray[np.floating], taxon: str = "", against: str = ""
+    ) -> Question:
+        """The question for a photo with these probabilities [t] of the labels.
+
+        Unless named, `taxon` is the most probable label, and `against` the most probable one that is no part of it. Raises UnknownTaxon for a name without
+        a label, BadSetting when one of the two is, or holds, the other.
+        """
+        if len(chances) != len(candidates.labels):
+            raise Mismatch(
+                "probabilities and labels", f"{len(chances)} probabilities", f"{len(candidates.labels)} labels"
+            )
+        end, best = candidates.tree.end, int(candidates.labels[int(np.argmax(chances))])
+        other = candidates.find(against) if against else -1
+        chosen = candidates.find(taxon) if taxon else best
+        if not taxon and against and _overlap(end, chosen, other):
+            rest = _without(candidates, chances, other)
+            chosen = int(candidates.labels[int(np.argmax(rest))]) if (rest >= 0).any() else chosen
+        if against and _overlap(end, chosen, other):
+            told = f"is, holds or lies within {candidates.named(chosen)}, which it is held against; name another taxon"
+            raise BadSetting("against", against, told)
+        if not against:
+            rest = _without(candidates, chances, chosen)
+            other = int(candidates.labels[int(np.argmax(rest))]) if (rest >= 0).any() else -1
+        own = candidates.direction(chosen, chances)
+        directions = [own] if other < 0 else [own, own - candidates.direction(other, chances)]
+        sums = tuple(float(chances[candidates.below(t)].sum()) if t >= 0 else 0.0 for t in (chosen, other))
+        return cls(chosen, other, (sums[0], sums[1]), np.asarray(directions, np.float32))
+
+
+def _overlap(end: npt.NDArray[np.int32], one: int, other: int) -> bool:
+    """Whether one taxon is, or lies below, the other."""
+    return bool(one <= other < end[one] or other <= one < end[other])
+
+
+def _without(candidates: Candidates, chances: npt.NDArray[np.floating], taxon: int) -> npt.NDArray[np.float64]:
+    """The probabilities [t], -1 for labels that are, hold or lie within the taxon."""
+    end = candidates.tree.end
+    labels = candidates.labels
+    inside = (labels >= taxon) & (labels < end[taxon])
+    around = (labels <= taxon) & (end[labels] > taxon)
+    return np.where(inside | around, -1.0, chances.astype(np.float64))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """What photos are explained with. `chances` gives the probabilities [n, t] of the labels for unit vectors [n, d].
+
+    Without a gallery no neighbours are shown, without concepts none, without a trial the maps are not tested.
+    """
+
+    encoder: Encoder
+    candidates: Candidates
+    chances: Callable[[Floats], npt.NDArray[np.floating]]
+    lens: Lens
+    gallery: Gallery | None = None
+    concepts: Concepts | None = None
+    trial: Trial | None = field(default_factory=Trial)
+    neighbours: int = 6
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.candidates.vectors.shape[1] != self.encoder.dim:
+            raise Mismatch(
+                "labels and encoder", f"{self.candidates.vectors.shape[1]} dimensions", f"{self.encoder.dim} dimensions"
+            )
+        if self.concepts is not None:
+            self.concepts.agree_with(self.encoder.fingerprint)
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why one photo is called `names[0]`, and not `names[1]` ("" when there is nothing else).
+
+    photo [p, p, 3], as the encoder sees it but finer; scores: cosine with either; `none`: the chance that it is no label; maps and tests: one for each of
+    the question's directions, or one alone when the method asks no question; pictures: those of the neighbours, where they can be shown.
+    """
+
+    photo: Pixels
+    names: tuple[str, str]
+    question: Question
+    scores: tuple[float, float]
+    none: float
+    maps: Maps
+    tests: tuple[Faithful, ...]
+    neighbours: Neighbours | None = None
+    pictures: tuple[Pixels | None, ...] = ()
+    concepts: pl.DataFrame | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def explain(photo: Path, evidence: Evidence, taxon: str = "", against: str = "") -> Explanation:
+    """The Explanation of one photo. Raises Unreadable for a photo that cannot be read, UnknownTaxon and BadSetting as `Question.of` does."""
+    encoder, candidates = evidence.encoder, evidence.candidates
+    pixels = decode(photo, encoder.preprocess)
+    finer = decode(photo, replace(encoder.preprocess, size=max(SHOWN, encoder.preprocess.size)))
+    vector = encoder.embed_images(pixels[None])
+    chances = np.asarray(evidence.chances(vector)[0])
+    question = Question.of(candidates, chances, taxon, against)
+    remarks = []
+    asked = question.directions if evidence.lens.asks else question.directions[:1]
+    if not evidence.lens.asks and question.against >= 0:
+        remarks.append(
+            "This method asks no question: its map is the same whatever the taxon, so none tells one from the other."
+        )
+    if question.against < 0:
+        remarks.append("The model has no other label: there is nothing to tell it from.")
+    if question.chances[0] == 0:
+        remarks.append("The model gives this taxon no probability at all: its labels count equally.")
+    maps = evidence.lens(pixels, asked, [False, True][: len(asked)])
+    tests: tuple[Faithful, ...] = ()
+    if evidence.trial is not None:
+        own = digest(photo)
+        rng = stream(evidence.seed, "explain", own)
+        tests = tuple(faithful(encoder, pixels, maps.values, asked, rng, evidence.trial))
+    neighbours, pictures = _beside(photo, vector[0], evidence, remarks)
+    score = float(vector[0] @ question.directions[0])
+    other = score - float(vector[0] @ question.directions[1]) if question.against >= 0 else float("nan")
+    active = None if evidence.concepts is None else evidence.concepts.active(vector[0], question.directions)
+    return Explanation(
+        photo=finer,
+        names=(candidates.named(question.taxon), candidates.named(question.against) if question.against >= 0 else ""),
+        question=question,
+        scores=(score, other),
+        none=float(max(0.0, 1 - chances.sum(dtype=np.float64))),
+        maps=maps,
+        tests=tests,
+        neighbours=neighbours,
+        pictures=pictures,
+        concepts=active,
+        remarks=tuple(remarks),
+    )
+
+
+def _beside(
+    photo: Path, vector: Floats, evidence: Evidence, remarks: list[str]
+) -> tuple[Neighbours | None, tuple[Pixels | None, ...]]:
+    """The nearest training images and their pictures, None for one that cannot be decoded; what is to be said goes into the remarks."""
+    if evidence.gallery is None:
+        return None, ()
+    found = evidence.gallery.nearest(vector, evidence.neighbours, digest(photo))
+    if found.itself:
+        remarks.append("This very photo is among the catalog's images; it was left out of its own neighbours.")
+    if not evidence.gallery.split:
+        remarks.append("The catalog has no training split: neighbours are looked for among all its images.")
+    look = replace(evidence.encoder.preprocess, size=THUMBNAIL, mode="shortest")
+    pictures: list[Pixels | None] = []
+    for data in evidence.gallery.catalog.images(found.table):
+        try:
+            pictures.append(decode(data, look))
+        except Unreadable:
+            pictures.append(None)
+    return found, tuple(pictures)
