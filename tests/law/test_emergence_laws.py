@@ -77,8 +77,8 @@ def test_turning_and_shifting_the_vectors_changes_nothing(seed: int) -> None:
         one, other = way(a), way(b)
         assert one is not None
         assert other is not None
-        assert one.share == pytest.approx(other.share, abs=1e-6)
-        assert one.chance == pytest.approx(other.chance)
+        assert one.share == pytest.approx(other.share, abs=1e-6, nan_ok=True)  # null where all may be noise
+        assert one.chance == pytest.approx(other.chance, nan_ok=True)
     assert retained(x, of).shares(np.ones((1, 8))) == pytest.approx(retained(turned, of).shares(np.ones((1, 8))))
 
 
