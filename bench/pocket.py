@@ -1,7 +1,8 @@
 """The pocket model against what else could be made of the same training photos: one table, each data set by itself, with intervals.
 
-Methods, on the catalog that `recipes/pocket.toml` made (WORK/catalog), all scored on its test photos among the labels of their own data set, and by learning
-species that none was trained on from one photo or five (SimpleShot on the vectors):
+Methods, on the catalog that `recipes/pocket.toml` made (WORK/catalog), all scored on its test photos among the labels of their own data set: by
+the answer the method gives by itself (`label`, `family`) and by the nearest mean of a taxon's training photos (`prototypes`, which is how the pocket
+answers); and by learning species that none was trained on from one photo or five (SimpleShot on the vectors):
 
 - pocket: WORK/pocket, as it is shipped, in eight bits; and before that, in full precision
 - probe: logistic regression on histograms of colour and texture, its strength chosen on the validation photos
@@ -31,7 +32,7 @@ import numpy as np
 import polars as pl
 import timm
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from merian.core.chance import stream
@@ -153,24 +154,24 @@ def labels_of(catalog: Catalog) -> np.ndarray:
     return np.intersect1d(leaves(catalog.tree), trained(catalog)["taxon"].to_numpy()).astype(np.int32)
 
 
-def clip_scores(model: Path, catalog: Catalog) -> tuple[Floats, Floats, np.ndarray]:
-    """Vectors [n, d] of the rows asked about, their probabilities [n, t], and the labels [t]."""
+def clip_scores(model: Path, catalog: Catalog) -> tuple[Floats, Floats, Floats, np.ndarray]:
+    """Vectors [m, d] of the rows trained on and [n, d] of those asked about, the latter's probabilities [n, t], and the labels [t]."""
     encoder, labels = open_encoder(model), labels_of(catalog)
-    vectors = embed_catalog(catalog, encoder, asked(catalog)).vectors
+    known, vectors = (embed_catalog(catalog, encoder, rows(catalog)).vectors for rows in (trained, asked))
     own = next((model / name for name in HEADS if (model / name).is_dir()), None)
     head = Head.build(encoder, catalog.tree, labels) if own is None else Head.load(own).among(labels)
-    return vectors, head.probabilities(vectors), head.labels
+    return known, vectors, head.probabilities(vectors), head.labels
 
 
-def probe_scores(catalog: Catalog) -> tuple[Floats, Floats, np.ndarray]:
+def probe_scores(catalog: Catalog) -> tuple[Floats, Floats, Floats, np.ndarray]:
     """The same of the histogram probe."""
     from sklearn.linear_model import LogisticRegression
 
     train_rows, rows = trained(catalog), asked(catalog)
     looks = histograms(catalog, pl.concat([train_rows, rows]), EvaluateSettings())
-    known, vectors = (looks.take(part["id"]).vectors for part in (train_rows, rows))
-    centre, spread = known.mean(0), known.std(0) + 1e-6
-    known, unit = (known - centre) / spread, (vectors - centre) / spread
+    first, vectors = (looks.take(part["id"]).vectors for part in (train_rows, rows))
+    centre, spread = first.mean(0), first.std(0) + 1e-6
+    known, unit = (first - centre) / spread, (vectors - centre) / spread
     taxa, val = train_rows["taxon"].to_numpy(), (rows["split"] == "val").to_numpy()
     best = (-1.0, None)
     for strength in STRENGTHS:
@@ -179,19 +180,37 @@ def probe_scores(catalog: Catalog) -> tuple[Floats, Floats, np.ndarray]:
         best = max(best, (right, model), key=lambda pair: pair[0])
     labels = labels_of(catalog)
     chances = best[1].predict_proba(unit)[:, np.searchsorted(best[1].classes_, labels)]
-    return vectors, chances.astype(np.float32), labels
+    return first, vectors, chances.astype(np.float32), labels
 
 
-def supervised(catalog: Catalog, settings: TrainSettings, out: Path) -> tuple[Floats, Floats, np.ndarray]:
+def supervised(catalog: Catalog, settings: TrainSettings, out: Path) -> tuple[Floats, Floats, Floats, np.ndarray]:
     """The same of a ResNet-18 with a linear layer over all taxa, trained by cross-entropy on the very batches of the pocket model."""
+    taxa = np.unique(trained(catalog)["taxon"].to_numpy())
+    with chance(settings.seed, "weights"):
+        net = timm.create_model("resnet18", num_classes=len(taxa)).to(memory_format=torch.channels_last)
+    file = out / ("supervised" if settings.mix else "plain-supervised") / "net.safetensors"
+    if not file.is_file():
+        fit(net, catalog, settings, out)
+        file.parent.mkdir(exist_ok=True)
+        save_file({name: value.contiguous() for name, value in net.state_dict().items()}, file)
+    net.load_state_dict(load_file(file))
+    net.eval()
+    look, labels = preprocess(settings), labels_of(catalog)
+    known, _ = seen(net, catalog, trained(catalog), look)
+    vectors, logits = seen(net, catalog, asked(catalog), look)
+    logits = logits[:, np.searchsorted(taxa, labels)]
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    return normalise(known), normalise(vectors), (odds / odds.sum(1, keepdims=True)).astype(np.float32), labels
+
+
+def fit(net: Any, catalog: Catalog, settings: TrainSettings, out: Path) -> None:
+    """Train `net` by cross-entropy."""
     look, ranks = preprocess(settings), Ranks()
     side = replace(look, size=settings.train_size or look.size)
     held = stocks(catalog, None, settings, look, out / "cache-supervised", settings.threads, ranks)
     taxa, of = np.unique(trained(catalog)["taxon"].to_numpy(), return_inverse=True)
     assert (held.bio.texts.of == of).all()
     batches = Batches(replace(held.bio, traits=None), replace(settings, negatives=0, classes=0.0), None)
-    with chance(settings.seed, "weights"):
-        net = timm.create_model("resnet18", num_classes=len(taxa)).to(memory_format=torch.channels_last)
     if settings.image_from:
         begin(net, Path(settings.image_from))
     optimizer, average = make_optimizer(net, settings), Average(net, settings.ema) if settings.ema else None
@@ -217,11 +236,6 @@ def supervised(catalog: Catalog, settings: TrainSettings, out: Path) -> tuple[Fl
             print(f"supervised: step {step:,} of {batches.total:,}, loss {loss.item():.3f}", flush=True)
     if average is not None:
         average.into(net)
-    labels = labels_of(catalog)
-    vectors, logits = seen(net.eval(), catalog, look)
-    logits = logits[:, np.searchsorted(taxa, labels)]
-    odds = np.exp(logits - logits.max(1, keepdims=True))
-    return normalise(vectors), (odds / odds.sum(1, keepdims=True)).astype(np.float32), labels
 
 
 def begin(net: Any, folder: Path) -> None:
@@ -234,9 +248,9 @@ def begin(net: Any, folder: Path) -> None:
 
 
 @torch.inference_mode()
-def seen(net: Any, catalog: Catalog, look: Any) -> tuple[Floats, Floats]:
-    """What the net has before its last layer, and behind it, of the rows asked about."""
-    images = catalog.images(asked(catalog))
+def seen(net: Any, catalog: Catalog, rows: pl.DataFrame, look: Any) -> tuple[Floats, Floats]:
+    """What the net has before its last layer, and behind it, of some rows."""
+    images = catalog.images(rows)
     vectors, logits = [], []
     while part := [image for _, image in zip(range(64), images, strict=False)]:
         pixels = torch.from_numpy(decode_many(part, look).pixels)
@@ -268,13 +282,17 @@ def speed(model: Path, catalog: Catalog, out: Path) -> dict[str, Any]:
 # ---- measures ---------------------------------------------------------------------------------------------------------
 
 
-def measured(catalog: Catalog, vectors: Floats, probabilities: Floats, labels: np.ndarray) -> dict[str, Any]:
+def measured(
+    catalog: Catalog, known: Floats, vectors: Floats, probabilities: Floats, labels: np.ndarray
+) -> dict[str, Any]:
     """Each data set by itself: its own labels as candidates, at the label and at each rank; and unseen species from one photo or five; the means over sets."""
     rows = asked(catalog)
     taxa, sources, split = rows["taxon"].to_numpy(), rows["source"].to_numpy(), rows["split"].to_numpy()
     numbers: dict[str, Number] = {}
     replicates: dict[str, list[np.ndarray]] = {}
     shown_taxa = trained(catalog)
+    of = shown_taxa["taxon"].to_numpy()
+    likeness = normalise(vectors) @ normalise(np.stack([normalise(known[of == taxon]).mean(0) for taxon in labels])).T
     for source in sorted(set(sources.tolist())):
         own = np.intersect1d(labels, shown_taxa.filter(pl.col("source") == source)["taxon"].to_numpy())
         here = np.flatnonzero((split == "test") & (sources == source) & np.isin(taxa, own))
@@ -286,8 +304,14 @@ def measured(catalog: Catalog, vectors: Floats, probabilities: Floats, labels: n
                 taxa[here],
                 summed(Clades(catalog.tree, own.astype(np.int32)), chances),
             )
-            right = {"label": own[chances.argmax(1)] == taxa[here], "family": named.right[:, RANKS.index("family")]}
-            counted = {"label": np.ones(len(here), bool), "family": named.scored[:, RANKS.index("family")]}
+            nearest = own[likeness[np.ix_(here, columns)].argmax(1)]
+            right = {
+                "label": own[chances.argmax(1)] == taxa[here],
+                "prototypes": nearest == taxa[here],
+                "family": named.right[:, RANKS.index("family")],
+            }
+            whole = np.ones(len(here), bool)
+            counted = {"label": whole, "prototypes": whole, "family": named.scored[:, RANKS.index("family")]}
             resamples = Resamples.draw(taxa[here], groups_of(rows[here.tolist()]), stream(0, "pocket", source), 1000)
             for what in right:
                 note(numbers, replicates, what, source, resamples, right[what], counted[what])
@@ -344,7 +368,7 @@ def table(done: dict[str, dict[str, Any]]) -> str:
     """Markdown: a row a data set and measure, a column a method; then the towers."""
     columns = [row for row in done if not row.startswith("tower")]
     names = list(dict.fromkeys(name for row in columns for name in done[row]["numbers"]))
-    order = {"label": 0, "family": 1, "unseen1": 2, "unseen5": 3}
+    order = {"label": 0, "prototypes": 1, "family": 2, "unseen1": 3, "unseen5": 4}
     names.sort(
         key=lambda name: (not name.startswith("mean"), order.get(name.replace("mean.", "").split(".")[0], 9), name)
     )

@@ -5,7 +5,8 @@ first answer, or with --against of what tells it from the second, by each method
 
 - points inside: the highest place lies on the organism (chance: a random place of the photo; a blob in the middle)
 - inside: share of the positive values on the organism (chance: its share of the photo)
-- gap: insertion less deletion (`merian.explore.faithful`), and how often it is larger than that of a blob in the middle, and than the median map of chance
+- gap: insertion less deletion (`merian.explore.explain.faithful`), and how often it is larger than that of a blob in the middle, and than the median
+  map of chance
 
     .venv/bin/python bench/saliency.py --source tour/source --catalog tour/catalog --model tour/model [--photos 40] [--methods occlusion,gradient] [--against]
 """
@@ -27,8 +28,8 @@ from merian.drawn.scene import FILL, pose
 from merian.drawn.shots import organism_of, plan_images, shot_of
 from merian.drawn.world import DrawSettings, draw_tree
 from merian.encode import Pixels, decode
-from merian.explore.faithful import centre_map, chance_maps, faithful, inside_share, points_inside
-from merian.explore.saliency import Lens, Occlusion, open_lens
+from merian.explore.explain.faithful import centre_map, chance_maps, faithful, inside_share, points_inside
+from merian.explore.explain.saliency import Lens, Occlusion, open_lens
 from merian.identify import Identifier
 
 SOLID = 128

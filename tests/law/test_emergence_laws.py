@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from merian.core.chance import stream
 from merian.core.tree import Tree
-from merian.explore.claims import judged
-from merian.explore.hierarchy import closer, triplets
-from merian.explore.measures import Measure, adjusted, difference, p_value
-from merian.explore.probes import across, inside
-from merian.explore.relations import distances, kinship, mantel, pgls, signal, tree_distance
-from merian.explore.within import Pairs, angles, overlap, plain_overlap, retained, separation, sibling_overlap
+from merian.explore.emergence.claims import judged
+from merian.explore.emergence.hierarchy import closer, triplets
+from merian.explore.emergence.measures import Measure, adjusted, difference, p_value
+from merian.explore.emergence.probes import across, inside
+from merian.explore.emergence.relations import distances, kinship, mantel, pgls, signal, tree_distance
+from merian.explore.emergence.within import Pairs, angles, overlap, plain_overlap, retained, separation, sibling_overlap
 
 QUICK = settings(max_examples=15, deadline=None)
 seeds = st.integers(0, 2**20)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from merian.encode import Pixels, Preprocess
 from merian.encode.seam import Vectors, unit_rows
-from merian.explore.autoencoder import Weights, loss_and_slopes
-from merian.explore.faithful import centre_map, faithful, inside_share, points_inside
-from merian.explore.naming import Sets, area, strengths
-from merian.explore.saliency import Occlusion, cam, enlarged, occlusion, relevance, rolled_out, rollout
+from merian.explore.explain.autoencoder import Weights, loss_and_slopes
+from merian.explore.explain.faithful import centre_map, faithful, inside_share, points_inside
+from merian.explore.explain.naming import Sets, area, strengths
+from merian.explore.explain.saliency import Occlusion, cam, enlarged, occlusion, relevance, rolled_out, rollout
 
 SIDE = 16
 QUICK = settings(deadline=None, max_examples=15)

@@ -11,10 +11,10 @@ import pytest
 
 from merian.core.chance import stream
 from merian.core.tree import Tree
-from merian.explore.hierarchy import closer, triplets
-from merian.explore.measures import adjusted, resampled
-from merian.explore.probes import across, inside
-from merian.explore.relations import (
+from merian.explore.emergence.hierarchy import closer, triplets
+from merian.explore.emergence.measures import adjusted, resampled
+from merian.explore.emergence.probes import across, inside
+from merian.explore.emergence.relations import (
     LAMBDAS,
     distances,
     kinship,
@@ -25,7 +25,7 @@ from merian.explore.relations import (
     signal,
     tree_distance,
 )
-from merian.explore.within import Pairs, moments, overlap, retained, separation, sibling_overlap
+from merian.explore.emergence.within import Pairs, moments, overlap, retained, separation, sibling_overlap
 
 
 def small_tree() -> tuple[Tree, np.ndarray]:

@@ -18,13 +18,13 @@ from merian.core.report import Report
 from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import Tree
 from merian.core.vectors import Embeddings, normalise
-from merian.explore.claims import CHANGES, CLAIMS, Verdict, changes, summary
-from merian.explore.emergence import CLAIMS_PAGE, MEASURES, SERIES, Subjects, emergence
-from merian.explore.emergence_settings import EmergenceSettings
-from merian.explore.measures import Measure, bootstrapped
-from merian.explore.species_traits import COLUMNS, species_traits
-from merian.explore.study import begin_study
-from merian.explore.variants import LEFT_OUT, labelled
+from merian.explore.emergence.claims import CHANGES, CLAIMS, Verdict, changes, summary
+from merian.explore.emergence.measures import Measure, bootstrapped
+from merian.explore.emergence.run import CLAIMS_PAGE, MEASURES, SERIES, Subjects, emergence
+from merian.explore.emergence.settings import EmergenceSettings
+from merian.explore.emergence.species_traits import COLUMNS, species_traits
+from merian.explore.emergence.study import begin_study
+from merian.explore.emergence.variants import LEFT_OUT, labelled
 
 TABLES = Path(__file__).parents[2].parent / "shared" / "data" / "tables"
 SPECIES, IMAGES, D = 24, 12, 20

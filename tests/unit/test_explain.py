@@ -23,7 +23,7 @@ from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import RANKS, Tree
 from merian.core.vectors import Embeddings, normalise
 from merian.encode import Unreadable, open_encoder
-from merian.explore.autoencoder import (
+from merian.explore.explain.autoencoder import (
     Autoencoder,
     ConceptSettings,
     Weights,
@@ -33,13 +33,13 @@ from merian.explore.autoencoder import (
     learn,
     principal_explained,
 )
-from merian.explore.concepts import Concepts, learn_concepts
-from merian.explore.explain import Candidates, Evidence, Question, explain
-from merian.explore.explained import numbers, overlay, page
-from merian.explore.faithful import Trial
-from merian.explore.naming import NAMES, Words, named, sets_of
-from merian.explore.nearest import Gallery
-from merian.explore.saliency import Occlusion, open_lens
+from merian.explore.explain.concepts import Concepts, learn_concepts
+from merian.explore.explain.explanation import Candidates, Evidence, Question, explain
+from merian.explore.explain.faithful import Trial
+from merian.explore.explain.naming import NAMES, Words, named, sets_of
+from merian.explore.explain.nearest import Gallery
+from merian.explore.explain.page import numbers, overlay, page
+from merian.explore.explain.saliency import Occlusion, open_lens
 from merian.identify import Head
 
 TOY = open_encoder("toy")

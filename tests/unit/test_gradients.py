@@ -15,7 +15,7 @@ from merian.core.errors import BadSetting, Missing
 from merian.encode import Preprocess, open_encoder
 from merian.encode.gradients import Inside, inside, open_tower
 from merian.encode.torch import ImageGraph
-from merian.explore.saliency import cam, open_lens, relevance, rollout
+from merian.explore.explain.saliency import cam, open_lens, relevance, rollout
 
 TEXT = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
 VIT = {"image_size": 32, "layers": 2, "width": 32, "patch_size": 8, "head_width": 16}

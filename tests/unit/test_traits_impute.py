@@ -34,7 +34,7 @@ from merian.explore.impute.run import Pictures, impute
 from merian.explore.impute.scale import scale_of
 from merian.explore.impute.states import Trait
 from merian.explore.impute.table import read_trait_table
-from merian.explore.impute_plots import skill_figure
+from merian.explore.plots.impute import skill_figure
 
 TABLES = Path(__file__).parents[3] / "shared" / "data" / "tables"
 QUICK = ImputeSettings(folds=3, resamples=30)

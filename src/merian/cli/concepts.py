@@ -11,11 +11,11 @@ from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import path_of, say
 from merian.core.errors import BadData, BadSetting, Missing
-from merian.explore.autoencoder import ConceptSettings
+from merian.explore.explain.autoencoder import ConceptSettings
 
 if TYPE_CHECKING:
     from merian.core.vectors import Embeddings
-    from merian.explore.naming import Words
+    from merian.explore.explain.naming import Words
 
 __all__ = ["concepts"]
 
@@ -54,7 +54,7 @@ def concepts(
     """
     from merian.core.tables import Catalog
     from merian.core.vectors import Embeddings
-    from merian.explore.concepts import learn_concepts
+    from merian.explore.explain.concepts import learn_concepts
 
     if (words is None) != (model is None):
         raise BadSetting("words", str(words or ""), "and --model belong together: the model embeds the words")
@@ -73,7 +73,7 @@ def concepts(
 def _words(path: Path, model: Path, vectors: Embeddings) -> Words:
     """The vocabulary in a file, embedded; raises Missing without the file, BadData for fewer than three words, Mismatch for another model's embeddings."""
     from merian.encode import open_encoder
-    from merian.explore.naming import Words
+    from merian.explore.explain.naming import Words
 
     if not path.is_file():
         raise Missing("the words", path, "give a text file with a word or phrase in each line")

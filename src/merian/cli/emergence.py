@@ -12,7 +12,7 @@ from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import bold, escaped, path_of, say
 from merian.core.errors import BadSetting
-from merian.explore.emergence_settings import EmergenceSettings
+from merian.explore.emergence.settings import EmergenceSettings
 
 if TYPE_CHECKING:
     from merian.core.vectors import Embeddings
@@ -80,8 +80,8 @@ def emergence_store(
 ) -> None:
     """Study what lies in these folders; `given` are the flags --model, --control and --series."""
     from merian.core.tables import Catalog
-    from merian.explore.emergence import Subjects
-    from merian.explore.emergence import emergence as run
+    from merian.explore.emergence.run import Subjects
+    from merian.explore.emergence.run import emergence as run
 
     model, *rest = named(given[0], "model", "model"), *(named(g, "control") for g in given[1])
     ordered = [named(g, "series") for g in given[2]]

@@ -16,8 +16,8 @@ from merian.core import store
 from merian.core.errors import BadData, BadSetting
 
 if TYPE_CHECKING:
-    from merian.explore.explain import Evidence, Explanation
-    from merian.explore.nearest import Gallery
+    from merian.explore.explain.explanation import Evidence, Explanation
+    from merian.explore.explain.nearest import Gallery
     from merian.identify import Identifier
 
 __all__ = ["Beside", "explain"]
@@ -48,7 +48,7 @@ class Beside:
         """The images to look among; None when no catalog is given. Raises BadSetting when one of the two flags is missing."""
         from merian.core.tables import Catalog
         from merian.core.vectors import Embeddings
-        from merian.explore.nearest import Gallery
+        from merian.explore.explain.nearest import Gallery
 
         if (self.catalog is None) != (self.embeddings is None):
             absent = "embeddings" if self.embeddings is None else "catalog"
@@ -149,10 +149,10 @@ class _Asked:
 
     def evidence(self, identifier: Identifier, beside: Beside) -> Evidence:
         """What the photos are explained with; names that cannot be asked for are refused here, before the first photo."""
-        from merian.explore.concepts import Concepts
-        from merian.explore.explain import Candidates, Evidence
-        from merian.explore.faithful import Trial
-        from merian.explore.saliency import open_lens
+        from merian.explore.explain.concepts import Concepts
+        from merian.explore.explain.explanation import Candidates, Evidence
+        from merian.explore.explain.faithful import Trial
+        from merian.explore.explain.saliency import open_lens
 
         candidates = Candidates(identifier.head.tree, identifier.head.labels, identifier.head.vectors)
         for name in (self.taxon, self.against):
@@ -203,8 +203,8 @@ def _explained(
     """Explain the photos and write what was found; those that could not be, with the reason. Raises BadData when none could be."""
     from merian.core.progress import track
     from merian.encode import Unreadable
-    from merian.explore.explain import explain as run
-    from merian.explore.explained import write
+    from merian.explore.explain.explanation import explain as run
+    from merian.explore.explain.page import write
 
     found: dict[str, Explanation] = {}
     refused = dict(chosen.refused)

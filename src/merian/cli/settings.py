@@ -36,8 +36,8 @@ HOMES: dict[Verb, str] = {
     "evaluate": "merian.evaluate.benchmarks.settings:BenchmarkSettings",
     "traits": "merian.explore.impute.settings:ImputeSettings",
     "explore": "merian.explore:ExploreSettings",
-    "emergence": "merian.explore.emergence_settings:EmergenceSettings",
-    "concepts": "merian.explore.autoencoder:ConceptSettings",
+    "emergence": "merian.explore.emergence.settings:EmergenceSettings",
+    "concepts": "merian.explore.explain.autoencoder:ConceptSettings",
 }
 """Verb -> `module:class` of its settings."""
 

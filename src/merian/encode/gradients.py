@@ -1,8 +1,8 @@
 """What goes on inside an image tower on torch for one photo: attention weights, last feature maps, and the slope of a score over either.
 
-Only reading is done here; `merian.explore.saliency` makes maps of what is read. Attention is computed by fused kernels that give no weights away, so while a
-photo passes, every call of `scaled_dot_product_attention` and `multi_head_attention_forward` is answered by the same formula written out, whose weights are
-kept. So any tower that torch runs can be read (open_clip's VisionTransformer, towers of timm), and none is altered.
+Only reading is done here; `merian.explore.explain.saliency` makes maps of what is read. Attention is computed by fused kernels that give no weights
+away, so while a photo passes, every call of `scaled_dot_product_attention` and `multi_head_attention_forward` is answered by the same formula written
+out, whose weights are kept. So any tower that torch runs can be read (open_clip's VisionTransformer, towers of timm), and none is altered.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def impute(
         rows.write_parquet(file)
     numbers = _counts(rows) + numbers
     if any(n.name.endswith(".skill") for n in numbers):
-        from merian.explore.impute_plots import skill_figure
+        from merian.explore.plots.impute import skill_figure
 
         store.write_text(out / "figures" / "skill.svg", skill_figure(numbers))
     remarks += [word for trait in read.traits for word in trait.remarks] + told

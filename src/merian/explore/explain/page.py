@@ -19,9 +19,9 @@ import numpy.typing as npt
 from merian import __version__
 from merian.core import store
 from merian.encode import Pixels
-from merian.explore.explain import Explanation
-from merian.explore.faithful import Faithful
-from merian.explore.saliency import enlarged
+from merian.explore.explain.explanation import Explanation
+from merian.explore.explain.faithful import Faithful
+from merian.explore.explain.saliency import enlarged
 
 __all__ = ["numbers", "overlay", "page", "write"]
 

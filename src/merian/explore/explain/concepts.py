@@ -22,7 +22,7 @@ from merian.core.report import Number, Report
 from merian.core.tables import Catalog
 from merian.core.vectors import Embeddings
 from merian.encode.tensors import Tensors
-from merian.explore.autoencoder import (
+from merian.explore.explain.autoencoder import (
     Autoencoder,
     ConceptSettings,
     agreement,
@@ -30,7 +30,7 @@ from merian.explore.autoencoder import (
     learn,
     principal_explained,
 )
-from merian.explore.naming import NAMES, Words, named, sets_of
+from merian.explore.explain.naming import NAMES, Words, named, sets_of
 
 __all__ = ["FORMAT", "KIND", "Concepts", "learn_concepts"]
 

@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from merian.explore.measures import Measure, adjusted, difference
+from merian.explore.emergence.measures import Measure, adjusted, difference
 
 __all__ = ["CHANGES", "CLAIMS", "FOUND", "SOURCE", "Claim", "Verdict", "changes", "judged", "summary", "table", "text"]
 

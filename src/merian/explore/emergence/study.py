@@ -12,10 +12,10 @@ from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting
 from merian.core.tables import Catalog
 from merian.core.tree import RANKS, Tree
-from merian.explore.emergence_settings import EmergenceSettings
-from merian.explore.measures import resampled
-from merian.explore.species_traits import COLUMNS, species_traits
-from merian.explore.variants import LEFT_OUT, Contrast, contrasts, labelled
+from merian.explore.emergence.measures import resampled
+from merian.explore.emergence.settings import EmergenceSettings
+from merian.explore.emergence.species_traits import COLUMNS, species_traits
+from merian.explore.emergence.variants import LEFT_OUT, Contrast, contrasts, labelled
 
 __all__ = ["Known", "Study", "begin_study"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from merian.explore.relations import mean_ranks
-from merian.explore.within import Pairs
+from merian.explore.emergence.relations import mean_ranks
+from merian.explore.emergence.within import Pairs
 
 __all__ = ["FOLDS", "across", "inside", "ridge"]
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from merian.core.errors import BadData, Mismatch
 from merian.core.progress import track
 from merian.encode import Encoder, Pixels
-from merian.explore.saliency import AT_ONCE, blurred, enlarged
+from merian.explore.explain.saliency import AT_ONCE, blurred, enlarged
 
 __all__ = ["Faithful", "Trial", "centre_map", "chance_maps", "faithful", "inside_share", "points_inside"]
 

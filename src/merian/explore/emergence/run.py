@@ -17,12 +17,12 @@ from merian.core.progress import track
 from merian.core.report import Number, Report
 from merian.core.tables import Catalog
 from merian.core.vectors import Embeddings
-from merian.explore.claims import FOUND, Verdict, changes, judged, summary, table, text
-from merian.explore.emergence_settings import EmergenceSettings
-from merian.explore.measures import Measure, adjusted
-from merian.explore.study import Study, begin_study
-from merian.explore.study_traits import measure_traits, plane_of, signals
-from merian.explore.study_within import measure_hierarchy, measure_within
+from merian.explore.emergence.claims import FOUND, Verdict, changes, judged, summary, table, text
+from merian.explore.emergence.measures import Measure, adjusted
+from merian.explore.emergence.settings import EmergenceSettings
+from merian.explore.emergence.study import Study, begin_study
+from merian.explore.emergence.study_traits import measure_traits, plane_of, signals
+from merian.explore.emergence.study_within import measure_hierarchy, measure_within
 
 __all__ = ["CLAIMS_PAGE", "FORMAT", "KIND", "MEASURES", "SERIES", "Subjects", "emergence", "measured"]
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.tree import RANKS, Tree
-from merian.explore.relations import mean_ranks, quadratic
+from merian.explore.emergence.relations import mean_ranks, quadratic
 
 __all__ = ["Closer", "Level", "Triplets", "closer", "levels", "meeting", "triplets"]
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import polars as pl
 
 from merian.explore.axes import out_of_clade, ranks_agree, species_means
-from merian.explore.measures import Measure, bootstrapped, p_value
-from merian.explore.probes import ridge
-from merian.explore.relations import (
+from merian.explore.emergence.measures import Measure, bootstrapped, p_value
+from merian.explore.emergence.probes import ridge
+from merian.explore.emergence.relations import (
     Kinship,
     associate,
     distances,
@@ -26,7 +26,7 @@ from merian.explore.relations import (
     standardised,
     tree_distance,
 )
-from merian.explore.study import Known, Study
+from merian.explore.emergence.study import Known, Study
 
 __all__ = ["PART", "PREDICTED", "Plane", "measure_traits", "plane_of", "signals"]
 

@@ -19,10 +19,10 @@ from merian.core.errors import BadSetting, Mismatch, UnknownTaxon
 from merian.core.store import digest
 from merian.core.tree import RANKS, Tree
 from merian.encode import Encoder, Pixels, Unreadable, decode
-from merian.explore.concepts import Concepts
-from merian.explore.faithful import Faithful, Trial, faithful
-from merian.explore.nearest import Gallery, Neighbours
-from merian.explore.saliency import Lens, Maps
+from merian.explore.explain.concepts import Concepts
+from merian.explore.explain.faithful import Faithful, Trial, faithful
+from merian.explore.explain.nearest import Gallery, Neighbours
+from merian.explore.explain.saliency import Lens, Maps
 
 __all__ = ["Candidates", "Evidence", "Explanation", "Question", "explain"]
 

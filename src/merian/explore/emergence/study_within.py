@@ -10,13 +10,13 @@ import polars as pl
 
 from merian.core.tree import RANKS
 from merian.explore.axes import species_means
-from merian.explore.hierarchy import closer, levels, triplets
-from merian.explore.measures import ENOUGH, LEVEL, Measure, bootstrapped
-from merian.explore.probes import across, inside
-from merian.explore.relations import distances, mantel, pair_ranks, tree_distance
-from merian.explore.study import Study
-from merian.explore.variants import Contrast, means_of
-from merian.explore.within import (
+from merian.explore.emergence.hierarchy import closer, levels, triplets
+from merian.explore.emergence.measures import ENOUGH, LEVEL, Measure, bootstrapped
+from merian.explore.emergence.probes import across, inside
+from merian.explore.emergence.relations import distances, mantel, pair_ranks, tree_distance
+from merian.explore.emergence.study import Study
+from merian.explore.emergence.variants import Contrast, means_of
+from merian.explore.emergence.within import (
     Overlap,
     Pairs,
     Separation,
