@@ -1,0 +1,17 @@
+"""Functions compiled to machine code by Numba, kept on disk, without the interpreter's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+__all__ = ["compiled"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """`function` as machine code, compiled at its first call. Divisions by zero give infinity or NaN, as in NumPy; `.py_func` is the function itself."""
+    return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))

@@ -1,0 +1,78 @@
+"""Random numbers by counter: a draw is a function of (key, who, step, slot) and of nothing else.
+
+So the same seed gives the same world for any number of threads and any order of agents, and a scenario and its baseline share every draw that both
+make. The function is Philox4x32-10 (Salmon et al. 2011, SC11, doi:10.1145/2063384.2063405): a key of two words, a counter of four.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from merian.twin.compiled import compiled
+
+__all__ = ["Key", "exponential", "key", "normal", "philox", "uniform", "uniforms"]
+
+Key = npt.NDArray[np.uint32]
+"""Two words that stand for a seed and the name of a stream: uint32 [2]."""
+
+MULTIPLY = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
+WEYL = (np.uint32(0x9E3779B9), np.uint32(0xBB67AE85))
+ROUNDS = 10
+LOW = np.uint64(0xFFFFFFFF)
+WORD = np.uint64(32)
+TINY = 2.0**-53
+"""Distance of neighbouring uniforms."""
+
+
+def key(seed: int, *names: str | int) -> Key:
+    """The key of the stream called by the path `names` in the world of `seed`; other names give other, independent streams."""
+    text = "\0".join([str(seed), *map(str, names)])
+    return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=8).digest(), "<u4").copy()
+
+
+@compiled
+def philox(
+    key: Key, counter: tuple[np.uint32, np.uint32, np.uint32, np.uint32]
+) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32]:
+    """Four random words uint32 for a counter of four words uint32."""
+    a, b, c, d = counter
+    left, right = np.uint32(key[0]), np.uint32(key[1])
+    for _ in range(ROUNDS):
+        one, two = MULTIPLY[0] * np.uint64(a), MULTIPLY[1] * np.uint64(c)
+        a, c = np.uint32(two >> WORD) ^ b ^ left, np.uint32(one >> WORD) ^ d ^ right
+        b, d = np.uint32(two & LOW), np.uint32(one & LOW)
+        left, right = np.uint32(left + WEYL[0]), np.uint32(right + WEYL[1])
+    return a, b, c, d
+
+
+@compiled
+def uniforms(key: Key, who: int, step: int, slot: int) -> tuple[float, float]:
+    """Two independent uniforms in [0, 1) with 53 bits, for `who` (64 bits), `step` and `slot` (32 bits each)."""
+    number = np.uint64(who)
+    a, b, c, d = philox(key, (np.uint32(number & LOW), np.uint32(number >> WORD), np.uint32(step), np.uint32(slot)))
+    first = (np.uint64(a) << WORD | np.uint64(b)) >> np.uint64(11)
+    second = (np.uint64(c) << WORD | np.uint64(d)) >> np.uint64(11)
+    return first * TINY, second * TINY
+
+
+@compiled
+def uniform(key: Key, who: int, step: int, slot: int) -> float:
+    """One uniform in [0, 1)."""
+    return uniforms(key, who, step, slot)[0]
+
+
+@compiled
+def normal(key: Key, who: int, step: int, slot: int) -> float:
+    """One standard normal (Box and Muller 1958)."""
+    first, second = uniforms(key, who, step, slot)
+    return math.sqrt(-2.0 * math.log1p(-first)) * math.cos(2.0 * math.pi * second)
+
+
+@compiled
+def exponential(key: Key, who: int, step: int, slot: int) -> float:
+    """One exponential of mean 1."""
+    return -math.log1p(-uniforms(key, who, step, slot)[0])
