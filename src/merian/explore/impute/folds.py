@@ -14,6 +14,7 @@ from merian.explore.impute.process import Components, Design, fit, predict
 
 __all__ = [
     "DEEPEST",
+    "PLURAL",
     "LeftOut",
     "at_level",
     "dealt",
@@ -31,6 +32,7 @@ DEEPEST = "order"
 """No closer relative than one of the order: then nothing is said. Clades up to the next finer rank are left out."""
 
 ABOVE = ("class", "phylum", "kingdom")
+PLURAL = {"species": "species", "genus": "genera", "family": "families"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +106,8 @@ def relatives(nest: Nest, y: Doubles, known: Flags) -> tuple[Doubles, Ints]:
     return mean, depth
 
 
-def leave_out(
-    design: Design, y: Doubles, known: Flags, scheme: tuple[str, Ints], folds: Ints, start: Components | None = None
-) -> LeftOut:
-    """The LeftOut of one scheme (`schemes`) in `folds` [n]: of y [n, m], known for the species in `known`; variances are estimated anew in every fold.
+def leave_out(design: Design, y: Doubles, known: Flags, scheme: tuple[str, Ints], folds: Ints) -> LeftOut:
+    """The LeftOut of one scheme (`schemes`) in `folds` [n]: of y [n, m], known for the species in `known`; variances are estimated in every fold.
 
     design, y, known and the scheme's groups are over all species; what comes back is over the known ones, and over the others.
     """
@@ -123,7 +123,7 @@ def leave_out(
         out = folds == fold
         left = known.copy()
         left[rows[out]] = False
-        components = fit(design.take(left), y[left], start)
+        components = fit(design.take(left), y[left])
         told = predict(design, y, left, components)
         simple, depth = relatives(nest, y, left)
         mean[out], sd[out] = told.mean[rows[out]], told.sd[rows[out]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from merian.core.errors import BadData
 from merian.explore.impute.conformal import cv_plus, fewest
 from merian.explore.impute.folds import (
     DEEPEST,
+    PLURAL,
     LeftOut,
     at_level,
     dealt,
@@ -23,7 +25,15 @@ from merian.explore.impute.folds import (
     schemes,
 )
 from merian.explore.impute.nest import NONE, Nest
-from merian.explore.impute.probabilities import answers, best_power, probabilities, set_bound, sets
+from merian.explore.impute.probabilities import (
+    answers,
+    best_power,
+    commonest,
+    held_powers,
+    held_probabilities,
+    new_sets,
+    probabilities,
+)
 from merian.explore.impute.process import Components, Design, Prediction, fit, predict
 from merian.explore.impute.scale import Scale, scale_of
 from merian.explore.impute.settings import ImputeSettings
@@ -105,15 +115,14 @@ def examine(trait: Trait, taxonomy: Design, design: Design, settings: ImputeSett
     """The trait Examined; `design` is `taxonomy` itself, or has the features of pictures too. Raises BadData when the values determine no variance."""
     scale = scale_of(trait, settings.log)
     y, known = scale.forward(trait), np.isfinite(trait.values)
-    plain = fit(taxonomy.take(known), y[known])
-    whole = plain if design is taxonomy else fit(design.take(known), y[known])
+    whole = fit(design.take(known), y[known])
     made: list[tuple[LeftOut, LeftOut]] = []
     untested = []
     for name, groups in schemes(taxonomy.nest):
         folds = dealt(groups[known], settings.folds, stream(settings.seed, "folds", trait.name, name))
         try:
-            alone = leave_out(taxonomy, y, known, (name, groups), folds, plain)
-            both = alone if design is taxonomy else leave_out(design, y, known, (name, groups), folds, whole)
+            alone = leave_out(taxonomy, y, known, (name, groups), folds)
+            both = alone if design is taxonomy else leave_out(design, y, known, (name, groups), folds)
             made.append((both, alone))
         except BadData as error:
             untested.append(f"{trait.name}: leaving out by {name} cannot be tested: {error.rule}")
@@ -121,8 +130,11 @@ def examine(trait: Trait, taxonomy: Design, design: Design, settings: ImputeSett
     return Examined(trait, scale, y, known, design, whole, left_out, taxonomy, alone_too, tuple(untested))
 
 
-def fill(tested: Examined, settings: ImputeSettings) -> pl.DataFrame:
-    """The rows (ROWS) of one trait, a row per species in the order of the nest."""
+def fill(tested: Examined, settings: ImputeSettings, doubts: Sequence[str] = ()) -> pl.DataFrame:
+    """The rows (ROWS) of one trait, a row per species in the order of the nest.
+
+    doubts: what to say, if anything, of the species that each scheme of `tested.left_out` stands for (`measure.doubts_of`).
+    """
     trait, nest, known = tested.trait, tested.design.nest, tested.known
     told = predict(tested.design, tested.y, known, tested.components)
     simple, depth = relatives(nest, tested.y, known)
@@ -135,9 +147,13 @@ def fill(tested: Examined, settings: ImputeSettings) -> pl.DataFrame:
         if k >= deepest_of(nest):
             rows.withhold(chosen, _unrelated(nest))
             continue
-        left = next((x for x in tested.left_out if level_of(x.scheme, nest) == k), None)
+        at = next((i for i, x in enumerate(tested.left_out) if level_of(x.scheme, nest) == k), None)
+        left = None if at is None else tested.left_out[at]
         (_states if trait.states else _amounts)(tested, told, left, chosen, settings, rows)
-    rows.compare(simple, tested.scale, ~known & (depth < deepest_of(nest)))
+        if at is not None and doubts and doubts[at]:
+            for place in np.flatnonzero(chosen):
+                rows.note(place, doubts[at])
+    rows.compare(simple, tested, ~known & (depth < deepest_of(nest)))
     unsure = ~known & (told.ratio >= UNSURE) & (rows.words["source"] == "imputed")
     for place in np.flatnonzero(unsure):
         share = f"{min(told.ratio[place], 1):.0%}".replace("%", " %")
@@ -176,12 +192,12 @@ class _Rows:
     def note(self, place: int | np.integer, text: str) -> None:
         self.flags.setdefault(int(place), []).append(text)
 
-    def compare(self, simple: Doubles, scale: Scale, chosen: Flags) -> None:
+    def compare(self, simple: Doubles, tested: Examined, chosen: Flags) -> None:
         """The simple answer beside that of the model: the mean [n, m] of the nearest relatives, or their commonest state."""
         if self.trait.states:
-            self.simple[chosen] = simple[chosen].argmax(1)
+            self.simple[chosen] = commonest(simple[chosen], tested.y[tested.known].mean(0))
         else:
-            self.numbers["relatives"][chosen] = scale.back(simple[chosen, 0])
+            self.numbers["relatives"][chosen] = tested.scale.back(simple[chosen, 0])
 
     def withhold(self, chosen: Flags, why: str) -> None:
         """No answer for the chosen species; what interval they have, and what their relatives say, stays."""
@@ -224,10 +240,14 @@ class _Rows:
 
 def _enough(left: LeftOut | None, nest: Nest, settings: ImputeSettings) -> tuple[Flags, str]:
     """The left-out species to calibrate on, and why they are too few (empty when they are enough)."""
-    chosen = np.zeros(0, bool) if left is None else at_level(left, nest)
-    if chosen.sum() >= fewest(settings.level):
+    if left is None:
+        return np.zeros(0, bool), "no interval: nothing as far from its relatives could be left out"
+    chosen, wanted = at_level(left, nest), fewest(settings.level)
+    count = len(np.unique(left.groups[chosen]))
+    if count >= wanted:
         return chosen, ""
-    return chosen, f"only {int(chosen.sum())} known species have their nearest relative as far away: no interval"
+    what = f"{PLURAL[left.scheme]} with a value have their nearest relative as far away"
+    return chosen, f"no interval: only {count} {what}, and {wanted} are needed"
 
 
 def _amounts(
@@ -242,7 +262,7 @@ def _amounts(
         scores = np.abs(tested.y[tested.known, 0] - left.mean[:, 0])[used] / left.sd[used, 0]
         others = chosen[~tested.known]
         spans = left.others_mean[:, others, 0], left.others_sd[:, others, 0]
-        low, high = cv_plus(*spans, scores, left.folds[used], settings.level)
+        low, high = cv_plus(*spans, scores, left.folds[used], left.groups[used], settings.level)
         rows.numbers["low"][places] = scale.back(np.minimum(low, mean))
         rows.numbers["high"][places] = scale.back(np.maximum(high, mean))
     known = tested.y[tested.known, 0]
@@ -259,17 +279,21 @@ def _states(
     """Answers, probabilities and sets of states for the `chosen` species, whose nearest relatives are equally far."""
     trait, places = tested.trait, np.flatnonzero(chosen)
     used, why = _enough(left, tested.design.nest, settings)
-    power = 1.0 if left is None else best_power(left.mean[used], tested.truth[used], tested.floor)
+    power = 1.0 if left is None else best_power(left.mean, tested.truth, tested.floor)
     chances = probabilities(told.mean[chosen], power, tested.floor)
     answer = answers(chances, trait.ordered)
     rows.answer[places] = answer
     rows.numbers["probability"][places] = chances[np.arange(len(chances)), answer]
-    inside = None
-    if left is not None and not why:
-        past = probabilities(left.mean[used], power, tested.floor)
-        inside = sets(chances, set_bound(past, tested.truth[used], settings.level), trait.ordered)
-    for k, place in enumerate(places.tolist()):
-        if inside is None:
+    if left is None or why:
+        for place in places.tolist():
             rows.note(place, why)
-        else:
-            rows.sets[place] = [state for state, held in zip(trait.states, inside[k], strict=True) if held]
+        return
+    powers = held_powers(left.mean, tested.truth, left.folds, tested.floor)
+    others = left.others_mean[:, chosen[~tested.known]]
+    by_fold = np.stack([probabilities(*pair, tested.floor) for pair in zip(others, powers, strict=True)])
+    past = held_probabilities(left.mean, tested.truth, left.folds, tested.floor)[used]
+    scores = 1 - past[np.arange(len(past)), tested.truth[used]]
+    where = left.folds[used], left.groups[used]
+    inside = new_sets(chances, by_fold, scores, where, settings.level, trait.ordered)
+    for place, held in zip(places.tolist(), inside, strict=True):
+        rows.sets[place] = [state for state, here in zip(trait.states, held, strict=True) if here]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,19 +12,18 @@ from merian.core.chance import stream
 from merian.core.errors import BadData
 from merian.core.report import Number
 from merian.explore.impute.conformal import fewest, held_quantile
-from merian.explore.impute.folds import LeftOut, at_level, deepest_of, leave_out
+from merian.explore.impute.folds import PLURAL, LeftOut, at_level, deepest_of, leave_out
 from merian.explore.impute.gaps import Examined
-from merian.explore.impute.probabilities import answers, calibration_error, held_probabilities, held_sets
-from merian.explore.impute.process import Design, fit, shares
+from merian.explore.impute.probabilities import answers, calibration_error, commonest, held_probabilities, held_sets
+from merian.explore.impute.process import Design, shares
 from merian.explore.impute.settings import ImputeSettings
 from merian.explore.impute.skill import Groups, Interval, f1, skills
 
-__all__ = ["numbers_of"]
+__all__ = ["doubts_of", "numbers_of"]
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-PLURAL = {"species": "single species", "genus": "whole genera", "family": "whole families"}
 
 
 def numbers_of(tested: Examined, settings: ImputeSettings) -> tuple[list[Number], list[str]]:
@@ -31,11 +31,9 @@ def numbers_of(tested: Examined, settings: ImputeSettings) -> tuple[list[Number]
     name = tested.trait.name
     numbers, remarks = _shares(tested), list(tested.remarks)
     for left, alone in zip(tested.left_out, tested.alone, strict=True):
+        what = PLURAL[left.scheme]
         inside = left.nearest < deepest_of(tested.design.nest)
         if inside.sum() < settings.fewest:
-            remarks.append(
-                f"{name}: leaving out {PLURAL[left.scheme]} leaves only {int(inside.sum())} with a relative in the order"
-            )
             continue
         rng = stream(settings.seed, "bootstrap", name, left.scheme)
         groups = Groups.draw(left.groups[inside], rng, settings.resamples)
@@ -46,13 +44,33 @@ def numbers_of(tested: Examined, settings: ImputeSettings) -> tuple[list[Number]
         if tested.design is not tested.taxonomy:
             numbers += _pictures(tested, left, alone, inside, settings)
         if not skill[1] > 0:
-            remarks.append(
-                f"{name}: no skill is shown when {PLURAL[left.scheme]} are left out: the simple means do as well there"
-            )
+            remarks.append(f"{name}: no skill is shown when {what} are left out: the simple means do as well there")
     empty = [number.name for number in numbers if not np.isfinite(number.value)]
     if empty:
         remarks.append(f"{', '.join(empty)} cannot be computed: what they are held against makes no error at all")
-    return [replace(number, group=f"Trait: {name}") for number in numbers if np.isfinite(number.value)], remarks
+    numbers = [replace(number, group=f"Trait: {name}") for number in numbers if np.isfinite(number.value)]
+    return numbers, remarks + [f"{name}: {doubt}" for doubt in doubts_of(tested, numbers, settings) if doubt]
+
+
+def doubts_of(tested: Examined, numbers: Sequence[Number], settings: ImputeSettings) -> list[str]:
+    """Why the species that each scheme of `tested.left_out` stands for cannot be known well, by its numbers; empty where they can."""
+    found, doubts = {number.name: number for number in numbers}, []
+    for left in tested.left_out:
+        name, what = f"{tested.trait.name}.{left.scheme}", PLURAL[left.scheme]
+        skill = found.get(f"{name}.skill.all")
+        covered = found.get(f"{name}.coverage.clades", found.get(f"{name}.coverage"))
+        words = []
+        if skill is None or skill.low is None:
+            inside = int((left.nearest < deepest_of(tested.design.nest)).sum())
+            words.append(
+                f"with {what} left out no skill can be tested: {inside} species then have a relative in the order"
+            )
+        elif skill.low <= 0:
+            words.append(f"with {what} left out no better than the mean of all")
+        if covered is not None and covered.high is not None and covered.high < settings.level:
+            words.append(f"with {what} left out intervals held {covered.text} and not {settings.level:.0%}")
+        doubts.append("; ".join(words))
+    return doubts
 
 
 def _number(name: str, found: Interval, n: int, unit: str = "share", note: str = "") -> Number:
@@ -80,36 +98,38 @@ def _shares(tested: Examined) -> list[Number]:
     return numbers
 
 
-def _told(tested: Examined, left: LeftOut) -> Doubles:
-    """What would have been said [n, m] of left-out species, on the model's scale: amounts within their bounds, or calibrated probabilities."""
+def _said(tested: Examined, means: Doubles, y: Doubles, left: LeftOut) -> Doubles:
+    """What would be said [n, m] of left-out species from means [n, m] on the model's scale: amounts within their bounds, or calibrated probabilities.
+
+    y [n, m] is their truth, by which the probabilities of the other folds are calibrated.
+    """
     if tested.trait.states:
-        return held_probabilities(left.mean, tested.truth, left.folds, tested.floor)
-    return tested.scale.bound(left.mean)
+        return held_probabilities(means, y.argmax(1), left.folds, tested.floor)
+    return tested.scale.bound(means)
 
 
 def _squares(a: Doubles, b: Doubles) -> Doubles:
     return np.asarray(((a - b) ** 2).sum(1))
 
 
-def _simple(y: Doubles, left: LeftOut) -> tuple[Doubles, Doubles]:
-    """Squared errors [n] of the nearest relatives' mean, and of the mean of all that were left in."""
+def _rivals(tested: Examined, y: Doubles, left: LeftOut) -> Doubles:
+    """Squared errors [n, 3] of what would be said, of the nearest relatives' mean (calibrated alike) and of the mean of all that were left in."""
     mean = np.empty_like(y)
     for fold in np.unique(left.folds):
         out = left.folds == fold
         mean[out] = y[~out].mean(0)
-    return _squares(y, left.base), _squares(y, mean)
+    said = (_said(tested, left.mean, y, left), _said(tested, left.base, y, left), mean)
+    return np.stack([_squares(y, each) for each in said], 1)
 
 
 def _skill(
     tested: Examined, left: LeftOut, inside: Flags, groups: Groups, settings: ImputeSettings
 ) -> tuple[list[Number], Interval]:
     """Skill against the better simple answer and against each, and that of the same procedure on a shuffled trait."""
-    y, name = tested.y[tested.known], f"{tested.trait.name}.{left.scheme}"
-    errors = np.stack([_squares(y, _told(tested, left)), *_simple(y, left)], 1)
-    least, taxonomy, overall = skills(errors[inside], groups)
-    n, what = int(inside.sum()), f"{PLURAL[left.scheme]} left out"
+    name, n = f"{tested.trait.name}.{left.scheme}", int(inside.sum())
+    least, taxonomy, overall = skills(_rivals(tested, tested.y[tested.known], left)[inside], groups)
     numbers = [
-        _number(f"{name}.skill", least, n, note=f"{what}; against the better of the two below"),
+        _number(f"{name}.skill", least, n, note=f"{PLURAL[left.scheme]} left out; against the better of the two below"),
         _number(f"{name}.skill.relatives", taxonomy, n, note="against the mean of the nearest known relatives"),
         _number(f"{name}.skill.all", overall, n, note="against the mean of all that were left in"),
     ]
@@ -118,23 +138,22 @@ def _skill(
 
 def _control(tested: Examined, left: LeftOut, inside: Flags, groups: Groups, settings: ImputeSettings) -> list[Number]:
     """The skill of the same procedure, in the same folds, on the values dealt to species at random."""
-    y, known = tested.y[tested.known], tested.known
-    order = stream(settings.seed, "shuffle", tested.trait.name).permutation(len(y))
-    held = tested.y.copy()
-    held[known] = y[order]
-    nest_groups = np.zeros(len(known), np.int64)
-    nest_groups[known] = left.groups
+    held, known = tested.y.copy(), tested.known
+    held[known] = held[known][stream(settings.seed, "shuffle", tested.trait.name).permutation(int(known.sum()))]
     try:
-        start = fit(tested.taxonomy.take(known), held[known])
-        dealt = leave_out(tested.taxonomy, held, known, (left.scheme, nest_groups), left.folds, start)
+        dealt = leave_out(tested.design, held, known, _scheme(tested, left), left.folds)
     except BadData:
         return []  # so few values differ that a fold of shuffled ones has none: there is no control
-    truth = tested.truth[order] if tested.trait.states else None
-    said = dealt.mean if truth is None else held_probabilities(dealt.mean, truth, dealt.folds, tested.floor)
-    errors = np.stack([_squares(y[order], said), *_simple(y[order], dealt)], 1)
-    nothing, _, _ = skills(errors[inside], groups)
+    nothing, _, _ = skills(_rivals(tested, held[known], dealt)[inside], groups)
     note = "control: values dealt to species at random"
     return [_number(f"{tested.trait.name}.{left.scheme}.skill.shuffled", nothing, int(inside.sum()), note=note)]
+
+
+def _scheme(tested: Examined, left: LeftOut) -> tuple[str, Ints]:
+    """The scheme that made `left`, for all species."""
+    groups = np.zeros(len(tested.known), np.int64)
+    groups[tested.known] = left.groups
+    return left.scheme, groups
 
 
 def _errors(tested: Examined, left: LeftOut, inside: Flags, groups: Groups) -> list[Number]:
@@ -143,7 +162,7 @@ def _errors(tested: Examined, left: LeftOut, inside: Flags, groups: Groups) -> l
     unit = f"log10 {tested.trait.unit or 'units'}" if tested.scale.log else tested.trait.unit
     numbers = []
     pairs = (
-        ("rmse", _told(tested, left), ""),
+        ("rmse", tested.scale.bound(left.mean), ""),
         ("rmse.relatives", left.base, "the mean of the nearest known relatives"),
     )
     for what, said, note in pairs:
@@ -153,22 +172,22 @@ def _errors(tested: Examined, left: LeftOut, inside: Flags, groups: Groups) -> l
 
 
 def _accuracy(tested: Examined, left: LeftOut, inside: Flags, groups: Groups) -> list[Number]:
-    """Accuracy and macro-F1 of the answered state, beside those of the relatives' commonest state; calibration."""
+    """Accuracy and macro-F1 of the answered state, beside those of the relatives' commonest state and of the commonest of all; calibration."""
     name, n, truth = f"{tested.trait.name}.{left.scheme}", int(inside.sum()), tested.truth[inside]
-    chances = _told(tested, left)[inside]
-    # of equally many relatives the state that is commoner among all is taken
-    base = left.base[inside] + 1e-9 * tested.y[tested.known].mean(0)
+    y = tested.y[tested.known]
+    chances, overall = _said(tested, left.mean, y, left)[inside], y.mean(0)
+    state = tested.trait.states[overall.argmax()]
+    said = (
+        (answers(chances, tested.trait.ordered), "", ""),
+        (commonest(left.base[inside], overall), ".relatives", "the commonest state among the nearest known relatives"),
+        (np.full(n, overall.argmax()), ".commonest", f"the commonest state, {state}, everywhere"),
+    )
     numbers = []
-    pairs = ((chances, "", ""), (base, ".relatives", "the commonest state among the nearest known relatives"))
-    for given, suffix, note in pairs:
-        answer = answers(given, tested.trait.ordered and not suffix)
+    for answer, suffix, note in said:
         right = (answer == truth).astype(np.float64)
         numbers.append(_number(f"{name}.accuracy{suffix}", groups.mean(right), n, note=note))
         states = f1(truth, answer, len(tested.trait.states), groups)
         numbers.append(_number(f"{name}.macro_f1{suffix}", states, n, note=note))
-    most = np.bincount(tested.truth).max() / len(tested.truth)
-    note = f"the commonest state, {tested.trait.states[np.bincount(tested.truth).argmax()]}, everywhere"
-    numbers.append(Number(f"{name}.accuracy.commonest", float(most), unit="share", n=len(tested.truth), note=note))
     best = chances.max(1)
     right = chances.argmax(1) == truth
     point = calibration_error(best, right)
@@ -184,24 +203,35 @@ def _coverage(tested: Examined, left: LeftOut, settings: ImputeSettings) -> list
     """How often intervals or sets hold the truth for left-out species, each by the scores of the other folds, and how wide they are."""
     used = at_level(left, tested.design.nest)
     name, n = f"{tested.trait.name}.{left.scheme}", int(used.sum())
-    if n < 2 * fewest(settings.level):
+    if len(np.unique(left.groups[used])) < 2 * fewest(settings.level):
         return []
     groups = Groups.draw(left.groups[used], stream(settings.seed, "coverage", name), settings.resamples)
     note = f"wanted {settings.level:.0%}".replace("%", " %")
     if tested.trait.states:
-        chances = _told(tested, left)[used]
-        held = held_sets(chances, tested.truth[used], left.folds[used], settings.level, tested.trait.ordered)
-        covered = held[np.arange(n), tested.truth[used]].astype(np.float64)
+        chances = _said(tested, left.mean, tested.y[tested.known], left)[used]
+        where = left.folds[used], left.groups[used]
+        held = held_sets(chances, tested.truth[used], *where, settings.level, tested.trait.ordered)
+        covered = held[np.arange(n), tested.truth[used]]
         size = _number(f"{name}.set_size", groups.mean(held.sum(1).astype(np.float64)), n, "states")
-        return [_number(f"{name}.coverage", groups.mean(covered), n, note=note), size]
+        return [*_covered(name, left.scheme, covered, groups, note), size]
     scores = (np.abs(tested.y[tested.known] - left.mean)[:, 0] / left.sd[:, 0])[used]
-    bounds = held_quantile(scores, left.folds[used], settings.level)
-    numbers = [_number(f"{name}.coverage", groups.mean((scores <= bounds).astype(np.float64)), n, note=note)]
+    bounds = held_quantile(scores, left.folds[used], left.groups[used], settings.level)
+    numbers = _covered(name, left.scheme, scores <= bounds, groups, note)
     if np.isfinite(bounds).all():
         unit = f"log10 {tested.trait.unit or 'units'}" if tested.scale.log else tested.trait.unit
         reach = groups.mean(bounds * left.sd[used, 0])
         numbers.append(_number(f"{name}.half_width", reach, n, unit, "mean half width of the intervals"))
     return numbers
+
+
+def _covered(name: str, scheme: str, held: Flags, groups: Groups, note: str) -> list[Number]:
+    """The share of species whose truth was held; and where clades are left out, each clade counted once, which is what is promised."""
+    numbers = [_number(f"{name}.coverage", groups.mean(held.astype(np.float64)), len(held), note=note)]
+    if scheme == "species":
+        return numbers
+    each = groups.each(held.astype(np.float64))
+    note = f"{note}; {len(np.unique(groups.of))} {PLURAL[scheme]}, each counted once"
+    return [*numbers, _number(f"{name}.coverage.clades", each, len(held), note=note)]
 
 
 def _pictures(tested: Examined, left: LeftOut, alone: LeftOut, inside: Flags, settings: ImputeSettings) -> list[Number]:
@@ -217,16 +247,14 @@ def _pictures(tested: Examined, left: LeftOut, alone: LeftOut, inside: Flags, se
     order = np.arange(len(has))
     order[rows] = rng.permutation(rows)
     wrong = Design(design.nest, design.features[order], design.slack[order])
-    nest_groups = np.zeros(len(tested.known), np.int64)
-    nest_groups[tested.known] = left.groups
-    dealt = leave_out(wrong, tested.y, tested.known, (left.scheme, nest_groups), left.folds, tested.components)
-    plain = _squares(y, _told(tested, alone))[seen]
+    dealt = leave_out(wrong, tested.y, tested.known, _scheme(tested, left), left.folds)
+    plain = _squares(y, _said(tested, alone.mean, y, left))[seen]
     numbers = []
     pairs = (
         (left, "pictures", "1 - MSE with / MSE without pictures"),
         (dealt, "pictures.shuffled", "control: of others"),
     )
     for with_, what, note in pairs:
-        gain, _, _ = skills(np.stack([_squares(y, _told(tested, with_))[seen], plain, plain], 1), groups)
+        gain, _, _ = skills(np.stack([_squares(y, _said(tested, with_.mean, y, left))[seen], plain, plain], 1), groups)
         numbers.append(_number(f"{name}.{what}", gain, int(seen.sum()), note=note))
     return numbers

@@ -11,18 +11,19 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from merian.explore.impute.conformal import held_quantile, quantile
+from merian.explore.impute.conformal import ROUNDING, cv_plus_sets, held_quantile
 
 __all__ = [
     "POWERS",
     "answers",
     "best_power",
     "calibration_error",
+    "commonest",
+    "held_powers",
     "held_probabilities",
     "held_sets",
+    "new_sets",
     "probabilities",
-    "set_bound",
-    "sets",
 ]
 
 Doubles = npt.NDArray[np.float64]
@@ -33,9 +34,9 @@ POWERS = 2.0 ** np.linspace(-4, 4, 33)
 BINS = 10
 
 
-def probabilities(scores: Doubles, power: float, floor: float) -> Doubles:
-    """Probabilities [n, c] from scores [n, c]: max(score, floor) ** power, normalised."""
-    raised = np.maximum(scores, floor) ** power
+def probabilities(scores: Doubles, power: float | Doubles, floor: float) -> Doubles:
+    """Probabilities [n, c] from scores [n, c]: max(score, floor) ** power, normalised; one power, or one each [n]."""
+    raised = np.maximum(scores, floor) ** np.reshape(power, (-1, 1))
     return np.asarray(raised / raised.sum(1, keepdims=True))
 
 
@@ -45,18 +46,19 @@ def _losses(scores: Doubles, truth: Ints, floor: float) -> Doubles:
 
 
 def best_power(scores: Doubles, truth: Ints, floor: float) -> float:
-    """The power under which the true states [n] are likeliest; 1 without any."""
-    return float(POWERS[_losses(scores, truth, floor).sum(1).argmin()]) if len(truth) else 1.0
+    """The power under which the true states [n] are likeliest."""
+    return float(POWERS[_losses(scores, truth, floor).sum(1).argmin()])
+
+
+def held_powers(scores: Doubles, truth: Ints, folds: Ints, floor: float) -> Doubles:
+    """For each fold [k] the power under which the true states of the other folds are likeliest."""
+    losses = _losses(scores, truth, floor)
+    return POWERS[[losses[:, folds != fold].sum(1).argmin() for fold in np.unique(folds)]]
 
 
 def held_probabilities(scores: Doubles, truth: Ints, folds: Ints, floor: float) -> Doubles:
-    """Probabilities [n, c], each by the power that is best for the other folds: what a new species would get, to be measured."""
-    losses = _losses(scores, truth, floor)
-    made = np.empty(scores.shape)
-    for fold in np.unique(folds):
-        own = folds == fold
-        made[own] = probabilities(scores[own], POWERS[losses[:, ~own].sum(1).argmin()], floor)
-    return made
+    """Probabilities [n, c], each by the power that is best for the other folds (numbered from 0): what a new species would get, to be measured."""
+    return probabilities(scores, held_powers(scores, truth, folds, floor)[folds], floor)
 
 
 def answers(chances: Doubles, ordered: bool) -> Ints:
@@ -66,24 +68,34 @@ def answers(chances: Doubles, ordered: bool) -> Ints:
     return np.asarray(chances.argmax(1))
 
 
-def sets(chances: Doubles, bounds: float | Doubles, ordered: bool) -> Flags:
-    """Which states [u, c] are in the conformal set: those with 1 - p at most the bound, never none; of states in an order also those between two of them."""
-    inside = 1 - chances <= np.reshape(bounds, (-1, 1)) + 1e-12
+def commonest(frequencies: Doubles, overall: Doubles) -> Ints:
+    """The commonest state [n] by its frequencies [n, c] among relatives; of equally common ones that with the highest frequency `overall` [c]."""
+    return np.asarray((frequencies + ROUNDING * overall).argmax(1))
+
+
+def held_sets(chances: Doubles, truth: Ints, folds: Ints, groups: Ints, level: float, ordered: bool) -> Flags:
+    """The sets [n, c] of left-out species by the scores of the other folds."""
+    scores = 1 - chances[np.arange(len(truth)), truth]
+    bounds = held_quantile(scores, folds, groups, level)
+    return _whole(1 - chances <= bounds[:, None] + ROUNDING, chances, ordered)
+
+
+def new_sets(
+    chances: Doubles, by_fold: Doubles, scores: Doubles, places: tuple[Ints, Ints], level: float, ordered: bool
+) -> Flags:
+    """The sets [u, c] of new species with these probabilities [u, c], and those `by_fold` [k, u, c] by the model of each fold.
+
+    scores [n]: 1 - the probability of the true state of each left-out species; places: the fold [n] and the group [n] it was left out in.
+    """
+    return _whole(cv_plus_sets(1 - by_fold, scores, *places, level), chances, ordered)
+
+
+def _whole(inside: Flags, chances: Doubles, ordered: bool) -> Flags:
+    """Sets [u, c] that hold the likeliest state, too, and of states in an order those between two of them."""
     inside[np.arange(len(chances)), chances.argmax(1)] = True
     if ordered:
         inside = np.maximum.accumulate(inside, 1) & np.maximum.accumulate(inside[:, ::-1], 1)[:, ::-1]
     return np.asarray(inside)
-
-
-def held_sets(chances: Doubles, truth: Ints, folds: Ints, level: float, ordered: bool) -> Flags:
-    """The sets [n, c] of left-out species by the scores of the other folds."""
-    scores = 1 - chances[np.arange(len(truth)), truth]
-    return sets(chances, held_quantile(scores, folds, level), ordered)
-
-
-def set_bound(chances: Doubles, truth: Ints, level: float) -> float:
-    """The bound of `sets` for new species, from left-out ones; inf (every state) when they are too few."""
-    return quantile(1 - chances[np.arange(len(truth)), truth], level)
 
 
 def calibration_error(chances: Doubles, right: Flags, weights: Doubles | None = None) -> float:

@@ -24,7 +24,7 @@ Flags = npt.NDArray[np.bool_]
 SMALLEST, LARGEST = np.log(1e-5), np.log(1e5)
 """Bounds of the log of a variance relative to the noise: far beyond what data can tell apart."""
 STARTS = (0.3, 3.0)
-"""Relative variances from which the search starts when nothing better is known; the better end is kept."""
+"""Relative variances from which the search starts; the better end is kept. Never those of a similar fit, which may have seen what is left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +165,8 @@ def _feature_gradient(design: Design, solved: _Solved, residual: Doubles, share:
     return float(-0.5 * (m * trace - fits @ share))
 
 
-def fit(design: Design, y: Doubles, start: Components | None = None) -> Components:
-    """The Components of columns y [n, m] that maximise the restricted likelihood; `start`: those of a similar fit, to search from there.
+def fit(design: Design, y: Doubles) -> Components:
+    """The Components of columns y [n, m] that maximise the restricted likelihood.
 
     Columns share the relative variances. A column that is constant has no part in it, and a scale of 0. Raises BadData when all are, or n < 3.
     """
@@ -188,12 +188,10 @@ def fit(design: Design, y: Doubles, start: Components | None = None) -> Componen
         return -value / n, -gradient[used] * relative[used] / n
 
     best, found = np.inf, np.zeros(r + 1)
-    previous = None if start is None else np.append(start.ranks, start.features)[used]
-    for first in [np.full(len(used), s) for s in STARTS] if previous is None else [previous.clip(1e-3, 1e3)]:
-        if not used:
-            break
-        bounds = [(SMALLEST, LARGEST)] * len(used)
-        end = minimize(negative, np.log(first), jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-9})
+    bounds = [(SMALLEST, LARGEST)] * len(used)
+    for start in STARTS if used else ():
+        first = np.full(len(used), np.log(start))
+        end = minimize(negative, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-9})
         if end.fun < best:
             best, found = float(end.fun), np.zeros(r + 1)
             found[used] = np.exp(end.x)

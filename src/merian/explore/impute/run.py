@@ -19,8 +19,8 @@ from merian.core.tree import RANKS, Tree
 from merian.core.vectors import Embeddings
 from merian.explore.axes import species_means
 from merian.explore.impute.features import picture_design
-from merian.explore.impute.gaps import Examined, examine, fill, refused, unusable
-from merian.explore.impute.measure import numbers_of
+from merian.explore.impute.gaps import examine, fill, refused, unusable
+from merian.explore.impute.measure import doubts_of, numbers_of
 from merian.explore.impute.process import Design
 from merian.explore.impute.settings import ImputeSettings
 from merian.explore.impute.states import Trait
@@ -125,15 +125,8 @@ def _traits(
     with track("Filling gaps", len(read.traits), "traits") as advance:
         for trait in read.traits:
             advance(0, note=trait.name)
-            rows, tested, why = _one(trait, plain, design, settings)
-            if tested is None:
-                remarks.append(f"{trait.name}: {why}")
-            else:
-                filled += 1
-                found, words = numbers_of(tested, settings)
-                numbers, remarks = numbers + found, remarks + words
-                if tested.scale.log:
-                    remarks.append(f"{trait.name}: modelled as log10; what is predicted is a median")
+            rows, found, words = _one(trait, plain, design, settings)
+            numbers, remarks, filled = numbers + found, remarks + words, filled + bool(found)
             parts.append(pl.concat([species, rows], how="horizontal"))
             advance(1)
     if not filled:
@@ -143,8 +136,8 @@ def _traits(
 
 def _one(
     trait: Trait, plain: Design, design: Design, settings: ImputeSettings
-) -> tuple[pl.DataFrame, Examined | None, str]:
-    """The rows of one trait; the Examined trait, or None and why nothing can be said of it."""
+) -> tuple[pl.DataFrame, list[Number], list[str]]:
+    """The rows, numbers and remarks of one trait; no numbers, and why, when nothing can be said of it."""
     why = unusable(trait, settings)
     if not why:
         try:
@@ -152,8 +145,11 @@ def _one(
         except BadData as error:
             why = error.rule
         else:
-            return fill(tested, settings), tested, ""
-    return refused(trait, plain.nest, why), None, why
+            numbers, remarks = numbers_of(tested, settings)
+            if tested.scale.log:
+                remarks.append(f"{trait.name}: modelled as log10; what is predicted is a median")
+            return fill(tested, settings, doubts_of(tested, numbers, settings)), numbers, remarks
+    return refused(trait, plain.nest, why), [], [f"{trait.name}: {why}"]
 
 
 def _counts(rows: pl.DataFrame) -> list[Number]:

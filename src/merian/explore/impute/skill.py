@@ -19,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 Interval = tuple[float, float, float]
 """A value and its 95 % interval; NaN where it cannot be computed."""
 LEVEL = 0.95
+ROUNDING = 1e-20
+"""Squared errors below this share of those of the mean of all are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,12 @@ class Groups:
         point, drawn = self.sums(np.stack([values, np.ones(len(values))], 1))
         return self.ends(_ratio(point[:1], point[1:])[0], _ratio(drawn[:, 0], drawn[:, 1]))
 
+    def each(self, values: Doubles) -> Interval:
+        """The mean over the groups of the mean of values [n] in each, with its interval."""
+        sizes = np.bincount(self.of)
+        means = np.bincount(self.of, values) / sizes
+        return self.ends(float(means.mean()), self.weights @ means / self.weights.sum(1))
+
     def ends(self, point: float, drawn: Doubles) -> Interval:
         """A value with the percentile interval of its replicates; NaN ends with fewer than two groups."""
         usable = drawn[np.isfinite(drawn)]
@@ -66,7 +74,9 @@ def skills(errors: Doubles, groups: Groups) -> tuple[Interval, Interval, Interva
     """
     point, drawn = groups.sums(errors)
     both = np.append(drawn, point[None], 0)
-    against = np.stack([1 - _ratio(both[:, 0], both[:, k]) for k in (1, 2)], 1)
+    # the mean of equal values may miss them by a rounding error, which is no error to be better than
+    simple = np.where(both > ROUNDING * point[2], both, 0)
+    against = np.stack([1 - _ratio(both[:, 0], simple[:, k]) for k in (1, 2)], 1)
     columns = (against.min(1), against[:, 0], against[:, 1])
     least, taxonomy, overall = (groups.ends(float(c[-1]), c[:-1]) for c in columns)
     return least, taxonomy, overall
