@@ -11,6 +11,7 @@ import pytest
 
 from merian.core.chance import stream
 from merian.core.tree import Tree
+from merian.explore.axes import mean_ranks
 from merian.explore.emergence.hierarchy import closer, triplets
 from merian.explore.emergence.measures import adjusted, resampled
 from merian.explore.emergence.probes import across, inside
@@ -19,7 +20,6 @@ from merian.explore.emergence.relations import (
     distances,
     kinship,
     mantel,
-    mean_ranks,
     pair_ranks,
     pgls,
     signal,

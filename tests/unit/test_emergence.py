@@ -20,7 +20,8 @@ from merian.core.tree import Tree
 from merian.core.vectors import Embeddings, normalise
 from merian.explore.emergence.claims import CHANGES, CLAIMS, Verdict, changes, summary
 from merian.explore.emergence.measures import Measure, bootstrapped
-from merian.explore.emergence.run import CLAIMS_PAGE, MEASURES, SERIES, Subjects, emergence
+from merian.explore.emergence.results import MEASURES, SERIES
+from merian.explore.emergence.run import CLAIMS_PAGE, Subjects, emergence
 from merian.explore.emergence.settings import EmergenceSettings
 from merian.explore.emergence.species_traits import COLUMNS, species_traits
 from merian.explore.emergence.study import begin_study

@@ -34,14 +34,17 @@ def emergence(
 ) -> int:
     """Ask what a model has learnt beyond names: traits, sex, stage and health, the taxonomy; and say which claims hold, fail or stay open.
 
-    Everything is held against chance and against vectors that know nothing of it; OUT/claims.md says what was decided, by which rule.
+    Everything is held against chance and against vectors that know nothing of it. OUT/study.html shows it with figures; OUT/claims.md says what was
+    decided, by which rule. To begin with:
+
+        merian explore emergence catalog out --model model --control histogram=descriptor
 
     Parameters
     ----------
     catalog
         A catalog made by `merian curate`.
     out
-        The folder to write: claims.md, report.json, and tables as Parquet.
+        The folder to write: study.html with the figures, claims.md, report.json, and tables as Parquet.
     model
         The model under study: a model's folder or name, or embeddings of the catalog made by `merian embed`; as NAME=MODEL to name it.
     control
@@ -56,7 +59,9 @@ def emergence(
     for line in page.partition("## By subject")[0].splitlines()[1:]:
         if line:
             say(escaped(line.removeprefix("- ")))
-    say(f"{path_of(out / 'claims.md')}  and the numbers: {bold('measures.parquet')}, report.json")
+    say(
+        f"{path_of(out / 'study.html')}  by which rule: {bold('claims.md')}; the numbers: measures.parquet, report.json"
+    )
     return 0
 
 
@@ -94,8 +99,21 @@ def emergence_store(
         (model[0], vectors[model[1]]),
         {name: vectors[place] for name, place in rest},
         {name: vectors[place] for name, place in ordered},
+        tuple(told for name, place in (model, *ordered) if (told := _taught(name, Path(place)))),
     )
     run(Catalog.open(catalog), subjects, out, settings, command=command, overwrite=overwrite)
+
+
+def _taught(name: str, place: Path) -> str:
+    """What the model in a folder was taught beside names, in words: of that nothing emerged. Empty when nothing is known of it."""
+    from merian.core import store
+
+    if not (place / store.MANIFEST).is_file():
+        return ""
+    weight = store.read(place).settings.get("traits", 0)
+    if not weight:
+        return ""
+    return f"{name} may have been taught sex, life stage, habitat and behaviour: it was trained with captions that tell them (--traits {weight:g})"
 
 
 def _vectors(catalog: Path, place: str, out: Path, overwrite: bool) -> Embeddings:

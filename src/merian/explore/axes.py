@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Axis", "out_of_clade", "ranks_agree", "species_means", "trait_axis"]
+__all__ = [
+    "Axis",
+    "correlation",
+    "explained",
+    "fitted",
+    "mean_ranks",
+    "out_of_clade",
+    "ranks_agree",
+    "ridge",
+    "species_means",
+    "trait_axis",
+    "turned",
+]
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
@@ -26,7 +39,6 @@ class Axis:
     shuffled_r2: float
     shuffled_rho: float
     p: float
-    direction: Doubles
 
 
 def species_means(vectors: npt.NDArray[np.floating], species: Ints) -> tuple[npt.NDArray[np.int64], Doubles]:
@@ -36,58 +48,80 @@ def species_means(vectors: npt.NDArray[np.floating], species: Ints) -> tuple[npt
     return names.astype(np.int64), sums / np.bincount(of)[:, None]
 
 
-def _ridge(x: Doubles, y: Doubles) -> Doubles:
-    """Weights [d, m] of the ridge regression of y [s, m] on x [s, d], both centred, its penalty by generalised cross-validation (Golub et al. 1979)."""
-    u, size, v = np.linalg.svd(x, full_matrices=False)
-    scores = u.T @ y
-    penalties = STRENGTHS * float((size**2).mean() if len(size) else 1.0) + 1e-12
-    shrink = size**2 / (size**2 + penalties[:, None])
-    left = ((1 - shrink)[:, :, None] ** 2 * scores**2).sum(1) + ((y**2).sum(0) - (scores**2).sum(0))
-    error = left / (len(x) - 1 - shrink.sum(1)).clip(min=1e-9)[:, None] ** 2
-    best = error.argmin(0)
-    return np.asarray(v.T @ (size[:, None] / (size[:, None] ** 2 + penalties[best]) * scores))
+def ridge(gram: Doubles, cross: Doubles, total: Doubles, freedom: float) -> Doubles:
+    """Weights [d, m] of y [u, m] on x by ridge regression, from x'x [d, d], x'y [d, m] and the sums of squares of y [m], all less their means.
+
+    The penalty is by generalised cross-validation (Golub et al. 1979, Technometrics 21); `freedom` is the number of cases less that of the means.
+    """
+    size, directions = np.linalg.eigh(gram)
+    size = np.maximum(size, 0)
+    scores = directions.T @ cross
+    squares = scores**2
+    penalties = STRENGTHS * max(float(size.mean()), 1e-12)
+    errors = np.empty((len(penalties), cross.shape[1]))
+    for k, penalty in enumerate(penalties):
+        shrunk = 1 / (size + penalty)
+        left = total - (2 * shrunk - size * shrunk**2) @ squares
+        errors[k] = left / max(freedom - float((size * shrunk).sum()), 1e-9) ** 2
+    best = penalties[errors.argmin(0)]
+    return np.asarray(directions @ (scores / (size[:, None] + best)))
+
+
+def fitted(x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
+    """The mean of x [s, d] and the ridge weights [d, m] of y [s, m] on x less that mean."""
+    base = x.mean(0)
+    own, values = x - base, y - y.mean(0)
+    return base, ridge(own.T @ own, own.T @ values, (values**2).sum(0), len(x) - 1)
+
+
+def turned(means: Doubles) -> Doubles:
+    """The means [s, d] in their own principal axes, [s, at most s]: ridge regression is the same there, and faster."""
+    u, size, _ = np.linalg.svd(means - means.mean(0), full_matrices=False)
+    return np.asarray(u * size)
 
 
 def out_of_clade(means: Doubles, values: Doubles, clades: Ints) -> Doubles:
     """Values [s, m] predicted from means [s, d], those of each clade [s] by a regression over all other clades: [s, m]."""
-    predicted = np.empty_like(values)
+    points, predicted = turned(means), np.empty_like(values)
     for clade in np.unique(clades):
         here = clades == clade
-        x, y = means[~here], values[~here]
-        weights = _ridge(x - x.mean(0), y - y.mean(0))
-        predicted[here] = (means[here] - x.mean(0)) @ weights + y.mean(0)
+        base, weights = fitted(points[~here], values[~here])
+        predicted[here] = (points[here] - base) @ weights + values[~here].mean(0)
     return predicted
 
 
-def ranks_agree(a: Doubles, b: Doubles) -> Doubles:
-    """Spearman's rank correlation of the columns of a and b [s, m]: [m]; ties get mean ranks."""
-    return _correlation(_mean_ranks(a), _mean_ranks(b))
-
-
-def _mean_ranks(values: Doubles) -> Doubles:
-    """Ranks from 0 within each column [s, m]; equal values share the mean of their ranks."""
+def mean_ranks(values: npt.NDArray[Any]) -> Doubles:
+    """Ranks from 1 of the values [n] or of those in each column [n, m]; equal ones share the mean of their ranks."""
+    n = len(values)
     order = np.argsort(values, axis=0, kind="stable")
     ordered = np.take_along_axis(values, order, 0)
-    index = np.broadcast_to(np.arange(len(values))[:, None], values.shape)
-    new = np.ones(values.shape, bool)
-    new[1:] = ordered[1:] != ordered[:-1]
-    first = np.maximum.accumulate(np.where(new, index, 0), 0)
-    ends = np.concatenate([new[1:], np.ones_like(new[:1])])
-    last = np.minimum.accumulate(np.where(ends, index, len(values))[::-1], 0)[::-1]
+    place = np.arange(1, n + 1).reshape(-1, *[1] * (values.ndim - 1))
+    step = np.diff(ordered, axis=0) != 0
+    edge = np.ones_like(ordered[:1], bool)
+    first = np.maximum.accumulate(np.where(np.concatenate([edge, step]), place, 0), 0)
+    last = np.minimum.accumulate(np.where(np.concatenate([step, edge]), place, n)[::-1], 0)[::-1]
     ranks = np.empty(values.shape)
     np.put_along_axis(ranks, order, (first + last) / 2, 0)
     return ranks
 
 
-def _correlation(a: Doubles, b: Doubles) -> Doubles:
+def correlation(a: Doubles, b: Doubles) -> Doubles:
+    """Pearson's correlation of the columns of a and b [s, m]: [m]; nan where one of them is constant."""
     a, b = a - a.mean(0), b - b.mean(0)
     size = np.sqrt((a**2).sum(0) * (b**2).sum(0))
-    return np.asarray(np.divide((a * b).sum(0), size, out=np.zeros_like(size), where=size > 0))
+    return np.asarray(np.divide((a * b).sum(0), size, out=np.full(len(size), np.nan), where=size > 0))
 
 
-def _explained(values: Doubles, predicted: Doubles) -> Doubles:
+def ranks_agree(a: Doubles, b: Doubles) -> Doubles:
+    """Spearman's rank correlation of the columns of a and b [s, m]: [m]; ties get mean ranks, a constant column nan."""
+    return correlation(mean_ranks(a), mean_ranks(b))
+
+
+def explained(values: Doubles, predicted: Doubles) -> Doubles:
+    """R2 of the predictions of the values, column by column [s, m]: [m]; below 0 where their mean does better, nan where they are constant."""
     total = ((values - values.mean(0)) ** 2).sum(0)
-    return np.asarray(1 - ((values - predicted) ** 2).sum(0) / np.where(total > 0, total, np.inf))
+    left = ((values - predicted) ** 2).sum(0)
+    return np.asarray(1 - np.divide(left, total, out=np.full(len(total), np.nan), where=total > 0))
 
 
 def trait_axis(means: Doubles, values: Doubles, clades: Ints, rng: np.random.Generator, shuffles: int = 99) -> Axis:
@@ -97,17 +131,15 @@ def trait_axis(means: Doubles, values: Doubles, clades: Ints, rng: np.random.Gen
     """
     columns = np.stack([values, *(rng.permutation(values) for _ in range(shuffles))], 1)
     predicted = out_of_clade(means, columns, clades)
-    r2, rho = _explained(columns, predicted), ranks_agree(columns, predicted)
+    r2, rho = explained(columns, predicted), ranks_agree(columns, predicted)
     drawn = rng.integers(len(values), size=(1000, len(values)))
     again = values[drawn].T, predicted[drawn, 0].T
-    ends = [np.quantile(statistic(*again), [0.025, 0.975]) for statistic in (_explained, ranks_agree)]
-    weights = _ridge(means - means.mean(0), values[:, None] - values.mean())[:, 0]
+    ends = [np.nanquantile(statistic(*again), [0.025, 0.975]) for statistic in (explained, ranks_agree)]
     return Axis(
         predicted[:, 0],
         (float(r2[0]), float(ends[0][0]), float(ends[0][1])),
         (float(rho[0]), float(ends[1][0]), float(ends[1][1])),
         float(np.quantile(r2[1:], 0.95)) if shuffles else np.nan,
-        float(np.quantile(rho[1:], 0.95)) if shuffles else np.nan,
+        float(np.nanquantile(rho[1:], 0.95)) if shuffles else np.nan,
         float((r2 >= r2[0]).mean()),
-        weights / max(float(np.linalg.norm(weights)), 1e-12),
     )

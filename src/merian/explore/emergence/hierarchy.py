@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.tree import RANKS, Tree
-from merian.explore.emergence.relations import mean_ranks, quadratic
+from merian.explore.axes import mean_ranks
+from merian.explore.emergence.relations import quadratic
 
 __all__ = ["Closer", "Level", "Triplets", "closer", "levels", "meeting", "triplets"]
 

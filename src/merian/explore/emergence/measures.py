@@ -89,9 +89,12 @@ def difference(first: Measure, second: Measure, factor: float = 1.0) -> tuple[fl
 
 
 def p_value(value: float, null: Doubles, side: str = "more") -> float:
-    """The share of the values under permutation [p] and the value itself that lie as far to one side (Phipson & Smyth 2010: never 0)."""
-    beyond = null >= value - 1e-12 if side == "more" else null <= value + 1e-12
-    return float((1 + beyond.sum()) / (1 + len(null)))
+    """The share of the values under permutation [p] and the value itself that lie as far to one side (Phipson & Smyth 2010: never 0); nan without any."""
+    known = null[np.isfinite(null)]
+    if not len(known) or not np.isfinite(value):
+        return np.nan
+    beyond = known >= value - 1e-12 if side == "more" else known <= value + 1e-12
+    return float((1 + beyond.sum()) / (1 + len(known)))
 
 
 def adjusted(p: Sequence[float]) -> list[float]:

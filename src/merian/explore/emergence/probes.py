@@ -8,14 +8,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from merian.explore.emergence.relations import mean_ranks
+from merian.explore.axes import mean_ranks, ridge
 from merian.explore.emergence.within import Pairs
 
-__all__ = ["FOLDS", "across", "inside", "ridge"]
+__all__ = ["FOLDS", "across", "inside"]
 
 Doubles = npt.NDArray[np.float64]
-STRENGTHS = 10.0 ** np.arange(-4, 4.5, 0.5)
-"""Ridge penalties tried, relative to the mean square of the vectors."""
 FOLDS = 10
 """With more species than this, they are left out in so many groups."""
 
@@ -65,25 +63,6 @@ def inside(pairs: Pairs) -> Doubles:
         score = near - far
         found.append(float((score > 0).mean() + (score == 0).mean() / 2))
     return np.array(found)
-
-
-def ridge(gram: Doubles, cross: Doubles, total: Doubles, freedom: float) -> Doubles:
-    """Weights [d, m] of y [u, m] on x by ridge regression, from x'x [d, d], x'y [d, m] and the sums of squares of y [m], all less their means.
-
-    The penalty is by generalised cross-validation; `freedom` is the number of cases less that of the means.
-    """
-    size, directions = np.linalg.eigh(gram)
-    size = np.maximum(size, 0)
-    scores = directions.T @ cross
-    squares = scores**2
-    penalties = STRENGTHS * max(float(size.mean()), 1e-12)
-    errors = np.empty((len(penalties), cross.shape[1]))
-    for k, penalty in enumerate(penalties):
-        shrunk = 1 / (size + penalty)
-        left = total - (2 * shrunk - size * shrunk**2) @ squares
-        errors[k] = left / max(freedom - float((size * shrunk).sum()), 1e-9) ** 2
-    best = penalties[errors.argmin(0)]
-    return np.asarray(directions @ (scores / (size[:, None] + best)))
 
 
 def _auroc(scores: Doubles, first: npt.NDArray[np.bool_]) -> Doubles:

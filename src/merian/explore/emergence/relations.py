@@ -8,12 +8,12 @@ Hansen 1997, Am. Nat. 149) with Pagel's lambda (Pagel 1999, Nature 401) by maxim
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from merian.core.tree import RANKS, Tree
+from merian.explore.axes import mean_ranks
 
 __all__ = [
     "LAMBDAS",
@@ -25,7 +25,6 @@ __all__ = [
     "distances",
     "kinship",
     "mantel",
-    "mean_ranks",
     "pair_ranks",
     "pgls",
     "quadratic",
@@ -70,21 +69,6 @@ def pair_ranks(values: npt.NDArray[np.generic]) -> Doubles:
     ranks = np.zeros(values.shape)
     ranks[upper] = mean_ranks(values[upper])
     return ranks + ranks.T
-
-
-def mean_ranks(values: npt.NDArray[Any]) -> Doubles:
-    """Ranks from 1 of the values [n] or of those in each column [n, m]; equal ones share the mean of their ranks."""
-    n = len(values)
-    order = np.argsort(values, axis=0, kind="stable")
-    ordered = np.take_along_axis(values, order, 0)
-    place = np.arange(1, n + 1).reshape(-1, *[1] * (values.ndim - 1))
-    step = np.diff(ordered, axis=0) != 0
-    edge = np.ones_like(ordered[:1], bool)
-    first = np.maximum.accumulate(np.where(np.concatenate([edge, step]), place, 0), 0)
-    last = np.minimum.accumulate(np.where(np.concatenate([step, edge]), place, n)[::-1], 0)[::-1]
-    ranks = np.empty(values.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2, 0)
-    return ranks
 
 
 def standardised(values: npt.NDArray[np.generic]) -> Doubles | None:

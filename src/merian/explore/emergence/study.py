@@ -14,7 +14,7 @@ from merian.core.tables import Catalog
 from merian.core.tree import RANKS, Tree
 from merian.explore.emergence.measures import resampled
 from merian.explore.emergence.settings import EmergenceSettings
-from merian.explore.emergence.species_traits import COLUMNS, species_traits
+from merian.explore.emergence.species_traits import species_traits
 from merian.explore.emergence.variants import LEFT_OUT, Contrast, contrasts, labelled
 
 __all__ = ["Known", "Study", "begin_study"]
@@ -22,11 +22,14 @@ __all__ = ["Known", "Study", "begin_study"]
 Doubles = npt.NDArray[np.float64]
 FOLDS = 20
 """Clades are left out one by one, or in so many groups where there are more. A matter of taste."""
+SKEWED = 1.0
+"""Amounts above 0 with a greater moment skewness (body masses) are asked about as logarithms. A matter of taste."""
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """A trait that can be asked about: the species it is known of [s] (taxa), its values [s], and the folds [s] that leave whole clades of `rank` out."""
+    """A trait that can be asked about: the species it is known of [s] (taxa), its values [s] in `unit` ("log10 g": their logarithms), and the folds [s] that
+    leave whole clades of `rank` out."""
 
     trait: str
     unit: str
@@ -38,7 +41,8 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The images `rows` (a catalog's, with species and variants), the species looked at (taxa), those of pairwise measures (`few`), traits and contrasts.
+    """The images `rows` (a catalog's, with species and variants), the species looked at (taxa), those of pairwise measures (`few`), traits and contrasts;
+    `axis` is the trait whose axis is written out.
 
     left_out (columns LEFT_OUT) says what is not looked at and why; remarks what a person must know.
     """
@@ -48,6 +52,7 @@ class Study:
     species: npt.NDArray[np.int32]
     few: npt.NDArray[np.int32]
     traits: list[Known]
+    axis: Known | None
     contrasts: list[Contrast]
     left_out: pl.DataFrame
     remarks: list[str]
@@ -97,53 +102,61 @@ def begin_study(catalog: Catalog, settings: EmergenceSettings) -> Study:
         draw = stream(settings.seed, "emergence", "few").choice(len(chosen), settings.most, replace=False)
         few = chosen[np.sort(draw)]
         remarks.append(f"pairs and triplets are of {settings.most} species drawn from {len(chosen)}")
-    traits, unused, said = _traits(tree, chosen, clade, settings)
+    traits, axis, unused, said = _traits(tree, chosen, clade, settings)
     found, without, told = contrasts(rows, tree, settings.cases)
     lists = pl.concat([unused, without])
-    return Study(tree, rows, chosen, few, traits, found, lists, [*remarks, *said, *told], settings)
+    return Study(tree, rows, chosen, few, traits, axis, found, lists, [*remarks, *said, *told], settings)
 
 
 def _traits(
     tree: Tree, species: npt.NDArray[np.int32], clade: int, settings: EmergenceSettings
-) -> tuple[list[Known], pl.DataFrame, list[str]]:
-    """The traits that can be asked about, those that cannot with the reason, and remarks; the chosen one first."""
-    unused: list[tuple[str, str]] = []
-    table = pl.DataFrame(schema=COLUMNS)
-    if settings.traits is not None:
-        table = species_traits(settings.traits, tree, clade)
-    elif settings.trait:
-        raise BadSetting("trait", settings.trait, "needs a table of traits: give --traits")
+) -> tuple[list[Known], Known | None, pl.DataFrame, list[str]]:
+    """The traits that can be asked about, that of the axis, those that cannot be asked about with the reason, and remarks."""
+    if settings.traits is None:
+        if settings.trait:
+            raise BadSetting("trait", settings.trait, "needs a table of traits: give --traits")
+        return [], None, pl.DataFrame(schema=LEFT_OUT), ["no table of traits: nothing is said of traits"]
+    table = species_traits(settings.traits, tree, clade)
     names = table["trait"].unique().sort().to_list()
     if settings.trait and settings.trait not in names:
         raise BadSetting("trait", settings.trait, f"is no trait of the table; it has {', '.join(names[:20])}", names)
-    found = []
+    several = {n for (n,), own in table.group_by("trait") if own["unit"].n_unique() > 1}
+    found: list[Known] = []
+    chosen: list[Known] = []
+    unused: list[tuple[str, str]] = []
+    remarks = []
     for (trait, unit), rows in table.group_by("trait", "unit", maintain_order=True):
+        name = f"{trait} ({unit})" if unit and trait in several else str(trait)
         own = rows.filter(pl.col("taxon").is_in(species.tolist())).sort("taxon")
-        taxa, values = own["taxon"].to_numpy().astype(np.int32), own["value"].to_numpy()
-        why = _unfit(values, settings.species)
-        name = (
-            f"{trait} ({unit})" if unit and len(set(table.filter(pl.col("trait") == trait)["unit"])) > 1 else str(trait)
-        )
-        if why:
+        if why := _unfit(own["value"].to_numpy(), settings.species):
             unused.append((name, why))
+            if trait == settings.trait:
+                remarks.append(f"{name}: {why}")
             continue
-        if len(taxa) > settings.most:
-            draw = np.sort(
-                stream(settings.seed, "emergence", "trait", name).choice(len(taxa), settings.most, replace=False)
-            )
-            taxa, values = taxa[draw], values[draw]
-        found.append(Known(name, str(unit), taxa, values, *_folds(tree, taxa)))
-    found.sort(key=lambda k: (k.trait != settings.trait, -len(k.taxa), k.trait))
-    remarks = [] if settings.traits is not None else ["no table of traits: nothing is said of traits"]
-    if settings.traits is not None and not found:
-        remarks.append(f"of {len(names)} traits none can be asked about: left_out.parquet says why")
-    for trait, why in unused:
+        found.append(_known(name, str(unit), own, tree, settings))
         if trait == settings.trait:
-            remarks.append(f"{trait}: {why}")
-    empty = pl.DataFrame(
-        {"part": ["traits"] * len(unused), "subject": [t for t, _ in unused], "reason": [w for _, w in unused]}
-    )
-    return found, pl.concat([pl.DataFrame(schema=LEFT_OUT), empty.cast(pl.String)], how="diagonal"), remarks
+            chosen.append(found[-1])
+    found.sort(key=lambda k: (-len(k.taxa), k.trait))
+    if not found:
+        remarks.append(f"of {len(names)} traits none can be asked about: left_out.parquet says why")
+    axis = next(iter(chosen if settings.trait else found), None)
+    why_not = pl.DataFrame(unused, schema={"subject": pl.String, "reason": pl.String}, orient="row")
+    left = [pl.DataFrame(schema=LEFT_OUT), why_not.with_columns(pl.lit("traits").alias("part"))]
+    return found, axis, pl.concat(left, how="diagonal"), remarks
+
+
+def _known(name: str, unit: str, own: pl.DataFrame, tree: Tree, settings: EmergenceSettings) -> Known:
+    """A trait of the species in `own` (taxon, value), of so many drawn ones where there are more; skewed amounts as their logarithms."""
+    from scipy.stats import skew
+
+    taxa, values = own["taxon"].to_numpy().astype(np.int32), own["value"].to_numpy()
+    if len(taxa) > settings.most:
+        rng = stream(settings.seed, "emergence", "trait", name)
+        draw = np.sort(rng.choice(len(taxa), settings.most, replace=False))
+        taxa, values = taxa[draw], values[draw]
+    if values.min() > 0 and skew(values) > SKEWED:
+        values, unit = np.log10(values), f"log10 {unit}".strip()
+    return Known(name, unit, taxa, values, *_folds(tree, taxa))
 
 
 def _unfit(values: Doubles, least: int) -> str:
@@ -160,12 +173,13 @@ def _unfit(values: Doubles, least: int) -> str:
 
 
 def _folds(tree: Tree, taxa: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], str]:
-    """Folds that leave out whole families, or genera where there are fewer than three families, or species; clades stand in a fold with others when many."""
+    """Folds that leave out whole families, or genera where there are fewer than three families or one holds more than half of the species, or species; clades
+    stand in a fold with others when many."""
     for rank in ("family", "genus", "species"):
         own = tree.ancestors[taxa, RANKS.index(rank)].astype(np.int64)
         own = np.where(own >= 0, own, len(tree) + taxa)
         clades, of = np.unique(own, return_inverse=True)
-        if len(clades) >= 3:
+        if len(clades) >= 3 and np.bincount(of).max() <= len(taxa) / 2:
             break
     # the largest clades are dealt first, each to the fold that holds least
     load, fold = np.zeros(min(len(clades), FOLDS)), np.empty(len(clades), np.int64)

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from merian.explore.axes import out_of_clade, ranks_agree, species_means
+from merian.explore.axes import correlation, explained, fitted, out_of_clade, ranks_agree, species_means
 from merian.explore.emergence.measures import Measure, bootstrapped, p_value
-from merian.explore.emergence.probes import ridge
 from merian.explore.emergence.relations import (
     Kinship,
     associate,
@@ -81,7 +80,7 @@ def measure_traits(study: Study, vectors: npt.NDArray[np.floating]) -> tuple[lis
         rng = study.chance("dealt", known.trait)
         dealt = np.stack([rng.permutation(known.values) for _ in range(m)], 1)
         columns = np.concatenate([known.values[:, None], dealt, evolved], 1)
-        predicted = out_of_clade(_turned(own), columns, known.folds)
+        predicted = out_of_clade(own, columns, known.folds)
         tables.append(_table(study, known, predicted[:, 0]))
         found += _axis(study, known, columns, predicted)
         found += _mantels(study, known, own, evolved)
@@ -92,12 +91,6 @@ def measure_traits(study: Study, vectors: npt.NDArray[np.floating]) -> tuple[lis
                 )
             )
     return found, pl.concat(tables)
-
-
-def _turned(means: Doubles) -> Doubles:
-    """The means [s, d] in their own principal axes, [s, at most s]: ridge regression is the same there, and faster."""
-    u, size, _ = np.linalg.svd(means - means.mean(0), full_matrices=False)
-    return np.asarray(u * size)
 
 
 def _table(study: Study, known: Known, predicted: Doubles) -> pl.DataFrame:
@@ -118,7 +111,7 @@ def _axis(study: Study, known: Known, columns: Doubles, predicted: Doubles) -> l
     drawn = study.chance("bootstrap", known.trait).integers(s, size=(study.settings.resamples, s))
     again = columns[drawn, 0].T, predicted[drawn, 0].T
     found = []
-    for name, statistic in (("rho", ranks_agree), ("r2", _explained)):
+    for name, statistic in (("rho", ranks_agree), ("r2", explained)):
         values = statistic(columns, predicted)
         note = f"read with whole groups of {known.rank} left out"
         measure = bootstrapped(
@@ -127,12 +120,6 @@ def _axis(study: Study, known: Known, columns: Doubles, predicted: Doubles) -> l
         measure = measure.against(values[1 : m + 1])
         found.append(replace(measure, p_evolved=p_value(float(values[0]), values[m + 1 :])))
     return found
-
-
-def _explained(values: Doubles, predicted: Doubles) -> Doubles:
-    total = ((values - values.mean(0)) ** 2).sum(0)
-    left = ((values - predicted) ** 2).sum(0)
-    return np.asarray(1 - np.divide(left, total, out=np.full(len(total), np.nan), where=total > 0))
 
 
 def _mantels(study: Study, known: Known, means: Doubles, evolved: Doubles) -> list[Measure]:
@@ -214,16 +201,16 @@ def plane_of(study: Study, vectors: npt.NDArray[np.floating], known: Known) -> P
     predicted, read = np.empty_like(columns), np.empty(len(own))
     for fold in range(int(folds.max()) + 1):
         out = folds == fold
-        base, weights = _fitted(points[~out], columns[~out])
+        base, weights = fitted(points[~out], columns[~out])
         predicted[out] = (points[out] - base) @ weights + columns[~out].mean(0)
         read[out[at]] = (images[out[at]] - base) @ weights[:, 0] + columns[~out, 0].mean()
-    slope = _fitted(points, columns[:, :1])[1][:, 0]
+    slope = fitted(points, columns[:, :1])[1][:, 0]
     slope /= max(float(np.linalg.norm(slope)), 1e-12)
     _, _, turned = np.linalg.svd(points - np.outer(points @ slope, slope), full_matrices=False)
     second = turned[0] * (1 if turned[0][np.abs(turned[0]).argmax()] > 0 else -1)
     drawn = study.chance("plane bootstrap", known.trait).integers(s, size=(study.settings.resamples, s))
     found = []
-    for name, statistic in (("axis_rho", ranks_agree), ("axis_r", _pearson)):
+    for name, statistic in (("axis_rho", ranks_agree), ("axis_r", correlation)):
         values = statistic(columns, predicted)
         measure = Measure(
             PART, known.trait, name, float(values[0]), s, chance=0.0, note="each species read by the others alone"
@@ -232,13 +219,6 @@ def plane_of(study: Study, vectors: npt.NDArray[np.floating], known: Known) -> P
     table = _placed(study, known, np.bincount(at, minlength=s), predicted[:, 0], points @ second)
     shown = {"id": rows["id"], "taxon": known.taxa[at], "axis": read, "other": images @ second}
     return Plane(table, pl.DataFrame(shown), found)
-
-
-def _fitted(x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
-    """The mean of x [s, r] and the ridge weights [r, m] of y [s, m] on x less that mean."""
-    base = x.mean(0)
-    own, values = x - base, y - y.mean(0)
-    return base, ridge(own.T @ own, own.T @ values, (values**2).sum(0), len(x) - 1)
 
 
 def _placed(study: Study, known: Known, images: npt.NDArray[np.integer], axis: Doubles, other: Doubles) -> pl.DataFrame:
@@ -256,9 +236,3 @@ def _placed(study: Study, known: Known, images: npt.NDArray[np.integer], axis: D
         "other": other,
     }
     return pl.DataFrame(columns)
-
-
-def _pearson(a: Doubles, b: Doubles) -> Doubles:
-    a, b = a - a.mean(0), b - b.mean(0)
-    size = np.sqrt((a**2).sum(0) * (b**2).sum(0))
-    return np.asarray(np.divide((a * b).sum(0), size, out=np.zeros_like(size), where=size > 0))

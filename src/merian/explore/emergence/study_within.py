@@ -10,7 +10,7 @@ import polars as pl
 
 from merian.core.tree import RANKS
 from merian.explore.axes import species_means
-from merian.explore.emergence.hierarchy import closer, levels, triplets
+from merian.explore.emergence.hierarchy import closer, levels, meeting, triplets
 from merian.explore.emergence.measures import ENOUGH, LEVEL, Measure, bootstrapped
 from merian.explore.emergence.probes import across, inside
 from merian.explore.emergence.relations import distances, mantel, pair_ranks, tree_distance
@@ -212,9 +212,7 @@ def _triplets(study: Study, steps: npt.NDArray[np.int64], gaps: Doubles, weights
     rng = study.chance("triplets dealt")
     orders = [rng.permutation(len(gaps)) for _ in range(study.settings.shuffles)]
     found = []
-    parts = [(ALL, drawn)] + [
-        (RANKS[len(RANKS) - 1 - k] if k < len(RANKS) else "none", drawn.at(k)) for k in range(2, len(RANKS) + 1)
-    ]
+    parts = [(ALL, drawn), *((meeting(k), drawn.at(k)) for k in range(2, len(RANKS) + 1))]
     for subject, own in parts:
         if not len(own.rows):
             continue
@@ -227,5 +225,5 @@ def _triplets(study: Study, steps: npt.NDArray[np.int64], gaps: Doubles, weights
         )
         measure = bootstrapped(measure, own.replicates(agreed, weights))
         null = np.array([own.agree(gaps[np.ix_(o, o)]).mean() for o in orders]) if subject == ALL else np.zeros(0)
-        found.append(replace(measure.against(null), subject=subject))
+        found.append(measure.against(null))
     return found
