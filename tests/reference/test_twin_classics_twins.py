@@ -1,0 +1,158 @@
+"""Slow twins of the classic models: the declared rules in plain Python, with the same draws, end in the same places."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from merian.twin import draws
+from merian.twin.classics.birds import Flocking, flocking
+from merian.twin.classics.neighbours import Schelling, schelling
+from merian.twin.classics.order import shuffle
+from merian.twin.classics.wolves import WolfSheep, wolf_sheep
+
+
+def order_of(count: int, key: draws.Key, step: int) -> list[int]:
+    order = np.empty(count, np.int64)
+    shuffle(order, count, key, step)
+    return order.tolist()
+
+
+def around(cell: int, columns: int, rows: int) -> list[int]:
+    """The cells around a cell, row by row."""
+    x, y = cell % columns, cell // columns
+    return [
+        j * columns + i
+        for j in range(y - 1, y + 2)
+        for i in range(x - 1, x + 2)
+        if 0 <= i < columns and 0 <= j < rows and (i, j) != (x, y)
+    ]
+
+
+def plain_wolves(model: WolfSheep, seed: int, steps: int) -> list[tuple[int, int, int]]:
+    """The rules of the module's head, animal by animal."""
+    setup, of_sheep, of_wolves = (draws.key(seed, "wolf-sheep", name) for name in ("setup", "sheep", "wolves"))
+    cells = model.columns * model.rows
+    grass = []
+    for cell in range(cells):
+        grown, when = draws.uniforms(setup, cell, 0, 0)
+        grass.append(0 if grown < 0.5 else 1 + int(when * model.regrowth))
+    kinds = {}
+    for name, count, gain, slot in (
+        ("sheep", model.sheep, model.sheep_gain, 1),
+        ("wolf", model.wolves, model.wolf_gain, 2),
+    ):
+        kinds[name] = []
+        for number in range(count):
+            where, energy = draws.uniforms(setup, number, 0, slot)
+            kinds[name].append({"number": number, "cell": int(where * cells), "energy": 2 * gain * energy})
+    born = {"sheep": model.sheep, "wolf": model.wolves}
+    told = [(model.sheep, model.wolves, grass.count(0))]
+    for step in range(steps):
+        dead = []
+        for name, key, chance in (("sheep", of_sheep, model.sheep_births), ("wolf", of_wolves, model.wolf_births)):
+            animals, newborn = kinds[name], []
+            here = {
+                cell: [s for s in kinds["sheep"] if s["cell"] == cell] for cell in {s["cell"] for s in kinds["sheep"]}
+            }
+            for at in order_of(len(animals), key, step):
+                animal = animals[at]
+                way, birth = draws.uniforms(key, animal["number"], step, 0)
+                places = around(animal["cell"], model.columns, model.rows)
+                animal["cell"] = places[int(way * len(places))]
+                animal["energy"] -= 1
+                if name == "sheep" and grass[animal["cell"]] == 0:
+                    animal["energy"] += model.sheep_gain
+                    grass[animal["cell"]] = model.regrowth
+                prey = here.get(animal["cell"], []) if name == "wolf" else []
+                if prey:
+                    eaten = int(draws.uniform(key, animal["number"], step, 1) * len(prey))
+                    dead.append(prey[eaten]["number"])
+                    prey[eaten] = prey[-1]
+                    prey.pop()
+                    animal["energy"] += model.wolf_gain
+                lives = animal["energy"] >= (1 if name == "sheep" else 0)
+                if lives and birth < chance:
+                    animal["energy"] /= 2
+                    newborn.append({**animal, "number": born[name]})
+                    born[name] += 1
+                animal["lives"] = lives
+            kinds[name] = [animal for animal in animals if animal.pop("lives")] + newborn
+            for animal in newborn:
+                animal.pop("lives", None)
+        kinds["sheep"] = [sheep for sheep in kinds["sheep"] if sheep["number"] not in dead]
+        grass = [max(left - 1, 0) for left in grass]
+        told.append((len(kinds["sheep"]), len(kinds["wolf"]), grass.count(0)))
+    return told
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_wolves_and_sheep_equal_the_plain_rules(seed: int) -> None:
+    model = WolfSheep(9, 7, 25, 8, 6, 0.3, 0.15)
+    found = wolf_sheep(model, seed, 40)
+    assert list(zip(found.sheep.tolist(), found.wolves.tolist(), found.grass.tolist(), strict=True)) == plain_wolves(
+        model, seed, 40
+    )
+    assert found.agent_steps == found.sheep[:-1].sum() + found.wolves[:-1].sum()
+
+
+@pytest.mark.parametrize(("side", "sight"), [(30.0, 5.0), (10.0, 5.0), (16.0, 5.2)])
+def test_birds_equal_the_plain_rules(side: float, sight: float) -> None:
+    """All pairs, each seen at its nearest image; 10 and 16 across have too few boxes to look into them one by one."""
+    model = Flocking(side, 25, sight)
+    setup, key = draws.key(5, "flocking", "setup"), draws.key(5, "flocking")
+    place = np.array([draws.uniforms(setup, bird, 0, 0) for bird in range(25)]) * side
+    angle = np.array([2 * math.pi * draws.uniform(setup, bird, 0, 1) for bird in range(25)])
+    heading = np.stack([np.cos(angle), np.sin(angle)], 1)
+    for step in range(30):
+        for bird in order_of(25, key, step):
+            way = place - place[bird]
+            way -= side * np.round(way / side)
+            gap = np.hypot(*way.T)
+            seen = (gap <= sight) & (np.arange(25) != bird)
+            if seen.any():
+                close = seen & (gap < model.closest)
+                turn = (
+                    model.cohere * way[seen].sum(0)
+                    - model.apart * way[close].sum(0)
+                    + model.match * heading[seen].sum(0)
+                )
+                new = heading[bird] + turn / seen.sum()
+                heading[bird] = new / np.hypot(*new)
+            place[bird] = (place[bird] + heading[bird]) % side
+    found = flocking(model, 5, 30)
+    assert np.abs(found.place - place).max() < 1e-6
+    assert np.abs(found.heading - heading).max() < 1e-6
+    assert found.order[-1] == pytest.approx(np.hypot(*heading.mean(0)), abs=1e-9)
+
+
+@pytest.mark.parametrize(("radius", "wanted"), [(1, 3), (2, 8)])
+def test_neighbours_equal_the_plain_rules(radius: int, wanted: int) -> None:
+    side, agents = 12, 100
+    setup, key = draws.key(2, "schelling", "setup"), draws.key(2, "schelling")
+    where = order_of(side * side, setup, 0)[:agents]
+    group = {cell: 1 + agent % 2 for agent, cell in enumerate(where)}
+    content = []
+    for step in range(8):
+        content.append(0)
+        for agent in order_of(agents, key, step):
+            y, x = divmod(where[agent], side)
+            near = [
+                group.get(j * side + i)
+                for j in range(max(y - radius, 0), min(y + radius + 1, side))
+                for i in range(max(x - radius, 0), min(x + radius + 1, side))
+            ]
+            if near.count(group[where[agent]]) - 1 >= wanted:
+                content[-1] += 1
+                continue
+            slots = (slot for slot in range(1000) if slot != 7)
+            tried = (int(u * side * side) for slot in slots for u in draws.uniforms(key, agent, step, slot))
+            new = next(cell for cell in tried if cell not in group)
+            group[new] = group.pop(where[agent])
+            where[agent] = new
+    found = schelling(Schelling(side, agents, radius, wanted), 2, 8)
+    assert found.content.tolist() == content
+    assert {cell: int(found.group[divmod(cell, side)]) for cell in group} == group
+    assert (found.group > 0).sum() == agents
