@@ -241,7 +241,8 @@ def test_one_shot_shows_training_images_and_asks_about_all_test_images() -> None
     held(found)
     assert found["t.shot1"].value > 0.8
     assert found["t.shot1"].n == 48
-    assert found["t.shot1.single_draw"].n == 20
+    assert found["t.shot1.majority"].value == pytest.approx(1 / 6)
+    assert found["t.shot1.draws_sd"].n == 20
     assert any("(g): not asked about" in r for r in found.remarks)
     assert found.table["shot1"].null_count() == 1
     with pytest.raises(BadData, match="two and one"):

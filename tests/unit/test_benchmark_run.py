@@ -11,22 +11,23 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 from photos import encoded, noise
-from small_benchmarks import awa2, class_folders, fishnet, inat21, meta_album, nabirds, newt
+from PIL import Image
+from small_benchmarks import PICTURES, awa2, class_folders, fishnet, inat21, meta_album, nabirds, newt
 
 from merian.cli.main import run
 from merian.core import store
-from merian.core.errors import BadData, Missing
+from merian.core.errors import BadData, BadSetting, Mismatch, Missing
 from merian.core.report import Number
 from merian.core.vectors import normalise
 from merian.curate.leakage import Side
 from merian.curate.sides import side_of_images
 from merian.encode.toy import Toy
 from merian.evaluate.benchmarks.asks import ASKS, Held, held
-from merian.evaluate.benchmarks.compared import OURS, compared, suite_numbers
+from merian.evaluate.benchmarks.compared import CHANCE, HISTOGRAM, OURS, compared, suite_numbers
 from merian.evaluate.benchmarks.features import features
 from merian.evaluate.benchmarks.items import Items
-from merian.evaluate.benchmarks.leaks import leaked
-from merian.evaluate.benchmarks.outcome import Terms
+from merian.evaluate.benchmarks.leaks import leak_numbers, leak_remarks, leaked
+from merian.evaluate.benchmarks.outcome import Images, Terms
 from merian.evaluate.benchmarks.run import Plan, benchmark
 from merian.evaluate.benchmarks.settings import BenchmarkSettings
 from merian.evaluate.benchmarks.task import read, tasks
@@ -63,7 +64,10 @@ def test_each_image_is_embedded_once_whatever_asks_for_it(data: Path, tmp_path: 
     encoder = Counting()
     named = ["nabirds", "fungi", "plantdoc"]
     report = benchmark(encoder, plan(data, tmp_path, named), tmp_path / "out", QUICK)
-    assert sum(encoder.seen) == 12 + 16 + 12
+    assert sum(encoder.seen) == 3 * len(PICTURES)  # each different image of a folder once: the fixtures repeat four
+    told = "\n".join(report.remarks)
+    assert "nabirds: 12 images are 4 different ones by their bytes; 4 of these have several labels, 0 stand" in told
+    assert "plantdoc: 12 images are 4 different ones by their bytes; 4 of these have several labels, 2 stand" in told
     for name in (
         "nabirds.zero-shot.top1",
         "nabirds.few-shot.shot1",
@@ -74,7 +78,7 @@ def test_each_image_is_embedded_once_whatever_asks_for_it(data: Path, tmp_path: 
     again = benchmark(
         encoder, plan(data, tmp_path, named), tmp_path / "other", BenchmarkSettings(resamples=50, folds=1)
     )
-    assert sum(encoder.seen) == 40
+    assert sum(encoder.seen) == 3 * len(PICTURES)
     assert again["nabirds.zero-shot.top1"].value == report["nabirds.zero-shot.top1"].value
     beside = pl.read_csv(tmp_path / "out" / "table.csv")
     ours = beside.filter(pl.col("model") == OURS)
@@ -92,7 +96,41 @@ def test_a_finished_run_is_read_and_not_repeated(data: Path, tmp_path: Path) -> 
     first = benchmark(encoder, plan(data, tmp_path, ["fungi"]), tmp_path / "out", QUICK)
     (tmp_path / "cache").rename(tmp_path / "gone")
     assert benchmark(encoder, plan(data, tmp_path, ["fungi"]), tmp_path / "out", QUICK).numbers == first.numbers
-    assert sum(encoder.seen) == 16
+    assert sum(encoder.seen) == len(PICTURES)
+
+
+CLEAN = "[options]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"zero-shot", "few-shot", "probe"', '"few-shot", "probe"'),
+        (CLEAN, 'templates = ["a drawing of {c}"]\n[options]\n'),
+        (CLEAN, 'prompt = "clean"\n[options]\n'),
+        (CLEAN, 'classes = "all"\n[options]\n'),
+        (CLEAN, 'published = [{ model = "m", protocol = "zero-shot", value = 1, source = "s" }]\n[options]\n'),
+    ],
+)
+def test_another_question_is_another_run(tmp_path: Path, old: str, new: str) -> None:
+    task = folded(tmp_path)
+    benchmark(Toy(), plan(tmp_path, tmp_path, [str(task)]), tmp_path / "out", QUICK)
+    assert old in task.read_text()
+    task.write_text(task.read_text().replace(old, new))
+    with pytest.raises(Mismatch, match="input pond-fish changed"):
+        benchmark(Toy(), plan(tmp_path, tmp_path, [str(task)]), tmp_path / "out", QUICK)
+
+
+def test_another_image_is_another_run_and_a_moved_set_is_the_same(tmp_path: Path) -> None:
+    task = folded(tmp_path)
+    first = benchmark(Toy(), plan(tmp_path, tmp_path, [str(task)]), tmp_path / "out", QUICK)
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "pond").rename(tmp_path / "moved" / "pond")
+    moved = plan(tmp_path / "moved", tmp_path, [str(task)])
+    assert benchmark(Toy(), moved, tmp_path / "out", QUICK).numbers == first.numbers
+    (tmp_path / "moved" / "pond" / "7.jpg").write_bytes(encoded(noise(70, 32, 24), "JPEG"))
+    with pytest.raises(Mismatch, match="input pond-fish changed"):
+        benchmark(Toy(), moved, tmp_path / "out", QUICK)
 
 
 def test_every_protocol_is_asked_and_what_cannot_be_measured_is_said(data: Path, tmp_path: Path) -> None:
@@ -127,7 +165,7 @@ def made(
     items = Items(whole, classes, classes, (None,) * len(classes), values, names, ())
     task = replace(tasks(["newt"])[0], name="small", title="Small", layout=layout)
     rows = np.arange(len(whole))
-    return Held(task, items, whole, vectors, lambda words: Toy().embed_texts(words), 20.0, {}, rows)
+    return Held(task, items, whole, vectors, None, lambda words: Toy().embed_texts(words), 20.0, {}, rows)
 
 
 def spread(kinds: npt.NDArray[np.integer], seed: int) -> npt.NDArray[np.float32]:
@@ -234,7 +272,8 @@ def test_of_a_set_in_folds_one_is_asked_about_and_the_others_are_shown(tmp_path:
     (task,) = tasks([str(folded(tmp_path))])
     data = held(task, read(task, tmp_path), Toy(), tmp_path / "cache", BenchmarkSettings(fold="2"))
     assert data.tested.sum() == 4
-    assert len(data.asked()) == 4
+    assert data.shown.sum() == 8
+    assert len(data.asked("zero-shot")) == len(data.asked("probe")) == 4
     report = benchmark(Toy(), plan(tmp_path, tmp_path, [str(tmp_path / "pond-fish.toml")]), tmp_path / "out", QUICK)
     assert report["pond-fish.zero-shot.top1"].n == 4
     assert report["pond-fish.few-shot.shot1"].n == 4
@@ -249,10 +288,138 @@ def test_images_that_were_trained_on_are_counted_by_what_they_show(tmp_path: Pat
     trained = Side(
         "trained", seen.rows.with_columns(split=pl.lit("train")), "x", prints=seen.prints, has_print=seen.has_print
     )
-    number, marked = leaked(data, trained, "Fish")
+    marked = leaked(data, trained)
     assert marked.tolist() == [k == 3 for k in range(12)]
-    assert number.value == pytest.approx(1 / 12)
+    test, train = leak_numbers(data, marked, "Fish")
+    assert (test.name, test.value, test.n) == ("pond-fish.leaked.test", pytest.approx(1 / 4), 4)
+    assert (train.name, train.value, train.n) == ("pond-fish.leaked.train", 0, 8)
     assert len(data.without(marked).frame) == 11
+
+
+def test_what_was_trained_on_is_not_asked_about_and_what_is_learnt_from_it_is_told(tmp_path: Path) -> None:
+    """Of fold 0 (images 0, 3, 6, 9) the catalog holds image 3, of the others all: one question goes, the examples stay and are told."""
+    path = folded(tmp_path)
+    data = held(tasks([str(path)])[0], read(tasks([str(path)])[0], tmp_path), Toy(), tmp_path / "cache", QUICK)
+    marked = np.array([k == 3 or k % 3 != 0 for k in range(12)])
+    asks = {word: data.asked_by(word) for word in data.task.protocols}
+    kept = leak_remarks(data, asks, marked, drop=False)
+    left = leak_remarks(data, asks, marked, drop=True)
+    assert kept[0].startswith(
+        "pond-fish, zero-shot and few-shot and probe: 1 of 4 images that are asked about were trained on: its numbers are too good"
+    )
+    assert left[0].endswith("1 of 4 images that are asked about were trained on: are left out.")
+    assert left[1].startswith("pond-fish, few-shot and probe: 8 of the 8 images to learn from were trained on")
+    fewer = data.without(marked & asks["few-shot"])
+    found = ASKS["few-shot"](fewer, Terms(name="x"), QUICK)
+    assert found["x.shot1"].n == 3
+    with pytest.raises(BadSetting, match="--trained CATALOG"):
+        benchmark(Toy(), plan(tmp_path, tmp_path, [str(path)]), tmp_path / "out", replace(QUICK, drop_leaked=True))
+
+
+def test_a_fold_of_which_every_image_was_trained_on_is_not_measured(tmp_path: Path) -> None:
+    path = folded(tmp_path)
+    (task,) = tasks([str(path)])
+    data = held(task, read(task, tmp_path), Toy(), tmp_path / "cache", QUICK)
+    none = data.without(data.tested)
+    assert none.in_folds
+    assert not none.asked_by("few-shot").any()
+    with pytest.raises(BadData, match="there is none"):
+        ASKS["few-shot"](none, Terms(name="x"), QUICK)
+
+
+def test_a_fold_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = folded(tmp_path)
+    with pytest.raises(BadData, match=r"nothing could be measured.*is no fold of pond-fish; it has 0, 1, 2"):
+        benchmark(Toy(), plan(tmp_path, tmp_path, [str(path)]), tmp_path / "out", replace(QUICK, fold="7"))
+    assert not any((tmp_path / "out").iterdir())
+
+
+def test_a_broken_data_set_is_told_and_the_others_are_measured(data: Path, tmp_path: Path) -> None:
+    (data / "FNG_Mini" / "labels.csv").write_text("FILE,CATEGORY\n")
+    report = benchmark(Toy(), plan(data, tmp_path, ["fungi", "plantdoc"]), tmp_path / "out", QUICK)
+    assert any(r.startswith("fungi: ") and "lacks columns" in r for r in report.remarks)
+    assert report["plantdoc.few-shot.shot1"].n == 4
+    with pytest.raises(BadData, match="lacks columns"):
+        benchmark(Toy(), plan(data, tmp_path, ["fungi"]), tmp_path / "other", QUICK)
+
+
+def test_histograms_stand_beside_every_protocol_without_words(tmp_path: Path) -> None:
+    """Red and blue ponds: histograms tell them apart, and the toy's numbers are the same with and without the control."""
+    path = folded(tmp_path)
+    for k in range(12):
+        picture = Image.new("RGB", (32, 24), (k, 0, 250) if k % 2 else (250, 0, k))
+        (tmp_path / "pond" / f"{k}.jpg").write_bytes(encoded(picture, "PNG"))
+    report = benchmark(Toy(), plan(tmp_path, tmp_path, [str(path)]), tmp_path / "out", QUICK)
+    assert report["pond-fish.few-shot.shot1.histogram"].value == 1
+    assert report["pond-fish.probe.macro_f1.histogram"].value == 1
+    beside = pl.read_csv(tmp_path / "out" / "table.csv")
+    assert set(beside.filter(pl.col("protocol") == "1-shot")["model"]) == {OURS, CHANCE, HISTOGRAM}
+    assert HISTOGRAM not in set(beside.filter(pl.col("protocol") == "zero-shot")["model"])
+    plain = benchmark(Toy(), plan(tmp_path, tmp_path, [str(path)]), tmp_path / "plain", replace(QUICK, histogram=False))
+    assert not any(number.name.endswith("histogram") for number in plain.numbers)
+    assert [n for n in report.numbers if not n.name.endswith("histogram")] == list(plain.numbers)
+
+
+def test_new_classes_are_looked_for_among_training_images_alone() -> None:
+    """Vaze et al. 2022 cluster the training images; those of the test are not in it."""
+    k = np.arange(96)
+    kind = k % 4
+    frame = pl.DataFrame(
+        {"class": [f"c{c}" for c in kind], "known": kind < 2, "split": np.where(k < 64, "train", "validation")}
+    )
+    found = ASKS["discovery"](made("folders", frame, None, spread(kind, 5)), Terms(name="x"), QUICK)
+    assert found.table["images"].sum() == 64
+
+
+def test_attributes_that_differ_within_a_class_are_those_of_the_image() -> None:
+    k = np.arange(120)
+    kind = k % 12
+    values = np.stack([k // 12 % 2, k // 24 % 2], 1).astype(np.int8)
+    signal = np.zeros((len(k), 8))
+    signal[:, :2] = 4.0 * (2 * values - 1)
+    vectors = normalise(signal + np.random.default_rng(2).standard_normal(signal.shape))
+    apart = pl.DataFrame({"class": [f"s{c:02}" for c in kind], "split": np.where(kind < 8, "train", "test")})
+    found = ASKS["attributes"](made("table", apart, values, vectors), Terms(name="x"), QUICK)
+    assert found["x.all_correct"].value > 0.8
+
+
+@pytest.mark.parametrize("word", ["binary", "attributes"])
+def test_without_sides_there_is_nothing_to_learn_from(word: str) -> None:
+    frame = pl.DataFrame({"class": ["0", "1"] * 6, "task": ["t"] * 12, "split": [""] * 12})
+    data = made("table", frame, np.ones((12, 1), np.int8), spread(np.arange(12) % 2, 3))
+    with pytest.raises(BadData, match="no split train and no folds"):
+        ASKS[word](data, Terms(name="x"), QUICK)
+
+
+def test_answers_that_are_not_0_and_1_are_refused() -> None:
+    frame = pl.DataFrame({"class": ["no", "yes"] * 6, "task": ["t"] * 12, "split": ["train", "train", "test"] * 4})
+    with pytest.raises(BadData, match="must be 0 and 1"):
+        ASKS["binary"](made("table", frame, None, spread(np.arange(12) % 2, 3)), Terms(name="x"), QUICK)
+
+
+def test_texts_that_are_no_numbers_leave_the_images_measured(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Mute(Toy):
+        def embed_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+            return np.full((len(texts), self.dim), np.nan, np.float32)
+
+    report = benchmark(Mute(), plan(tmp_path, tmp_path, [str(folded(tmp_path))]), tmp_path / "out", QUICK)
+    assert any("pond-fish, zero-shot: cannot be measured: texts" in remark for remark in report.remarks)
+    assert report["pond-fish.few-shot.shot1"].n == 4
+
+
+def test_classes_that_are_all_there_are_are_held_as_they_are() -> None:
+    """Two sexes: a bootstrap that drew the classes would now and then see one only."""
+    rng = np.random.default_rng(0)
+    classes = np.arange(60) % 2
+    right = (rng.random(60) < np.where(classes, 0.9, 0.3))[:, None]
+    images = Images(spread(classes, 1), classes)
+    drawn, fixed = (images.resamples(Terms(name="x", fixed=how)) for how in (False, True))
+    assert (fixed.drawn == 1).all()
+    assert (fixed.weights.sum(1) == 60).all()
+    wide, narrow = (r.macro(right)[0] for r in (drawn, fixed))
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+    assert narrow.low < narrow.value < narrow.high
 
 
 def test_the_mean_over_a_suite_counts_a_suite_within_it_once() -> None:

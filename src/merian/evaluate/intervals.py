@@ -45,16 +45,26 @@ class Resamples:
 
     @classmethod
     def draw(
-        cls, classes: npt.ArrayLike, groups: npt.ArrayLike, rng: np.random.Generator, replicates: int = 1000
+        cls,
+        classes: npt.ArrayLike,
+        groups: npt.ArrayLike,
+        rng: np.random.Generator,
+        replicates: int = 1000,
+        fixed: bool = False,
     ) -> Resamples:
-        """Replicates for images with these classes [n] (species) and groups [n] (specimens), in any type that sorts."""
+        """Replicates for images with these classes [n] (species) and groups [n] (specimens), in any type that sorts.
+
+        `fixed`: the classes are all there are (two sexes), not a sample of more: each is drawn once in every replicate, and its groups with replacement.
+        """
         _, of_class = np.unique(np.asarray(classes), return_inverse=True)
         _, of_group = np.unique(np.asarray(groups), return_inverse=True)
         pair = of_class.astype(np.int64) * (int(of_group.max(initial=0)) + 1) + of_group
         _, first, group = np.unique(pair, return_index=True, return_inverse=True)
         owner = of_class[first]
         k, g = int(of_class.max(initial=-1)) + 1, len(first)
-        drawn = rng.multinomial(k, np.full(k, 1 / k), size=replicates) if k else np.zeros((replicates, 0), np.int64)
+        drawn = np.ones((replicates, k), np.int64)
+        if k and not fixed:
+            drawn = rng.multinomial(k, np.full(k, 1 / k), size=replicates)
         start = np.searchsorted(owner, np.arange(k))
         sizes = np.diff(np.append(start, g))
         weights = np.empty((replicates, g))

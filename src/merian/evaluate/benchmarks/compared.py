@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from merian.core.report import Number
-from merian.evaluate.benchmarks.task import Task, suites
+from merian.evaluate.benchmarks.task import Published, Task, suites
 from merian.evaluate.benchmarks.task import tasks as tasks_called
 
-__all__ = ["MEASURED", "OURS", "compared", "measured_as", "suite_numbers"]
+__all__ = ["CHANCE", "HISTOGRAM", "MEASURED", "OURS", "compared", "measured_as", "suite_numbers"]
 
-OURS = "this model"
+OURS, CHANCE, HISTOGRAM = "this model", "without looking", "histograms"
 MEASURED = {
     "zero-shot": "zero-shot.top1",
     "1-shot": "few-shot.shot1",
@@ -26,6 +26,17 @@ MEASURED = {
     "probe.macro-f1": "probe.macro_f1",
 }
 """What is published -> the number that is made in the same way."""
+CONSTANTS = {
+    "zero-shot.top1": "zero-shot.majority",
+    "few-shot.shot1": "few-shot.shot1.majority",
+    "few-shot.shot5": "few-shot.shot5.majority",
+    "binary.micro": "binary.micro.majority",
+    "attributes.all_correct": "attributes.all_correct.majority",
+    "attributes.macro_f1": "attributes.macro_f1.always_yes",
+    "discovery.separate.all": "discovery.separate.chance",
+    "probe.macro_f1": "probe.macro_f1.majority",
+}
+"""A number -> what is reached without looking: by the commonest answer, by yes to all, by clusters dealt at random."""
 COLUMNS = {
     "task": pl.String,
     "title": pl.String,
@@ -98,19 +109,36 @@ def _mean(name: str, parts: Sequence[Number], group: str) -> Number:
 
 
 def compared(numbers: Sequence[Number], tasks: Sequence[Task]) -> pl.DataFrame:
-    """Columns COLUMNS: a row for each number that has something published to stand beside, as `this model`, and one for each published number."""
+    """Columns COLUMNS: a row `this model` for each number that is published or could be, one for what is reached without looking and one for the control, where
+    they were made, and one for each published number."""
     known = {number.name: number for number in numbers}
     rows: list[tuple[object, ...]] = []
-    whole = [(task.name, task.title, task.published, task.name) for task in tasks]
-    whole += [(suite.name, suite.title, suite.published, f"suite.{suite.name}") for suite in suites()]
-    for name, title, published, begins in whole:
-        for protocol in dict.fromkeys(entry.protocol for entry in published):
-            ends = protocol if begins.startswith("suite.") else measured_as(protocol)
-            number = known.get(f"{begins}.{ends}")
-            if number is None:
-                continue
-            ends_in = [None if end is None else 100 * end for end in (number.low, number.high)]
-            rows.append((name, title, protocol, OURS, 100 * number.value, *ends_in, number.n, number.name))
-            others = [entry for entry in published if entry.protocol == protocol]
-            rows += [(name, title, protocol, e.model, e.value, None, None, None, e.source) for e in others]
+    for task in tasks:
+        protocols = dict.fromkeys([*MEASURED, *(entry.protocol for entry in task.published)])
+        for protocol in protocols:
+            name = f"{task.name}.{measured_as(protocol)}"
+            about = (task.name, task.title, protocol)
+            constant = CONSTANTS.get(measured_as(protocol), f"{measured_as(protocol).rpartition('.')[0]}.majority")
+            beside = {CHANCE: f"{task.name}.{constant}", HISTOGRAM: f"{name}.histogram"}
+            rows += _rows(about, known, {OURS: name, **beside}, task.published)
+    for suite in suites():
+        for protocol in dict.fromkeys(entry.protocol for entry in suite.published):
+            mine = {OURS: f"suite.{suite.name}.{protocol}"}
+            rows += _rows((suite.name, suite.title, protocol), known, mine, suite.published)
     return pl.DataFrame(rows, schema=COLUMNS, orient="row")
+
+
+def _rows(
+    about: tuple[str, str, str], known: Mapping[str, Number], named: Mapping[str, str], published: Sequence[Published]
+) -> list[tuple[object, ...]]:
+    """A row for each of the `named` numbers that is known, and for each published one of the protocol; none where the model has no number."""
+    if named[OURS] not in known:
+        return []
+    rows: list[tuple[object, ...]] = []
+    for model, name in named.items():
+        if name in known:
+            n = known[name]
+            ends = [None if end is None else 100 * end for end in (n.low, n.high)]
+            rows.append((*about, model, 100 * n.value, *ends, n.n, name))
+    others = [entry for entry in published if entry.protocol == about[2]]
+    return rows + [(*about, e.model, e.value, None, None, None, e.source) for e in others]

@@ -207,8 +207,9 @@ def discover(images: Images, old: Ints, names: tuple[str, ...], terms: Terms, ho
     """The share of unlabelled images in the cluster of their class, when the classes `old` [k] are known by labelled images and the others by nothing.
 
     The images' classes are numbers of `names`. Vectors are brought to length 1. Numbers: `all`, `old` and `new` under one matching, `macro` (every class counts
-    the same), `chance` (the same clusters dealt at random), `separate.all`, `.old`, `.new` (the published way: two matchings), `seeds_sd`. Intervals:
-    bootstrap over classes and images of the mean over seeds; the clustering itself is not repeated. Raises BadData without an old or without a new class.
+    the same), `chance` (the same clusters dealt at random), `separate.all`, `.old`, `.new`, `.chance` (the published way: two matchings), `seeds_sd`.
+    Intervals: bootstrap over classes and images of the mean over seeds; the clustering itself is not repeated. Raises BadData without an old or a new
+    class.
     """
     how = how or Discovery()
     kept = images.take(np.flatnonzero(images.classes >= 0))
@@ -231,7 +232,7 @@ def discover(images: Images, old: Ints, names: tuple[str, ...], terms: Terms, ho
         asked[free] += 1
         single.append(float(right[0].mean()))
         dealt = terms.chance("dealt", seed).permutation(found[free])
-        chances.append(float(matched(dealt, kept.classes[free]).mean()))
+        chances.append(_right(dealt, kept.classes[free], is_old[free]).mean(1))
     if rest < how.seeds:
         remarks.append(f"{how.seeds - rest} of {how.seeds} clusterings had not come to rest after {how.passes} passes.")
     alone = sorted(set(present.tolist()) - set(kept.classes[asked > 0].tolist()))
@@ -241,9 +242,10 @@ def discover(images: Images, old: Ints, names: tuple[str, ...], terms: Terms, ho
         )
     numbers = _numbers(kept, tally, asked, is_old, terms)
     counts = f"{len(known)} old and {len(present) - len(known)} new classes, {how.seeds} seeds"
-    numbers.append(
-        terms.plain("chance", float(np.mean(chances)), int((asked > 0).sum()), note="clusters dealt at random")
-    )
+    for name, level in zip(("chance", "separate.chance"), np.mean(chances, 0), strict=True):
+        numbers.append(
+            terms.plain(name, float(level), int((asked > 0).sum()), note="the same clusters dealt at random")
+        )
     spread = float(np.std(single, ddof=1)) if how.seeds > 1 else float("nan")
     if np.isfinite(spread):
         numbers.append(terms.plain("seeds_sd", spread, how.seeds, note=f"standard deviation of `all`; {counts}"))

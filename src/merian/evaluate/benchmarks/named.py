@@ -29,7 +29,6 @@ Ints = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 TOPS = (1, 3, 5)
 """So many first guesses are looked at."""
-BINS = 10
 FROM = 40
 """With fewer images no scale is fitted on the half of them."""
 
@@ -77,7 +76,7 @@ def _scale(images: Images, candidates: Candidates, half: npt.NDArray[np.bool_], 
     return fit(cosines, images.classes[rows], candidates.scale).scale
 
 
-def zero_shot(images: Images, candidates: Candidates, terms: Terms) -> Outcome:
+def zero_shot(images: Images, candidates: Candidates, terms: Terms, bins: int = 10) -> Outcome:
     """Accuracy of naming images whose classes are numbers of the candidates (-1 unknown: left out, with a remark).
 
     Numbers: `top1` (micro: the published number), `top3`, `top5`, `macro`, `chance`, `majority`; `calibration.error` and `.error_fitted` (expected calibration
@@ -98,7 +97,7 @@ def zero_shot(images: Images, candidates: Candidates, terms: Terms) -> Outcome:
     found = answers(images, candidates, terms.chance("halves"))
     resamples = images.resamples(terms)
     numbers = _accuracy(images, candidates, found, resamples, terms)
-    numbers += _calibration(images, found, resamples, terms)
+    numbers += _calibration(images, found, resamples, terms, bins)
     if found.fitted is None:
         remarks.append(f"{len(images)} images are too few to fit a scale on half of them ({FROM} are needed).")
     if candidates.clades is not None:
@@ -138,7 +137,7 @@ def _accuracy(
     return numbers
 
 
-def _calibration(images: Images, found: Answers, resamples: Resamples, terms: Terms) -> list[Number]:
+def _calibration(images: Images, found: Answers, resamples: Resamples, terms: Terms, bins: int) -> list[Number]:
     right = found.best[:, 0] == images.classes
     numbers = []
     for name, confidence, note in (
@@ -147,9 +146,9 @@ def _calibration(images: Images, found: Answers, resamples: Resamples, terms: Te
     ):
         if confidence is None:
             continue
-        error = reliability(confidence, right, BINS).error
-        replicates = calibration_error(resamples.sums(bin_sums(confidence, right, BINS)))
-        numbers.append(terms.number(name, reflected(error, replicates, len(images)), note=f"{note}, {BINS} bins"))
+        error = reliability(confidence, right, bins).error
+        replicates = calibration_error(resamples.sums(bin_sums(confidence, right, bins)))
+        numbers.append(terms.number(name, reflected(error, replicates, len(images)), note=f"{note}, {bins} bins"))
     if found.scales is not None:
         value = float(np.sqrt(found.scales[0] * found.scales[1]))
         note = f"fitted on the halves: {found.scales[0]:.3g} and {found.scales[1]:.3g}"
@@ -171,9 +170,14 @@ def _along_tree(
     depth = (candidates.tree.ancestors[np.maximum(truth, 0)] >= 0).sum(1)
     columns = np.stack([steps, 1 - steps / np.maximum(depth, 1)], 1)
     far, share = resamples.micro(columns, np.repeat(both[:, None], 2, 1))
+    taxa, counts = np.unique(truth[both], return_counts=True)
+    constant = tree_distance(candidates.tree, truth[both], np.full(int(both.sum()), taxa[counts.argmax()]))
+    note = "the commonest class answered to all"
     return [
         terms.number("distance", far, "ranks", "mean height of the lowest common ancestor"),
+        terms.plain("distance.majority", float(constant.mean()), int(both.sum()), "ranks", note),
         terms.number("nlca", share, note="depth of the lowest common ancestor over that of the truth"),
+        terms.plain("nlca.majority", float((1 - constant / depth[both]).mean()), int(both.sum()), note=note),
     ]
 
 

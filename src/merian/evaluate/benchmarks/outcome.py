@@ -23,12 +23,16 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """Under which `name` numbers are made (the first part of theirs, and of their chance), under which heading, with what seed and how many replicates."""
+    """Under which `name` numbers are made (the first part of theirs, and of their chance), under which heading, with what seed and how many replicates.
+
+    fixed: the classes are all there are (two sexes), not a sample of more, so a bootstrap holds them as they are.
+    """
 
     name: str
     group: str = ""
     seed: int = 0
     resamples: int = 1000
+    fixed: bool = False
 
     def chance(self, *words: str | int) -> np.random.Generator:
         """The stream of this measurement called by `words`."""
@@ -101,9 +105,9 @@ class Images:
         return Images(self.vectors[rows], self.classes[rows], None if self.groups is None else self.groups[rows])
 
     def resamples(self, terms: Terms, *words: str | int) -> Resamples:
-        """The bootstrap of these images: classes with replacement, then the groups of each."""
+        """The bootstrap of these images: classes with replacement (once each where they are fixed), then the groups of each."""
         rng = terms.chance("bootstrap", *words)
-        return Resamples.draw(self.classes, self.grouping, rng, terms.resamples)
+        return Resamples.draw(self.classes, self.grouping, rng, terms.resamples, terms.fixed)
 
 
 def same_width(first: Images, second: Images) -> None:

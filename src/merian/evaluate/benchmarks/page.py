@@ -1,4 +1,4 @@
-"""The page of a run of benchmarks: each number beside what others have published, on one line from 0 to 100 %."""
+"""The page of a run of benchmarks: each number on one line from 0 to 100 %, and in one table, beside its controls and what others have published."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from merian import __version__
 from merian.core.report import Number, Report
-from merian.evaluate.benchmarks.compared import OURS
+from merian.evaluate.benchmarks.compared import CHANCE, HISTOGRAM, OURS
 from merian.evaluate.benchmarks.task import Task
 
 __all__ = ["benchmark_page"]
@@ -30,9 +30,20 @@ WORDS = {
 """A published protocol in plain words."""
 
 
+FAMILIES = {
+    "CLIP": ("CLIP ", "CLIP"),
+    "SigLIP": ("SigLIP ", "SigLIP"),
+    "DINOv2": ("DINOv2 ", "DINOv2"),
+    "BioTrove": ("BioTrove-CLIP ", "BioTrove-CLIP"),
+    "BioCLIP": ("BioCLIP B", "BioCLIP"),
+    "BioCLIP 2": ("BioCLIP 2 ", "BioCLIP 2"),
+}
+"""Column of the table -> how the names of its models begin, and a name of its own. Of several that fit, the first that is printed counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A published number on a line, in percent."""
+    """A published number, in percent."""
 
     model: str
     value: float
@@ -41,24 +52,34 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A measured number in percent with the ends of its interval (equal to it where there is none), and what stands beside it."""
+    """A measured number in percent with the ends of its interval (None where there is none), and what stands beside it."""
 
     title: str
     what: str
     value: float
-    low: float
-    high: float
-    n: int
+    low: float | None
+    high: float | None
+    blind: float | None
+    histogram: float | None
     others: tuple[_Mark, ...]
 
     @property
-    def best(self) -> _Mark:
+    def best(self) -> _Mark | None:
         """The highest published number."""
-        return max(self.others, key=lambda mark: mark.value)
+        return max(self.others, key=lambda mark: mark.value, default=None)
+
+    @property
+    def families(self) -> list[_Mark | None]:
+        """The published number of each of FAMILIES."""
+        return [self._of(family) for family in FAMILIES]
+
+    def _of(self, family: str) -> _Mark | None:
+        start, whole = FAMILIES[family]
+        return next((m for m in self.others if m.model == whole or m.model.startswith(start)), None)
 
 
 def benchmark_page(report: Report, beside: pl.DataFrame, tasks: Sequence[Task]) -> str:
-    """One HTML document without any address of the outside: the comparison, all numbers by task, what could not be measured."""
+    """One HTML document without any address of the outside: the comparison as a picture and as a table, then all numbers by task with what must be known."""
     from jinja2 import Environment, StrictUndefined
 
     files = resources.files("merian.evaluate")
@@ -68,18 +89,35 @@ def benchmark_page(report: Report, beside: pl.DataFrame, tasks: Sequence[Task]) 
     )
     known = {task.title: task for task in tasks}
     groups = [(group, known.get(group), [_row(n, known.get(group)) for n in found]) for group, found in report.groups()]
+    own = {group: _told(report.remarks, task) for group, task, _ in groups if task is not None}
+    placed = {remark for told in own.values() for remark in told.values()}
+    lines = _lines(beside)
+    shown = [k for k in range(len(FAMILIES)) if any(line.families[k] for line in lines)]
     return template.render(
         title=report.title,
         style=(files / "templates" / "report.css").read_text(encoding="utf-8"),
         ornament=(files / "templates" / "ornament.svg").read_text(encoding="utf-8"),
-        lines=_lines(beside),
+        lines=lines,
+        families=[list(FAMILIES)[k] for k in shown],
+        cells=[[line.families[k] for k in shown] for line in lines],
         groups=groups,
-        remarks=report.remarks,
+        told={group: list(told) for group, told in own.items()},
+        remarks=[remark for remark in report.remarks if remark not in placed],
         command=report.command,
         inputs=report.inputs,
         settings=report.settings,
         version=__version__,
     )
+
+
+def _told(remarks: Sequence[str], task: Task) -> dict[str, str]:
+    """The remarks on a task, without its name -> as they stand in the report."""
+    found = {}
+    for remark in remarks:
+        for end in (": ", ", "):
+            if remark.startswith(task.name + end):
+                found[remark.removeprefix(task.name + end)] = remark
+    return found
 
 
 def _row(number: Number, task: Task | None) -> tuple[str, str, str, str]:
@@ -91,11 +129,11 @@ def _row(number: Number, task: Task | None) -> tuple[str, str, str, str]:
 def _lines(beside: pl.DataFrame) -> list[_Line]:
     lines = []
     for (_, title, protocol), rows in beside.group_by(["task", "title", "protocol"], maintain_order=True):
-        mine = rows.filter(pl.col("model") == OURS).row(0, named=True)
-        others = rows.filter(pl.col("model") != OURS).sort("value", descending=True)
+        known = {row["model"]: row for row in rows.iter_rows(named=True)}
+        mine = known[OURS]
+        others = rows.filter(~pl.col("model").is_in([OURS, CHANCE, HISTOGRAM]))
         marks = tuple(_Mark(*row) for row in others.select("model", "value", "source").rows())
-        value = mine["value"]
-        low, high = (value if mine[end] is None else mine[end] for end in ("low", "high"))
+        blind, histogram = (known[name]["value"] if name in known else None for name in (CHANCE, HISTOGRAM))
         what = WORDS.get(str(protocol), str(protocol).replace("ranks.", "asked for the "))
-        lines.append(_Line(str(title), what, value, low, high, mine["n"] or 0, marks))
+        lines.append(_Line(str(title), what, mine["value"], mine["low"], mine["high"], blind, histogram, marks))
     return lines

@@ -63,7 +63,7 @@ def probe(train: Images, test: Images, names: Sequence[str], terms: Terms) -> Ou
         terms.plain("macro_f1.majority", baseline, len(asked), note="the commonest training class for all"),
         terms.number("accuracy", micro[0], note=note),
         terms.number("macro", macro, note="every class counts the same"),
-        terms.number("majority", micro[1], note="the commonest training class for all"),
+        terms.plain("majority", micro[1].value, len(asked), note="the commonest training class for all"),
         terms.plain("chance", 1 / len(known), len(asked)),
     ]
     return Outcome(numbers, remarks, _table(seen, asked, guess, (scored, each), names))

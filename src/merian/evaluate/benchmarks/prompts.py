@@ -13,28 +13,18 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from merian.core.captions import taxonomic_name
-from merian.core.errors import BadSetting
+from merian.core.errors import BadSetting, MissingExtra
 from merian.core.tree import Lineage
 from merian.names.parse import parse
 
-__all__ = ["RULES", "TEMPLATES", "Rule", "Subject", "clean", "filled", "listed", "prompts_of"]
+__all__ = ["RULES", "TEMPLATES", "Rule", "Subject", "checked", "clean", "filled", "listed", "prompts_of"]
 
 Rule = Literal["asis", "clean", "taxon_com", "common"]
 RULES: tuple[Rule, ...] = get_args(Rule)
-TEMPLATES = {
-    "photo": ("a photo of {c}.",),
-    "clip-7": (
-        "itap of a {c}.",
-        "a bad photo of the {c}.",
-        "a origami {c}.",
-        "a photo of the large {c}.",
-        "a {c} in a video game.",
-        "art of the {c}.",
-        "a photo of the small {c}.",
-    ),
-}
-"""Sets of templates by name; {c} stands for the class. clip-7: the seven of CLIP's 80 ImageNet templates that its authors' forward selection kept
-(openai/CLIP, notebooks/Prompt_Engineering_for_ImageNet.ipynb); "itap" is "I took a picture"."""
+TEMPLATES = ("photo", "clip-80")
+"""Sets of templates by name. clip-80: the 80 sentences for ImageNet by CLIP's authors, which the published zero-shot numbers are made with; open_clip carries
+them, so they are read from there. photo: "a photo of {c}." alone."""
+CLIP = 80
 CROP_AND_STATE = re.compile(r"^(.+?)_{3}(.+)$")
 """PlantVillage's labels: crop and state, three underscores between."""
 
@@ -99,14 +89,30 @@ def prompts_of(rule: Rule, subjects: Sequence[Subject]) -> tuple[tuple[str, ...]
     return tuple(texts), remarks
 
 
+def checked(templates: Sequence[str]) -> None:
+    """Raise BadSetting for a template that is no name of TEMPLATES and does not hold {c} once."""
+    for text in templates:
+        if text not in TEMPLATES and (text.count("{") != 1 or "{c}" not in text):
+            raise BadSetting("templates", text, f"must hold {{c}} once, or be one of {', '.join(TEMPLATES)}")
+
+
 def filled(templates: Sequence[str]) -> tuple[str, ...]:
-    """The templates, names of TEMPLATES replaced by what they stand for; raises BadSetting for one without {c}."""
+    """The templates, each once, names of TEMPLATES replaced by what they stand for, {c} for the class.
+
+    Raises MissingExtra for clip-80 where open_clip is not installed: with other words the number would be another.
+    """
+    from merian.identify.custom import templates as of_clip
+
     found: dict[str, None] = {}
-    for template in templates:
-        for text in TEMPLATES.get(template, (template,)):
-            if text.replace("{c}", "", 1).count("{") or "{c}" not in text:
-                raise BadSetting("templates", text, f"must hold {{c}} once, or be one of {', '.join(TEMPLATES)}")
-            found[text] = None
+    for name in templates:
+        texts: Sequence[str] = (name,)
+        if name == "photo":
+            texts = ("a photo of {c}.",)
+        elif name == "clip-80":
+            texts = [text.replace("{}", "{c}") for text in of_clip()]
+            if len(texts) < CLIP:
+                raise MissingExtra("open_clip, which carries the 80 templates of the published protocol,", "train")
+        found |= dict.fromkeys(texts)
     return tuple(found)
 
 

@@ -89,7 +89,8 @@ def rank_numbers(
     numbers, rows = [], []
     for method, guess in guesses.items():
         found = score(clades, truth, guess)
-        scored_here = found.scored & (guess >= 0).any(0)
+        # where there is one candidate only, any answer is right
+        scored_here = found.scored & (guess >= 0).any(0) & (found.candidates > 1)
         both = resamples.micro(found.right, scored_here), resamples.macro(found.right, scored_here)
         for r, (rank, micro, macro) in enumerate(zip(RANKS, *both, strict=True)):
             if not micro.n:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from merian.core import store
-from merian.core.errors import BadData, BadSetting, Mismatch, Missing
+from merian.core.errors import BadData, BadSetting, Mismatch, Missing, MissingExtra
 from merian.core.progress import track
 from merian.core.report import Number, Report
 from merian.curate.leakage import Side
 from merian.encode import Encoder
-from merian.evaluate.benchmarks.asks import ASKS, Held, held
+from merian.evaluate.benchmarks.asks import ASKS, Held, held, shelf
 from merian.evaluate.benchmarks.compared import compared, suite_numbers
+from merian.evaluate.benchmarks.control import CONTROLLED, control_numbers
+from merian.evaluate.benchmarks.features import contents
 from merian.evaluate.benchmarks.items import Items
-from merian.evaluate.benchmarks.leaks import leaked, trained_on
+from merian.evaluate.benchmarks.leaks import leak_numbers, leak_remarks, leaked, trained_on
 from merian.evaluate.benchmarks.outcome import Terms
+from merian.evaluate.benchmarks.prompts import filled
 from merian.evaluate.benchmarks.settings import BenchmarkSettings
-from merian.evaluate.benchmarks.task import Task, read
+from merian.evaluate.benchmarks.task import Protocol, Task, read
 
 __all__ = ["FORMAT", "KIND", "Plan", "benchmark"]
 
-KIND, FORMAT = "benchmarks", 1
+KIND, FORMAT = "benchmarks", 2
 UNCHECKED = "Whether these images were trained on was not looked at: name the model's training catalog (--trained)."
 
 
@@ -52,11 +57,14 @@ def benchmark(
 ) -> Report:
     """The Report of a model on the plan's tasks, written to `out`: report.json, table.csv, report.html, tables/*.parquet (a row a class or question).
 
-    A data set that is not there, and a question that cannot be answered, is a remark; what has been embedded is in the cache, so a stopped run goes on where it
-    was. A finished run is not repeated; `overwrite` replaces another. Raises Missing when none of the data sets is there.
+    A data set that is not there or broken, and a question that cannot be answered, is a remark; what has been embedded is in the cache, so a stopped run goes
+    on where it was. A finished run is not repeated; `overwrite` replaces another. Raises Missing when none of the data sets is there, BadData when nothing
+    could be measured, BadSetting for --drop-leaked without a catalog.
     """
+    if settings.drop_leaked and plan.trained is None:
+        raise BadSetting("drop_leaked", True, "needs the catalog that the model was trained on: --trained CATALOG")
     sets, absent = _sets(plan)
-    inputs = {"encoder": encoder.fingerprint} | {name: _digest(items) for name, (_, items) in sets.items()}
+    inputs = {"encoder": encoder.fingerprint} | {name: _digest(*found, plan.cache) for name, found in sets.items()}
     seen = None if plan.trained is None else trained_on(plan.trained)
     if seen is not None:
         inputs["trained"] = seen.digest
@@ -68,8 +76,11 @@ def benchmark(
         run.remarks.append(UNCHECKED)
     with track("Benchmarks", len(sets), "tasks") as advance:
         for task, items in sets.values():
-            _ask(run, held(task, items, encoder, plan.cache, settings), settings, seen)
+            _task(run, (task, items), encoder, plan.cache, settings, seen)
             advance(1, note=task.title)
+    if not run.tables:
+        work.abandon()
+        raise BadData(", ".join(sets), "nothing could be measured", run.remarks)
     run.numbers += suite_numbers(run.numbers)
     title = "The model on benchmark tasks"
     report = Report(title, command, inputs, tuple(run.numbers), store.plain(settings), tuple(run.remarks))
@@ -84,49 +95,100 @@ def _sets(plan: Plan) -> tuple[dict[str, tuple[Task, Items]], list[str]]:
     for task in plan.tasks:
         try:
             sets[task.name] = task, read(task, plan.data)
-        except Missing as error:
+        except (Missing, BadData, BadSetting) as error:
             if len(plan.tasks) == 1:
                 raise
             absent.append(f"{task.name}: {error}")
     if not sets:
         wanted = f"one of the tasks' folders, as {plan.tasks[0].folder}"
-        raise Missing("any of the data sets", plan.data, f"--data names the folder that holds {wanted}")
+        raise Missing("any of the data sets", plan.data, f"--data names the folder that holds {wanted}: {absent[0]}")
     return sets, absent
 
 
-def _digest(items: Items) -> str:
-    """Names what a data set lists: images, labels, divisions, prompts."""
+def _digest(task: Task, items: Items, cache: Path) -> str:
+    """Names what is asked, with which words, and what a data set holds: images by their bytes, labels, divisions, attributes."""
+    try:
+        words = filled(task.templates)
+    except MissingExtra:
+        words = ()
+    bytes_of = contents(items.frame["path"].to_list(), cache, shelf(task))
+    marks = "" if items.attributes is None else store.digest_bytes(items.attributes.tobytes())
     rows = items.frame.drop("path").write_json()
-    marks = b"" if items.attributes is None else items.attributes.tobytes()
-    return store.digest_bytes("\0".join([rows, *items.classes, *items.prompts]).encode() + marks)[:24]
+    told = [store.plain(task), words, items.classes, items.prompts, items.lineages, rows, marks, bytes_of]
+    return store.digest_bytes(json.dumps(told, sort_keys=True).encode())[:24]
 
 
-def _ask(run: _Run, data: Held, settings: BenchmarkSettings, trained: Side | None) -> None:
-    """Put all that a task asks to its data set."""
-    name, group = data.task.name, data.task.title
-    run.remarks += [f"{name}: {remark}" for remark in data.items.remarks]
+def _task(
+    run: _Run,
+    which: tuple[Task, Items],
+    encoder: Encoder,
+    cache: Path,
+    settings: BenchmarkSettings,
+    trained: Side | None,
+) -> None:
+    """Put all that a task asks to its data set; a set that no model can be asked about is a remark."""
+    task, items = which
+    run.remarks += [f"{task.name}: {remark}" for remark in items.remarks]
+    try:
+        data = held(task, items, encoder, cache, settings)
+    except (BadData, BadSetting) as error:
+        run.remarks.append(f"{task.name}: cannot be measured: {error}")
+        return
     if data.refused:
         path, reason = next(iter(data.refused.items()))
-        run.remarks.append(f"{name}: {len(data.refused):,} images could not be read, the first {path}: {reason}.")
+        run.remarks.append(f"{task.name}: {len(data.refused):,} images could not be read, the first {path}: {reason}.")
     if not len(data.frame):
-        run.remarks.append(f"{name}: no image could be read; nothing is measured.")
+        run.remarks.append(f"{task.name}: no image could be read; nothing is measured.")
         return
+    run.remarks += _twins(data, contents(items.frame["path"].to_list(), cache, shelf(task)))
+    if data.divided and (aside := int((~data.tested & ~data.shown).sum())):
+        run.remarks.append(f"{task.name}: {aside:,} images are on neither side of its division.")
+    asks = {word: data.asked_by(word) for word in task.protocols}
+    marked = np.zeros(len(data.frame), bool)
     if trained is not None:
-        number, marked = leaked(data, trained, group)
-        run.numbers.append(number)
-        if marked.any() and settings.drop_leaked:
-            data = data.without(marked)
-            run.remarks.append(f"{name}: {int(marked.sum()):,} images that were trained on are left out.")
-    for word in data.task.protocols:
-        terms = Terms(name=f"{name}.{word}", group=group, seed=settings.seed, resamples=settings.resamples)
-        try:
-            found = ASKS[word](data, terms, settings)
-        except (BadData, BadSetting, Mismatch) as error:
-            run.remarks.append(f"{name}, {word}: cannot be measured: {error}")
-            continue
-        run.numbers += found.numbers
-        run.remarks += [f"{name}, {word}: {remark}" for remark in found.remarks]
-        run.tables[f"{name}.{word}"] = found.table
+        marked = leaked(data, trained)
+        run.numbers += leak_numbers(data, marked, task.title)
+        run.remarks += leak_remarks(data, asks, marked, settings.drop_leaked)
+    for word, asked in asks.items():
+        if settings.drop_leaked and (marked & asked).any():
+            _ask(run, word, data.without(marked & asked), settings)
+        else:
+            _ask(run, word, data, settings)
+
+
+def _twins(data: Held, digests: list[str]) -> list[str]:
+    """Remarks on images with the very bytes of another: under another label, and on both sides of a division."""
+    kinds = [pl.col(c).n_unique() for c in ("label", "side")]
+    side = pl.when(pl.Series(data.tested)).then(pl.lit("test")).when(pl.Series(data.shown)).then(pl.lit("train"))
+    rows = data.frame.select("label", side=side, bytes=pl.Series([digests[row] for row in data.rows.tolist()]))
+    twins = rows.group_by("bytes").agg(pl.len(), *kinds).filter(pl.col("len") > 1)
+    if not len(twins):
+        return []
+    torn, both = ((twins[c] > 1).sum() if c == "label" or data.divided else 0 for c in ("label", "side"))
+    told = f"{twins['len'].sum():,} images are {len(twins):,} different ones by their bytes"
+    return [
+        f"{data.task.name}: {told}; {torn:,} of these have several labels, {both:,} stand on both sides of a division."
+    ]
+
+
+def _ask(run: _Run, word: Protocol, data: Held, settings: BenchmarkSettings) -> None:
+    """Put one question to a data set, to the model and to the control."""
+    name = f"{data.task.name}.{word}"
+    fixed = data.task.classes == "all"
+    terms = Terms(name=name, group=data.task.title, seed=settings.seed, resamples=settings.resamples, fixed=fixed)
+    if not data.asked_by(word).any():
+        run.remarks.append(f"{data.task.name}, {word}: cannot be measured: no image is left to be asked about.")
+        return
+    try:
+        found = ASKS[word](data, terms, settings)
+    except (BadData, BadSetting, Mismatch, MissingExtra) as error:
+        run.remarks.append(f"{data.task.name}, {word}: cannot be measured: {error}")
+        return
+    run.numbers += found.numbers
+    run.remarks += [f"{data.task.name}, {word}: {remark}" for remark in found.remarks]
+    run.tables[name] = found.table
+    if word in CONTROLLED and data.control is not None:
+        run.numbers += control_numbers(word, ASKS[word](data.control, terms, settings), name, settings)
 
 
 def _write(run: _Run, report: Report, tasks: Sequence[Task], out: Path) -> None:

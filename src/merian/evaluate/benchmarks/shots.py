@@ -52,9 +52,10 @@ def few_shot(
 ) -> Outcome:
     """Accuracy after seeing `shots` images of each class, over `draws` draws; the images' classes are numbers of `names`, -1 unknown.
 
-    Numbers for each k of shots: `shot<k>` (micro: the published number), `shot<k>.macro`, `.chance`, `.draws_sd`; with groups also `.groups_ignored`, as
-    the papers do it, where another image of a shown specimen may be asked about. Intervals: bootstrap over classes and groups of the mean over draws. Classes
-    with no more than k images take no part, with a remark; BadData when fewer than two classes have an image to show and one to ask for any k.
+    Numbers for each k of shots: `shot<k>` (micro: the published number), `shot<k>.macro`, `.chance`, `.majority`, `.draws_sd`; with groups also
+    `.groups_ignored`, as the papers do it, where another image of a shown specimen may be asked about. Intervals: bootstrap over classes and groups of the mean
+    over draws. Classes with no more than k images take no part, with a remark; BadData when fewer than two classes have an image to show and one to
+    ask for any k.
     """
     kept, remarks = _known(images)
     resamples = kept.resamples(terms)
@@ -79,7 +80,7 @@ def few_shot(
             )
         pairs = ((split.support, split.query) for split in splits)
         asked, right, single = _tally(kept.units, kept.classes, kept.units, kept.classes, pairs)
-        numbers += _numbers(f"shot{k}", resamples, (asked, right, single), ways, terms)
+        numbers += _numbers(f"shot{k}", kept, (resamples, (asked, right, single)), ways, terms)
         columns[f"shot{k}"] = _per_class(kept.classes, asked, right, len(names))
         if grouped:
             alone = np.arange(len(kept), dtype=np.int64)
@@ -103,8 +104,8 @@ def one_shot(
 ) -> Outcome:
     """Accuracy on all test images after seeing `shots` training images of each class, over `draws` draws (PlantDoc: 1 and 100).
 
-    Numbers: `shot<k>`, `.macro`, `.chance`, `.draws_sd`, and `.single_draw`, whose ends hold 95 % of the single draws. Test images of classes that have too
-    few training images are not asked about, with a remark. Raises BadData when fewer than two classes can be shown, or none asked about.
+    Numbers as of `few_shot`. Test images of classes that have too few training images are not asked about, with a remark. Raises BadData when fewer than two
+    classes can be shown, or none asked about.
     """
     same_width(train, test)
     seen, remarks = _known(train)
@@ -126,20 +127,7 @@ def one_shot(
     everything = np.arange(len(able))
     pairs = ((_shown(seen, sizes >= shots, shots, terms.chance("draw", shots, d)), everything) for d in range(draws))
     tally = _tally(seen.units, seen.classes, able.units, able.classes, pairs)
-    numbers = _numbers(f"shot{shots}", able.resamples(terms), tally, len(ways), terms)
-    low, high = np.quantile(tally[2], [0.025, 0.975])
-    numbers.append(
-        Number(
-            f"{terms.name}.shot{shots}.single_draw",
-            float(tally[2].mean()),
-            float(low),
-            float(high),
-            "share",
-            draws,
-            "between the ends lie 95 % of single draws",
-            terms.group or terms.name,
-        )
-    )
+    numbers = _numbers(f"shot{shots}", able, (able.resamples(terms), tally), len(ways), terms)
     table = pl.DataFrame(
         {
             "class": list(names),
@@ -183,23 +171,29 @@ def _tally(
 
 
 def _numbers(
-    name: str, resamples: Resamples, tally: tuple[Doubles, Doubles, Doubles], ways: int, terms: Terms
+    name: str,
+    images: Images,
+    found: tuple[Resamples, tuple[Doubles, Doubles, Doubles]],
+    ways: int,
+    terms: Terms,
 ) -> list[Number]:
-    asked, right, single = tally
-    note = f"{ways} classes, {len(single)} draws"
-    found = [
+    resamples, (asked, right, single) = found
+    note, n = f"{ways} classes, {len(single)} draws", int((asked > 0).sum())
+    counts = np.bincount(images.classes, asked)
+    numbers = [
         terms.number(name, resamples.micro(right[:, None], asked[:, None])[0], note=note),
         terms.number(
             f"{name}.macro",
             resamples.macro(right[:, None], asked[:, None])[0],
             note=f"{note}, every class counts the same",
         ),
-        terms.plain(f"{name}.chance", 1 / ways, int((asked > 0).sum())),
+        terms.plain(f"{name}.chance", 1 / ways, n),
+        terms.plain(f"{name}.majority", counts.max() / counts.sum(), n, note="share of the commonest class"),
     ]
     if len(single) > 1:
         spread = float(single.std(ddof=1))
-        found.append(terms.plain(f"{name}.draws_sd", spread, len(single), note="standard deviation of single draws"))
-    return found
+        numbers.append(terms.plain(f"{name}.draws_sd", spread, len(single), note="standard deviation of single draws"))
+    return numbers
 
 
 def _per_class(classes: Ints, asked: Doubles, right: Doubles, k: int) -> Doubles:

@@ -6,6 +6,7 @@ them in suites/; a user's own is given by its path. docs/how/benchmarks.md tells
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,12 +17,13 @@ from merian.core.errors import BadData, BadSetting, Missing, nearest
 from merian.core.settings import knob, load, read_toml
 from merian.evaluate.benchmarks.items import Items, settle
 from merian.evaluate.benchmarks.layouts import LAYOUTS
-from merian.evaluate.benchmarks.prompts import filled
+from merian.evaluate.benchmarks.prompts import TEMPLATES, checked
 
 __all__ = ["ALL", "Protocol", "Published", "Suite", "Task", "read", "suites", "tasks"]
 
 Protocol = Literal["zero-shot", "few-shot", "binary", "attributes", "discovery", "ranks", "probe"]
 HERE = Path(__file__).parent
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 ALL = "all"
 """The word for every built-in task."""
 
@@ -51,10 +53,10 @@ class Task:
         "asis", "How a class becomes text in zero-shot naming"
     )
     templates: tuple[str, ...] = knob(
-        ("photo",), "Texts around the class, {c} its place, averaged; photo and clip-7 are sets of them"
+        ("photo",), f"Texts around the class, {{c}} its place, averaged; sets of them are {', '.join(TEMPLATES)}"
     )
-    metric: Literal["accuracy", "macro-f1", "exact-match", "clustering-accuracy"] = knob(
-        "accuracy", "What the published numbers measure"
+    classes: Literal["sample", "all"] = knob(
+        "sample", "Whether the classes are a sample of more (species) or all there are (sexes): what intervals are over"
     )
     notes: str = knob("", "What a reader of the numbers must know")
     options: Any = None
@@ -93,6 +95,11 @@ def tasks(names: Sequence[str]) -> list[Task]:
         for task in chosen:
             if task.name in found and found[task.name] != task:
                 raise BadSetting("tasks", name, f"is a second task of the name {task.name!r}")
+            twin = next((other.name for other in found.values() if other.title == task.title), task.name)
+            if twin != task.name:
+                raise BadSetting(
+                    "tasks", name, f"has the title {task.title!r} of task {twin!r}: tables call tasks by it"
+                )
             found[task.name] = task
     if not found:
         raise BadSetting("tasks", list(names), f"names no task; {ALL} is every built-in one")
@@ -142,6 +149,10 @@ def _task(path: Path) -> Task:
     for name in ("name", "title", "url", "folder", "layout", "protocols"):
         if not getattr(task, name):
             raise BadSetting(f"{path.name}: {name}", getattr(task, name), "must be given")
+    if not NAME.fullmatch(task.name) or task.name == "suite":
+        raise BadSetting(f"{path.name}: name", task.name, "must be letters, digits, - and _: files are called by it")
+    if len(set(task.protocols)) < len(task.protocols):
+        raise BadSetting(f"{path.name}: protocols", list(task.protocols), "must name each protocol once")
     place = PurePosixPath(task.folder)
     if place.is_absolute() or ".." in place.parts:
         raise BadSetting(f"{path.name}: folder", task.folder, "must lie below the folder given with --data")
@@ -150,11 +161,11 @@ def _task(path: Path) -> Task:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise BadSetting(f"{path.name}: layout", task.layout, f"must be one of {', '.join(LAYOUTS)}{hint}")
     try:
-        templates = filled(task.templates)
+        checked(task.templates)
     except BadSetting as error:
         raise BadSetting(f"{path.name}: {error.key}", error.value, error.allowed) from error
     settings = _loaded(LAYOUTS[task.layout].options, options, path, "options.")
-    return replace(task, templates=templates, options=settings, published=published)
+    return replace(task, options=settings, published=published)
 
 
 def _document(path: Path) -> tuple[dict[str, object], tuple[Published, ...], Mapping[str, object]]:
