@@ -64,7 +64,7 @@ def main() -> None:
 def lens_of(name: str, identifier: Identifier) -> Lens:
     """The lens of a method; "occlusion mean" fills with the mean colour."""
     method, _, fill = name.partition(" ")
-    return open_lens(method, identifier.encoder, Occlusion(fill="mean" if fill == "mean" else "blur"))  # type: ignore[arg-type]
+    return open_lens(method, identifier.encoder, Occlusion(fill="mean" if fill == "mean" else "blur"))
 
 
 def measure(

@@ -31,7 +31,7 @@ from merian.explore.explain.autoencoder import (
     agreement,
     explained,
     learn,
-    principal_explained,
+    principal_left,
 )
 from merian.explore.explain.concepts import Concepts, learn_concepts
 from merian.explore.explain.explanation import Candidates, Evidence, Question, explain
@@ -51,7 +51,7 @@ ROWS = [
 ]
 COARSE = Occlusion(scales=(0.5,))
 BRIEF = Trial(steps=3, chance=2)
-SMALL = load(ConceptSettings, None, {"units": 16, "active": 2, "steps": 400, "batch": 64, "rate": 5e-3, "shuffles": 39})
+SMALL = load(ConceptSettings, None, {"units": 16, "active": 2, "steps": 400, "batch": 64, "rate": 5e-3, "shuffles": 59})
 
 
 def tree() -> Tree:
@@ -205,11 +205,11 @@ def test_a_method_that_asks_no_question_has_one_map_and_says_so(photo: Path) -> 
 def test_what_has_no_tower_cannot_be_looked_into() -> None:
     for method in ("gradient", "attention"):
         with pytest.raises(BadSetting, match="take occlusion"):
-            open_lens(method, TOY)  # type: ignore[arg-type]
+            open_lens(method, TOY)
     with pytest.raises(BadSetting, match="occlusion"):
-        open_lens("magic", TOY)  # type: ignore[arg-type]
+        open_lens("magic", TOY)
     with pytest.raises(Mismatch):
-        open_lens("auto", TOY)(np.zeros((32, 32, 3), np.uint8), np.zeros((1, 3)))
+        open_lens("occlusion", TOY)(np.zeros((32, 32, 3), np.uint8), np.zeros((1, 3)))
 
 
 def test_a_photo_that_cannot_be_read_says_so(tmp_path: Path) -> None:
@@ -235,7 +235,11 @@ def test_neighbours_are_the_nearest_training_images_with_their_credit(tmp_path: 
     order = sorted((k for k in range(12) if k % 6 and k != 3), key=lambda k: -float(vectors.vectors[k] @ own))
     assert beside.table["id"].to_list() == [f"i{k}" for k in order[:4]]
     assert beside.table["similarity"].is_sorted(descending=True)
-    assert len(found.pictures) == 4
+    assert found.pictures.keys() >= set(beside.table["id"])
+    assert found.others is not None
+    assert set(found.others.table["name"]) == {found.names[1]}
+    assert len(found.others.table) == 2  # half as many, of the other taxon
+    assert 0 < found.others.among < beside.among
     html = page({"a": found}, {}, "merian explain", {})
     assert "CC-BY-4.0" in html
     assert "rights holder not told" in html or "A &lt;b&gt;holder" in html
@@ -245,12 +249,38 @@ def test_neighbours_are_the_nearest_training_images_with_their_credit(tmp_path: 
 def test_a_photo_that_is_all_of_the_catalog_has_no_neighbours(tmp_path: Path, photo: Path) -> None:
     known = catalog(tmp_path / "catalog")
     vectors = embedded(known)
-    alone = replace(Gallery.of(known, vectors, TOY.fingerprint), rows=known.frame[3:4], vectors=vectors.vectors[3:4])
+    whole = Gallery.of(known, vectors, TOY.fingerprint)
+    chosen = (whole.rows["id"] == "i3").to_numpy()
+    alone = replace(whole, rows=whole.rows.filter(chosen), vectors=whole.vectors[chosen])
     found = explain(photo, evidence(gallery=alone, trial=None))
     assert found.neighbours is not None
     assert found.neighbours.among == 0
     assert "not known" in page({"a": found}, {}, "", {})
     assert numbers("a", found)["neighbours"] == {"among": 0, "typical_similarity": None, "images": []}
+
+
+def test_a_gallery_is_kept_without_the_catalog_and_names_the_same_images(tmp_path: Path, photo: Path) -> None:
+    known = catalog(tmp_path / "catalog")
+    whole = Gallery.of(known, embedded(known), TOY.fingerprint)
+    assert Gallery.kept(tmp_path) is None
+    whole.save(tmp_path)
+    kept = Gallery.kept(tmp_path)
+    assert kept is not None
+    assert (kept.split, kept.tree.version) == ("train", known.tree.version)
+    np.testing.assert_allclose(kept.vectors, whole.vectors, atol=1e-3)
+    one, other = (explain(photo, evidence(gallery=gallery, trial=None)) for gallery in (whole, kept))
+    assert one.neighbours is not None
+    assert other.neighbours is not None
+    assert other.neighbours.table["id"].to_list() == one.neighbours.table["id"].to_list()
+    assert other.neighbours.itself
+    assert not other.pictured
+    assert other.pictures == {}
+    html = page({"a": other}, {}, "", {})
+    assert "CC-BY-4.0" in html
+    assert "cannot be read" not in html
+    (tmp_path / "gallery.parquet").write_bytes(b"no table")
+    with pytest.raises(BadData, match="damaged"):
+        Gallery.kept(tmp_path)
 
 
 def test_embeddings_of_another_model_are_refused(tmp_path: Path) -> None:
@@ -317,8 +347,13 @@ def test_a_planted_dictionary_is_found_again() -> None:
     assert (active >= 0).all()
     assert (active > 0).sum(1).max() <= 2
     left, whole = explained(model, vectors)
-    assert 1 - left.sum() / whole.sum() > principal_explained(vectors, vectors, 2) + 0.1
-    assert principal_explained(vectors, vectors, 12) == pytest.approx(1)
+    first, picked, every = (principal_left(vectors, vectors, size, 2) for size in (2, 8, 12))
+    assert left.sum() < first.sum() - 0.1 * whole.sum()
+    assert (picked <= first + 1e-9).all()
+    assert (every <= picked + 1e-9).all()
+    np.testing.assert_allclose(principal_left(vectors, vectors, 12, 12), 0, atol=1e-6)
+    own = np.diag([4.0, 3, 2, 1])  # its components are the axes: of the fourth row nothing lies in the first three
+    np.testing.assert_allclose(principal_left(np.concatenate([own, -own]), own, 3, 1), [0, 0, 0, 1], atol=1e-9)
 
 
 def test_a_silent_unit_is_set_on_an_image_and_is_heard_there() -> None:
@@ -374,7 +409,7 @@ def test_a_concept_is_named_by_what_its_images_share_and_not_by_chance() -> None
     rows, own, active = lived()
     every = sets_of(rows, own, 8)
     assert [sets.kind for sets in every] == ["taxon", "sex", "habitat"]
-    found = named(active, np.eye(4, dtype=np.float32), every, None, 39, np.random.default_rng(0))
+    found = named(active, np.eye(4, dtype=np.float32), every, None, 59, np.random.default_rng(0))
     assert found["name"].to_list()[:3] == ["genus Pica", "sex male", None]
     # the house and its cat go together: within the species nothing is left, so the taxon names it
     assert found["kind"].to_list()[3] == "taxon"
@@ -389,12 +424,14 @@ def test_a_concept_is_named_by_what_its_images_share_and_not_by_chance() -> None
     assert first["low"] <= first["auroc"] <= first["high"]
     assert first["auroc"] > 0.95
     assert first["lift"] > 1.5
-    assert first["p"] == pytest.approx(1 / 40)
+    assert first["p"] == pytest.approx(1 / 60)
     drawn = np.random.default_rng(1).permutation(320).tolist()
     shuffled = named(
-        active, np.eye(4, dtype=np.float32), sets_of(rows[drawn], own, 8), None, 39, np.random.default_rng(0)
+        active, np.eye(4, dtype=np.float32), sets_of(rows[drawn], own, 8), None, 59, np.random.default_rng(0)
     )
     assert shuffled["name"].null_count() == 4
+    with pytest.raises(BadSetting, match="at least 59"):  # three kinds of names share 5 %, and p is no less than 1 / 59
+        named(active, np.eye(4, dtype=np.float32), every, None, 58, np.random.default_rng(0))
 
 
 def test_a_word_names_what_no_label_does() -> None:
@@ -433,7 +470,8 @@ def learned(folder: Path) -> tuple[Catalog, Embeddings, Path]:
 def test_concepts_are_learnt_named_kept_and_read_again(tmp_path: Path) -> None:
     known, embeddings, place = learned(tmp_path)
     report = learn_concepts((known, embeddings), place, SMALL)
-    assert report["explained"].value > report["explained.principal"].value
+    assert report["explained"].value > report["explained.first"].value
+    assert report["explained.picked"].value > report["explained.first"].value
     assert report["explained"].low is not None
     assert report["explained"].n is not None
     assert report["explained"].n < 320  # on images of specimens that were kept apart
@@ -450,14 +488,16 @@ def test_concepts_are_learnt_named_kept_and_read_again(tmp_path: Path) -> None:
     assert best["images"] == (active[:, best["concept"]] > 0).sum()
     directions = np.eye(12, dtype=np.float32)[:2]
     shown = concepts.active(embeddings.vectors[0], directions)
-    assert 1 <= len(shown) <= 2
-    added = np.array(shown["adds"].to_list()).sum(0)
-    rest = (concepts.model.offset * concepts.model.scale + concepts.model.centre) @ directions.T
+    assert 1 <= len(shown.table) <= 2
+    added = np.array(shown.table["adds"].to_list()).sum(0)
     rebuilt = concepts.model.rebuilt(concepts.model.activations(embeddings.vectors[:1]))[0] @ directions.T
-    np.testing.assert_allclose(added + rest, rebuilt, atol=1e-5)
+    np.testing.assert_allclose(added + shown.shared, rebuilt, atol=1e-5)
+    np.testing.assert_allclose(added + shown.shared + shown.left, embeddings.vectors[0] @ directions.T, atol=1e-6)
     silent = replace(concepts, model=replace(concepts.model, bias=concepts.model.bias - 1e6))
-    assert silent.active(embeddings.vectors[0], directions).columns == shown.columns
-    assert len(silent.active(embeddings.vectors[0], directions)) == 0
+    nothing = silent.active(embeddings.vectors[0], directions)
+    assert nothing.table.columns == shown.table.columns
+    assert len(nothing.table) == 0
+    assert Gallery.kept(place) is None
     with pytest.raises(Mismatch, match="merian concepts"):
         concepts.agree_with("another")
     with pytest.raises(Mismatch, match="concepts and model"):
@@ -482,12 +522,15 @@ def test_concepts_stand_on_the_page_with_what_they_add(photo: Path) -> None:
     )
     found = explain(photo, evidence(concepts=Concepts(model, table, TOY.fingerprint), trial=None))
     assert found.concepts is not None
-    assert sorted(found.concepts["concept"].to_list()) == [0, 1, 2]
-    assert found.concepts["activation"].is_sorted(descending=True)
+    assert sorted(found.concepts.table["concept"].to_list()) == [0, 1, 2]
+    assert found.concepts.table["activation"].is_sorted(descending=True)
     html = page({"a": found}, {}, "", {})
     for word in ("genus Pica", "AUROC 0.97 (0.90 to 0.99), 3.0 times", "cosine 0.61 with the word", "unnamed"):
         assert word in html
-    first = found.concepts.row(0, named=True)
+    sums = np.array(found.concepts.table["adds"].to_list()).sum(0) + found.concepts.shared + found.concepts.left
+    assert sums == pytest.approx([found.scores[0], found.scores[0] - found.scores[1]], abs=1e-5)
+    assert f"{found.scores[0]:+.3f}" in html.partition("<tfoot>")[2]
+    first = found.concepts.table.row(0, named=True)
     expected = first["activation"] * (dictionary[first["concept"]] @ found.question.directions.T)
     assert first["adds"] == pytest.approx(expected.tolist(), abs=1e-5)
     json.dumps(numbers("a", found), allow_nan=False)
@@ -519,7 +562,7 @@ def test_the_verb_writes_a_page_maps_and_numbers(model: Path, capsys: pytest.Cap
     Path("bad.jpg").write_bytes(b"bad")
     photos = [Path("a.png"), Path("bad.jpg")]
     assert verb(photos, model=model, backend="toy", test=False, taxon="magpie", against="Felis") == 3
-    out = Path("explanation")
+    out = Path("explanation")  # of several photos
     told = json.loads((out / "explanation.json").read_text())
     assert [one["photo"] for one in told["photos"]] == ["a.png"]
     assert told["refused"] == [{"photo": "bad.jpg", "reason": "not an image"}]
@@ -537,6 +580,45 @@ def test_the_verb_writes_a_page_maps_and_numbers(model: Path, capsys: pytest.Cap
         verb(photos, model=model, backend="toy", test=False)
 
 
+def test_another_head_of_the_same_names_is_another_run(model: Path) -> None:
+    photo = [Path("a.png")]
+    assert verb(photo, model=model, backend="toy", test=False) == 0
+    assert Path("explanation-a").is_dir()  # named by the one photo
+    other = Head.build(TOY, tree(), prompts=("sci",))
+    other.save(model / "prototypes")
+    with pytest.raises(Mismatch, match="labels"):
+        verb(photo, model=model, backend="toy", test=False)
+
+
+def test_the_bare_verb_takes_what_the_model_has_of_its_own(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = catalog(tmp_path / "catalog", 80)
+    vectors = embedded(known)
+    quick = replace(SMALL, steps=20, batch=16, gallery=True)
+    learn_concepts((known, vectors), model / "concepts", quick)
+    assert verb([Path("a.png")], model=model, backend="toy", test=False) == 0
+    told = json.loads(Path("explanation-a/explanation.json").read_text())["photos"][0]
+    assert told["neighbours"]["among"] == len(known.kept("train")) - 1  # a.png is one of them
+    assert told["neighbours_of_other"]["images"]
+    assert "active" in told["concepts"]
+    assert store.read(Path("explanation-a")).inputs["concepts"]
+    strange = replace(vectors, fingerprint="another")
+    learn_concepts((known, strange), model / "concepts", quick, overwrite=True)
+    assert verb([Path("b.png")], model=model, backend="toy", test=False) == 0
+    assert "left out" in capsys.readouterr().err
+    assert json.loads(Path("explanation-b/explanation.json").read_text())["photos"][0]["concepts"] is None
+    with pytest.raises(Mismatch, match="concepts and model"):  # those that are named are not left out
+        verb(
+            [Path("b.png")],
+            model=model,
+            backend="toy",
+            test=False,
+            beside=Beside(concepts=model / "concepts"),
+            overwrite=True,
+        )
+
+
 def test_the_verb_refuses_what_it_cannot_answer(model: Path) -> None:
     photos = [Path("a.png")]
     with pytest.raises(UnknownTaxon, match="Pica pica"):
@@ -548,7 +630,7 @@ def test_the_verb_refuses_what_it_cannot_answer(model: Path) -> None:
     Path("bad.jpg").write_bytes(b"bad")
     with pytest.raises(BadData, match="none could be read"):
         verb([Path("bad.jpg")], model=model, backend="toy")
-    assert not (Path("explanation") / "manifest.json").exists()
+    assert not (Path("explanation-bad") / "manifest.json").exists()
 
 
 def test_the_verb_of_concepts_learns_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

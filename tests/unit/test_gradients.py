@@ -125,8 +125,9 @@ def test_grad_cam_of_a_linear_tower_is_its_exact_map() -> None:
         graph = Linear()
     pixels, directions = photo(16), asked(5)
     seen = inside(graph, pixels, directions)
+    assert seen.features is not None
     matrix = graph.out.weight.detach().numpy()
-    pooled = matrix @ seen.features.mean((1, 2))  # type: ignore[union-attr]
+    pooled = matrix @ seen.features.mean((1, 2))
     unit = pooled / np.linalg.norm(pooled)
     np.testing.assert_allclose(seen.vector, unit, atol=1e-5)
     tangent = (directions - (directions @ unit)[:, None] * unit) / np.linalg.norm(pooled)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -14,8 +15,10 @@ from merian.cli.photos import Photos, expand, options_of, shown
 from merian.cli.say import REFUSED, bold, escaped, path_of, say
 from merian.core import store
 from merian.core.errors import BadData, BadSetting
+from merian.explore.explain.saliency import Method
 
 if TYPE_CHECKING:
+    from merian.explore.explain.concepts import Concepts
     from merian.explore.explain.explanation import Evidence, Explanation
     from merian.explore.explain.nearest import Gallery
     from merian.identify import Identifier
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["Beside", "explain"]
 
 KIND, FORMAT = "explanation", 1
+OWN = "concepts"
+"""The folder of a model with concepts of its own."""
+AT_ONCE = 65_536
+"""Vectors of labels hashed at once."""
 
 
 @Parameter(name="*", help="What a photo is shown beside.")
@@ -33,43 +40,68 @@ class Beside:
     catalog: Annotated[
         Path | None,
         Parameter(
-            help="A catalog whose training images the nearest are looked for among, with their licence and rights holder."
+            help="A catalog whose training images the nearest are looked for among, shown with licence and rights holder."
         ),
     ] = None
     embeddings: Annotated[
         Path | None, Parameter(help="The catalog's embeddings by the same model (`merian embed`).")
     ] = None
     concepts: Annotated[
-        Path | None, Parameter(help="Concepts learnt from embeddings by the same model (`merian concepts`).")
+        Path | None,
+        Parameter(
+            help="Concepts learnt from embeddings by the same model (`merian concepts`), with the gallery of its training images where they were made with "
+            "--gallery; MODEL/concepts unless given."
+        ),
     ] = None
     neighbours: Annotated[int, Parameter(help="How many of the nearest images are shown.")] = 6
 
-    def gallery(self, fingerprint: str) -> Gallery | None:
-        """The images to look among; None when no catalog is given. Raises BadSetting when one of the two flags is missing."""
+    def check(self) -> None:
+        """Raise BadSetting when one of the flags that belong together is missing, or nothing is to be shown."""
+        if self.neighbours < 1:
+            raise BadSetting("neighbours", self.neighbours, "must be at least 1")
+        if (self.catalog is None) != (self.embeddings is None):
+            absent = "embeddings" if self.embeddings is None else "catalog"
+            raise BadSetting(absent, "", "must be given too: --catalog and --embeddings belong together")
+
+    def known(self, model: Path, fingerprint: str) -> tuple[Path | None, Concepts | None]:
+        """The concepts to take and where they are: those given, else the model's own; these are left out, and it is said, when they are another form's."""
+        from merian.explore.explain.concepts import Concepts
+
+        if self.concepts is not None:
+            return self.concepts, Concepts.load(self.concepts)
+        own = model / OWN
+        if not own.is_dir():
+            return None, None
+        found = Concepts.load(own)
+        if found.fingerprint != fingerprint:
+            say(f"[yellow]left out[/yellow] {path_of(own)}: of {found.fingerprint}, and this is {fingerprint}")
+            return None, None
+        return own, found
+
+    def gallery(self, place: Path | None, fingerprint: str) -> Gallery | None:
+        """The images to look among: the catalog's, else those kept with the concepts at `place`; None where there are none."""
         from merian.core.tables import Catalog
         from merian.core.vectors import Embeddings
         from merian.explore.explain.nearest import Gallery
 
-        if (self.catalog is None) != (self.embeddings is None):
-            absent = "embeddings" if self.embeddings is None else "catalog"
-            raise BadSetting(absent, "", "must be given too: --catalog and --embeddings belong together")
-        if self.catalog is None or self.embeddings is None:
-            return None
-        return Gallery.of(Catalog.open(self.catalog), Embeddings.load(self.embeddings), fingerprint)
+        if self.catalog is not None and self.embeddings is not None:
+            return Gallery.of(Catalog.open(self.catalog), Embeddings.load(self.embeddings), fingerprint)
+        return None if place is None else Gallery.kept(place)
 
 
 AsMethod = Annotated[
-    Literal["auto", "occlusion", "attention", "gradient"],
+    Method,
     Parameter(
         help="occlusion: parts are blurred one at a time, for any model; gradient: relevance (transformers) or Grad-CAM (convolutions), and attention: "
-        "rollout, which asks no question, both with torch and the model's weights. auto: occlusion.",
+        "rollout, which asks no question, both with torch and the model's weights.",
     ),
 ]
 Out = Annotated[
     Path,
     Parameter(
         name=["--out", "-o"],
-        help="The folder to write: explanation.html, explanation.json, maps.safetensors and the maps on the photos as PNG.",
+        help="The folder to write: explanation.html, explanation.json, maps.safetensors and the maps on the photos as PNG; explanation-PHOTO unless given, "
+        "explanation for several photos.",
     ),
 ]
 Tested = Annotated[bool, Parameter(help="Test the maps by deletion and insertion.")]
@@ -84,19 +116,19 @@ def explain(
     model: Annotated[Path | None, Parameter(name=["--model", "-m"])] = None,
     taxon: str = "",
     against: str = "",
-    method: AsMethod = "auto",
+    method: AsMethod = "occlusion",
     beside: Beside = ALONE,
     test: Tested = True,
     taxa: Path | None = None,
     head: Path | None = None,
     backend: str = "auto",
-    out: Out = Path("explanation"),
+    out: Out | None = None,
     overwrite: Overwrite = False,
 ) -> int:
     """Show why a photo is called what it is called: where in it the answer lies, what tells it from the next, what it resembles, what is active in it.
 
-    Each map is tested: the photo is blurred away, and brought back, in its order, beside a blob in the middle and maps of chance. A photo that cannot be
-    read is told with the reason, and the exit code is 3.
+    `merian explain PHOTO` writes one page, which fetches nothing. Each map is tested: the photo is blurred away, and brought back, in its order, beside a blob
+    in the middle and maps of chance. A photo that cannot be read is told with the reason, and the exit code is 3.
 
     Parameters
     ----------
@@ -118,11 +150,17 @@ def explain(
     from merian.cli.identify import chosen_model
     from merian.identify import Identifier
 
-    if beside.neighbours < 1:
-        raise BadSetting("neighbours", beside.neighbours, "must be at least 1")
+    beside.check()
     chosen = expand(photos, options=options_of(explain))
-    identifier = Identifier.open(chosen_model(model), taxa, backend, head)
-    return _Asked(taxon, against, method, test).run(chosen, identifier, beside, out, overwrite)
+    place = chosen_model(model)
+    asked = _Asked(taxon, against, method, test)
+    return asked.run(
+        chosen, (place, Identifier.open(place, taxa, backend, head)), beside, out or _out(chosen), overwrite
+    )
+
+
+def _out(chosen: Photos) -> Path:
+    return Path(f"explanation-{chosen.paths[0].stem}" if len(chosen.paths) == 1 else "explanation")
 
 
 @dataclass(frozen=True)
@@ -131,25 +169,29 @@ class _Asked:
 
     taxon: str
     against: str
-    method: Literal["auto", "occlusion", "attention", "gradient"]
+    method: Method
     test: bool
 
-    def run(self, chosen: Photos, identifier: Identifier, beside: Beside, out: Path, overwrite: bool) -> int:
+    def run(self, chosen: Photos, model: tuple[Path, Identifier], beside: Beside, out: Path, overwrite: bool) -> int:
         """Explain the photos into the store `out`; the exit code."""
-        evidence = self.evidence(identifier, beside)
+        identifier = model[1]
+        place, concepts = beside.known(model[0], identifier.encoder.fingerprint)
+        evidence = self.evidence(identifier, beside, (beside.gallery(place, identifier.encoder.fingerprint), concepts))
         settings = {**vars(self), "neighbours": beside.neighbours}
-        work = store.begin(out, KIND, FORMAT, settings, _inputs(chosen, identifier, beside), overwrite)
+        stores = {"catalog": beside.catalog, "embeddings": beside.embeddings, "concepts": place}
+        work = store.begin(out, KIND, FORMAT, settings, _inputs(chosen, identifier, stores), overwrite)
         if work.done:
-            say(f"{path_of(out)}  is already done")
+            say(f"{path_of(out / 'explanation.html')}  is already done")
             return REFUSED if json.loads((out / "explanation.json").read_text(encoding="utf-8"))["refused"] else 0
         refused = _explained(chosen, evidence, (self.taxon, self.against), out, _about(identifier, self.method))
         work.finish()
         say(f"{path_of(out / 'explanation.html')}")
         return REFUSED if refused else 0
 
-    def evidence(self, identifier: Identifier, beside: Beside) -> Evidence:
+    def evidence(
+        self, identifier: Identifier, beside: Beside, known: tuple[Gallery | None, Concepts | None]
+    ) -> Evidence:
         """What the photos are explained with; names that cannot be asked for are refused here, before the first photo."""
-        from merian.explore.explain.concepts import Concepts
         from merian.explore.explain.explanation import Candidates, Evidence
         from merian.explore.explain.faithful import Trial
         from merian.explore.explain.saliency import open_lens
@@ -163,24 +205,24 @@ class _Asked:
             candidates=candidates,
             chances=identifier.head.probabilities,
             lens=open_lens(self.method, identifier.encoder),
-            gallery=beside.gallery(identifier.encoder.fingerprint),
-            concepts=None if beside.concepts is None else Concepts.load(beside.concepts),
+            gallery=known[0],
+            concepts=known[1],
             trial=Trial() if self.test else None,
             neighbours=beside.neighbours,
         )
 
 
-def _inputs(chosen: Photos, identifier: Identifier, beside: Beside) -> dict[str, str]:
+def _inputs(chosen: Photos, identifier: Identifier, stores: Mapping[str, Path | None]) -> dict[str, str]:
     """What the explanation depends on, as hashes."""
     photos = [f"{shown(path)} {store.digest(path) if path.is_file() else 'missing'}" for path in chosen.paths]
     head = identifier.head
-    labels = head.fingerprint.encode() + head.tree.version.encode() + head.labels.tobytes()
+    parts = (head.vectors[at : at + AT_ONCE].tobytes() for at in range(0, len(head.vectors), AT_ONCE))
+    names = [head.fingerprint, head.tree.version, str(head.calibration), store.digest_bytes(head.labels.tobytes())]
     found = {
         "photos": store.digest_bytes("\n".join(photos).encode())[:24],
         "encoder": identifier.encoder.fingerprint,
-        "labels": store.digest_bytes(labels)[:24],
+        "labels": store.digest_bytes("\n".join([*names, *map(store.digest_bytes, parts)]).encode())[:24],
     }
-    stores = {"catalog": beside.catalog, "embeddings": beside.embeddings, "concepts": beside.concepts}
     given = {name: path for name, path in stores.items() if path is not None}
     return found | {
         name: store.read(path).hash if path.is_dir() else store.digest(path)[:24] for name, path in given.items()

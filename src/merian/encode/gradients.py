@@ -155,10 +155,6 @@ class _Weights(TorchFunctionMode):
         super().__init__()
         self.seen: list[torch.Tensor] = []
 
-    def __enter__(self) -> _Weights:
-        super().__enter__()  # type: ignore[no-untyped-call]
-        return self
-
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:

@@ -25,7 +25,7 @@ __all__ = [
     "explained",
     "learn",
     "loss_and_slopes",
-    "principal_explained",
+    "principal_left",
 ]
 
 Floats = npt.NDArray[np.float32]
@@ -52,8 +52,12 @@ class ConceptSettings:
     rate: float = knob(1e-3, "Learning rate", gt=0, le=1)
     seeds: int = knob(2, "Dictionaries learnt from different starts, to tell how stable they are", ge=1, le=20)
     fewest: int = knob(8, "Fewest specimens, in and out, of a taxon or state that may name a concept", ge=2)
-    shuffles: int = knob(99, "Shuffles of the labels that a name is held against", ge=19, le=9999)
+    shuffles: int = knob(199, "Shuffles of the labels that a name is held against", ge=19, le=9999)
     images: int = knob(10_000, "Most specimens that names are sought among; more are sampled", ge=20)
+    gallery: bool = knob(
+        False,
+        "Keep vectors and credits of the training images too: `merian explain` then finds the nearest without the catalog",
+    )
     seed: int = knob(0, "Names all chance", ge=0)
 
 
@@ -209,13 +213,18 @@ def explained(model: Autoencoder, vectors: npt.NDArray[np.floating]) -> tuple[Do
     return (left.astype(np.float64) ** 2).sum(1), ((vectors - model.centre).astype(np.float64) ** 2).sum(1)
 
 
-def principal_explained(train: npt.NDArray[np.floating], held: npt.NDArray[np.floating], k: int) -> float:
-    """What the first k principal components of `train` [n, d] explain of `held` [m, d]: the yardstick for k active units."""
+def principal_left(train: npt.NDArray[np.floating], held: npt.NDArray[np.floating], size: int, active: int) -> Doubles:
+    """Per vector of `held` [m, d] its squared distance [m] from what principal components of `train` [n, d] rebuild of it: the yardstick of a dictionary.
+
+    Of the first `size` components each vector takes the `active` in which it is largest, as it does of a dictionary; with `size` equal to `active` these are
+    the first components, the same for all.
+    """
     centre = train.mean(0, dtype=np.float64)
     spread = train - centre
     _, axes = np.linalg.eigh(spread.T @ spread)
     seen = held - centre
-    return float(((seen @ axes[:, -k:]) ** 2).sum() / max(float((seen**2).sum()), 1e-30))
+    sizes = np.sort((seen @ axes[:, -size:]) ** 2, axis=1)
+    return np.asarray((seen**2).sum(1) - sizes[:, -active:].sum(1), np.float64)
 
 
 def agreement(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> Doubles:

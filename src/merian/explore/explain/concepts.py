@@ -1,7 +1,7 @@
 """Concepts of an embedding: a dictionary learnt from a catalog's vectors, its units named where a name holds, kept as a store.
 
 The store holds autoencoder.safetensors, concepts.parquet (a row for each concept), concepts.json (whose vectors it reads) and report.json (how much the
-dictionary explains, how stable it is, how many concepts have a name).
+dictionary explains, how stable it is, how many concepts have a name); if asked for, the gallery of the training images (`nearest.Gallery`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from merian.explore.explain.autoencoder import (
     agreement,
     explained,
     learn,
-    principal_explained,
+    principal_left,
 )
 from merian.explore.explain.naming import NAMES, Words, named, sets_of
+from merian.explore.explain.nearest import Gallery
 
-__all__ = ["FORMAT", "KIND", "Concepts", "learn_concepts"]
+__all__ = ["FORMAT", "KIND", "Active", "Concepts", "learn_concepts"]
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -46,6 +47,20 @@ EXAMPLES = 6
 REPLICATES = 1000
 TABLE: dict[str, Any] = {**NAMES, "images": pl.Int64, "share": pl.Float64, "examples": pl.List(pl.String)}
 PARTS = ("reading", "bias", "dictionary", "offset", "centre")
+GROUP = "Dictionary"
+
+
+@dataclass(frozen=True, eq=False)
+class Active:
+    """A unit vector taken apart: its most active concepts, and what is left of its scores w·v for m directions w.
+
+    table: columns of TABLE, `activation`, and `adds`, a list of m: what the concept adds to each score; `shared` [m]: what all images have of them (the
+    centre); `left` [m]: what no concept of the table holds. The three sum to the scores.
+    """
+
+    table: pl.DataFrame
+    shared: Doubles
+    left: Doubles
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,22 +90,22 @@ class Concepts:
             told = "learn concepts from embeddings of this model: merian concepts"
             raise Mismatch("concepts and model", self.fingerprint, fingerprint, told)
 
-    def active(
-        self, vector: npt.NDArray[np.floating], directions: npt.NDArray[np.floating], k: int = 8
-    ) -> pl.DataFrame:
-        """The k most active concepts of a unit vector [d], with what each adds to the score of each of `directions` [m, d].
+    def active(self, vector: npt.NDArray[np.floating], directions: npt.NDArray[np.floating], k: int = 8) -> Active:
+        """The k most active concepts of a unit vector [d], and what they add to its scores for `directions` [m, d].
 
-        Columns of `table`, `activation`, and `adds` (a list of m): activation times the product of its row of the dictionary and the direction, in units of the
-        score.
+        A concept adds its activation times the product of its row of the dictionary and the direction.
         """
         activation = self.model.activations(np.asarray(vector, np.float32)[None])[0]
         order = np.argsort(-activation, kind="stable")[:k]
         order = order[activation[order] > 0]
         adds = activation[order, None] * self.model.scale * (self.model.dictionary[order] @ directions.T)
-        return self.table.select(pl.all().gather(pl.Series(order, dtype=pl.UInt32))).with_columns(
+        table = self.table.select(pl.all().gather(pl.Series(order, dtype=pl.UInt32))).with_columns(
             pl.Series("activation", activation[order].astype(np.float64)),
             pl.Series("adds", adds.astype(np.float64).tolist(), pl.List(pl.Float64)),
         )
+        wide = directions.astype(np.float64)
+        shared = wide @ (self.model.offset * self.model.scale + self.model.centre)
+        return Active(table, shared, wide @ vector - shared - adds.sum(0, dtype=np.float64))
 
 
 def learn_concepts(
@@ -134,8 +149,14 @@ def learn_concepts(
     )
     table = _described(names, activations, rows["id"], groups)
     numbers, remarks = _measured(models, vectors, held, groups, settings)
+    if len(models) > 1:
+        numbers += _stability(models, vectors, settings)
+    else:
+        remarks.append("one dictionary was learnt: how stable it is is not known; give --seeds 2 or more")
     numbers += _counted(table, activations)
     _write(out, Concepts(models[0], table, embeddings.fingerprint))
+    if settings.gallery:
+        Gallery.of(catalog, embeddings, embeddings.fingerprint).save(out)
     report = Report("Concepts of an embedding", command, inputs, tuple(numbers), store.plain(settings), tuple(remarks))
     report.save(out / "report.json")
     work.finish()
@@ -176,54 +197,66 @@ def _measured(
     groups: pl.Series,
     settings: ConceptSettings,
 ) -> tuple[list[Number], list[str]]:
-    """What the first dictionary explains of images that it was not learnt from, and how much of it others, from other starts, have too."""
-    model, group, remarks = models[0], "Dictionary", list[str]()
-    apart = int(held.sum()) >= ENOUGH
-    if not apart:
-        remarks.append(
-            f"only {int(held.sum())} images were kept apart: what is explained is of images that were learnt from"
-        )
-    chosen = held if apart else np.ones(len(held), bool)
+    """What the first dictionary explains of images that it was not learnt from, beside principal components, and how many of its concepts are active."""
+    model, active, remarks = models[0], settings.active, list[str]()
+    if int(held.sum()) < ENOUGH:
+        told = f"only {int(held.sum())} images were kept apart: what is explained is of images that were learnt from"
+        remarks.append(told)
+    chosen = held if not remarks else np.ones(len(held), bool)
     left, whole = explained(model, vectors[chosen])
-    _, of = np.unique(groups.to_numpy()[chosen], return_inverse=True)
-    sums = np.stack([np.bincount(of, left), np.bincount(of, whole)], 1)
-    rng = stream(settings.seed, "concepts", "bootstrap")
-    drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=REPLICATES) @ sums
-    low, high = np.quantile(1 - drawn[:, 0] / drawn[:, 1], [0.025, 0.975]).tolist()
-    pca = principal_explained(vectors[~held], vectors[chosen], settings.active)
-    activations = model.activations(vectors)
-    silent = float((activations <= 0).all(0).mean())
-    told = f"by at most {settings.active} of {model.units} concepts; {settings.active} principal components explain {pca:.1%}"
-    numbers = [
-        Number("explained", float(1 - left.sum() / whole.sum()), low, high, "share", int(chosen.sum()), told, group),
-        Number("explained.principal", pca, unit="share", n=int(chosen.sum()), group=group),
-        Number(
-            "active",
-            float((activations > 0).sum(1).mean()),
-            unit="concepts",
-            n=len(vectors),
-            note="in an image",
-            group=group,
+    train = vectors[~held]
+    measured = {
+        "explained": (left, f"of images that were not learnt from, by at most {active} of {model.units} concepts"),
+        "explained.first": (
+            principal_left(train, vectors[chosen], active, active),
+            f"by the first {active} principal components",
         ),
-        Number("silent", silent, unit="share", n=model.units, note="of the concepts, active in no image", group=group),
-    ]
-    if len(models) < 2:
-        return numbers, [*remarks, "one dictionary was learnt: how stable it is is not known; give --seeds 2 or more"]
-    alive = ~(activations <= 0).all(0)
+        "explained.picked": (
+            principal_left(train, vectors[chosen], model.units, active),
+            f"by the {active} of {min(model.units, vectors.shape[1])} principal components that are largest in an image",
+        ),
+    }
+    _, of = np.unique(groups.to_numpy()[chosen], return_inverse=True)
+    specimens = int(of.max(initial=-1)) + 1
+    drawn = stream(settings.seed, "concepts", "bootstrap").multinomial(
+        specimens, np.full(specimens, 1 / specimens), size=REPLICATES
+    )
+    numbers = []
+    for name, (rest, note) in measured.items():
+        over = 1 - (drawn @ np.bincount(of, rest)) / (drawn @ np.bincount(of, whole))
+        low, high = np.quantile(over, [0.025, 0.975]).tolist()
+        value = float(1 - rest.sum() / whole.sum())
+        numbers.append(Number(name, value, low, high, "share", int(chosen.sum()), note, GROUP))
+    on = model.activations(vectors) > 0
+    mean, silent = float(on.sum(1).mean()), float((~on).all(0).mean())
+    numbers.append(Number("active", mean, None, None, "concepts", len(vectors), "in an image", GROUP))
+    numbers.append(
+        Number("silent", silent, None, None, "share", model.units, "of the concepts, active in no image", GROUP)
+    )
+    return numbers, remarks
+
+
+def _stability(models: list[Autoencoder], vectors: Floats, settings: ConceptSettings) -> list[Number]:
+    """How much of the first dictionary others, from other starts, have too, beside dictionaries of chance. The interval is over concepts."""
+    rng = stream(settings.seed, "concepts", "stability")
     live = [m.dictionary[(m.activations(vectors) > 0).any(0)] for m in models]
+    if not all(len(one) for one in live):
+        return []
     found = np.mean([agreement(live[0], other) for other in live[1:]], axis=0)
     resampled = found[rng.integers(len(found), size=(REPLICATES, len(found)))].mean(1)
     low, high = np.quantile(resampled, [0.025, 0.975]).tolist()
-    spread = vectors - model.centre
+    spread = vectors - models[0].centre
     photos = spread[rng.integers(len(spread), size=len(live[1]))]
     mixed = rng.standard_normal((len(live[1]), len(spread))).astype(np.float32) @ spread
-    controls = {"mixed": (mixed, "random mixes of the images"), "photos": (photos, "images as they are")}
     note = "mean largest cosine of a concept with those learnt from another start"
-    numbers.append(Number("stable", float(found.mean()), low, high, "", int(alive.sum()), note, group))
-    for name, (other, words) in controls.items():
+    numbers = [Number("stable", float(found.mean()), low, high, "", len(found), note, GROUP)]
+    for name, other, words in (
+        ("mixed", mixed, "random mixes of the images"),
+        ("photos", photos, "images as they are"),
+    ):
         value = float(agreement(live[0], other).mean())
-        numbers.append(Number(f"stable.{name}", value, note=f"the same with a dictionary of {words}", group=group))
-    return numbers, remarks
+        numbers.append(Number(f"stable.{name}", value, note=f"the same with a dictionary of {words}", group=GROUP))
+    return numbers
 
 
 def _counted(table: pl.DataFrame, activations: Floats) -> list[Number]:

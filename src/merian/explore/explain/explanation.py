@@ -6,32 +6,32 @@ photo. Against another taxon it is the difference of the two scores. Rooms that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from merian.core.chance import stream
 from merian.core.errors import BadSetting, Mismatch, UnknownTaxon
 from merian.core.store import digest
 from merian.core.tree import RANKS, Tree
-from merian.encode import Encoder, Pixels, Unreadable, decode
-from merian.explore.explain.concepts import Concepts
+from merian.encode import Encoder, Pixels, decode, probe
+from merian.explore.explain.concepts import Active, Concepts
 from merian.explore.explain.faithful import Faithful, Trial, faithful
 from merian.explore.explain.nearest import Gallery, Neighbours
 from merian.explore.explain.saliency import Lens, Maps
 
-__all__ = ["Candidates", "Evidence", "Explanation", "Question", "explain"]
+__all__ = ["EXAMPLES", "Candidates", "Evidence", "Explanation", "Question", "explain"]
 
 Floats = npt.NDArray[np.float32]
 SHOWN = 448
 """Pixels of a photo on the page: more than an encoder sees, so that a person sees what it was."""
-THUMBNAIL = 160
 ALIKE = 200
 """Names among which the nearest to a mistyped one are looked for."""
+EXAMPLES = 4
+"""Pictures of each concept on the page."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +141,8 @@ def _without(candidates: Candidates, chances: npt.NDArray[np.floating], taxon: i
 class Evidence:
     """What photos are explained with. `chances` gives the probabilities [n, t] of the labels for unit vectors [n, d].
 
-    Without a gallery no neighbours are shown, without concepts none, without a trial the maps are not tested.
+    Without a gallery no neighbours are shown, without concepts none, without a trial the maps are not tested. `neighbours`: how many of all, and half as many
+    of the other taxon.
     """
 
     encoder: Encoder
@@ -152,7 +153,6 @@ class Evidence:
     concepts: Concepts | None = None
     trial: Trial | None = field(default_factory=Trial)
     neighbours: int = 6
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.candidates.vectors.shape[1] != self.encoder.dim:
@@ -165,22 +165,27 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Why one photo is called `names[0]`, and not `names[1]` ("" when there is nothing else).
+    """Why one photo is called `names[0]`, and not `names[1]` ("" when there is nothing else); `common`: their common names, "" without one.
 
-    photo [p, p, 3], as the encoder sees it but finer; scores: cosine with either; `none`: the chance that it is no label; maps and tests: one for each of
-    the question's directions, or one alone when the method asks no question; pictures: those of the neighbours, where they can be shown.
+    photo [p, p, 3], as the encoder sees it but finer; aspect: width over height of what that shows; scores: cosine with either; `none`: the chance that it is
+    no label; maps and tests: one for each of the question's directions, or one alone when the method asks no question; neighbours of all images, and of the
+    other taxon; pictures of these and of the concepts' examples, by id, where `pictured`: where a catalog is at hand.
     """
 
     photo: Pixels
+    aspect: float
     names: tuple[str, str]
+    common: tuple[str, str]
     question: Question
     scores: tuple[float, float]
     none: float
     maps: Maps
     tests: tuple[Faithful, ...]
     neighbours: Neighbours | None = None
-    pictures: tuple[Pixels | None, ...] = ()
-    concepts: pl.DataFrame | None = None
+    others: Neighbours | None = None
+    pictures: Mapping[str, Pixels] = field(default_factory=dict)
+    pictured: bool = False
+    concepts: Active | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -188,13 +193,51 @@ def explain(photo: Path, evidence: Evidence, taxon: str = "", against: str = "")
     """The Explanation of one photo. Raises Unreadable for a photo that cannot be read, UnknownTaxon and BadSetting as `Question.of` does."""
     encoder, candidates = evidence.encoder, evidence.candidates
     pixels = decode(photo, encoder.preprocess)
-    finer = decode(photo, replace(encoder.preprocess, size=max(SHOWN, encoder.preprocess.size)))
+    own = digest(photo)
     vector = encoder.embed_images(pixels[None])
     chances = np.asarray(evidence.chances(vector)[0])
+    none = float(max(0.0, 1 - chances.sum(dtype=np.float64)))
     question = Question.of(candidates, chances, taxon, against)
-    remarks = []
     asked = question.directions if evidence.lens.asks else question.directions[:1]
-    if not evidence.lens.asks and question.against >= 0:
+    maps = evidence.lens(pixels, asked, [False, True][: len(asked)])
+    tests: tuple[Faithful, ...] = ()
+    if evidence.trial is not None:
+        tests = tuple(faithful(encoder, pixels, maps.values, asked, stream(0, "explain", own), evidence.trial))
+    score = float(vector[0] @ question.directions[0])
+    other = score - float(vector[0] @ question.directions[1]) if question.against >= 0 else float("nan")
+    active = None if evidence.concepts is None else evidence.concepts.active(vector[0], question.directions)
+    taxa = [t for t in (question.taxon, question.against) if t >= 0]
+    named = [*(candidates.named(t) for t in taxa), ""]
+    common = [*(candidates.tree.common_name(t) or "" for t in taxa), ""]
+    found = Explanation(
+        photo=decode(photo, replace(encoder.preprocess, size=max(SHOWN, encoder.preprocess.size))),
+        aspect=_aspect(photo) if encoder.preprocess.mode == "squash" else 1.0,
+        names=(named[0], named[1]),
+        common=(common[0], common[1]),
+        question=question,
+        scores=(score, other),
+        none=none,
+        maps=maps,
+        tests=tests,
+        concepts=active,
+        remarks=_remarks(question, none, evidence.lens.asks),
+    )
+    return found if evidence.gallery is None else _beside(found, (vector[0], own), evidence, evidence.gallery)
+
+
+def _aspect(photo: Path) -> float:
+    found = probe(photo.read_bytes())
+    return found.width / found.height
+
+
+def _remarks(question: Question, none: float, asks: bool) -> tuple[str, ...]:
+    """What is to be said of a question."""
+    remarks = []
+    if none >= 0.5:
+        remarks.append(
+            f"The model gives {none:.0%} to none of its labels: this explains its best guess, which it does not hold."
+        )
+    if not asks and question.against >= 0:
         remarks.append(
             "This method asks no question: its map is the same whatever the taxon, so none tells one from the other."
         )
@@ -202,47 +245,29 @@ def explain(photo: Path, evidence: Evidence, taxon: str = "", against: str = "")
         remarks.append("The model has no other label: there is nothing to tell it from.")
     if question.chances[0] == 0:
         remarks.append("The model gives this taxon no probability at all: its labels count equally.")
-    maps = evidence.lens(pixels, asked, [False, True][: len(asked)])
-    tests: tuple[Faithful, ...] = ()
-    if evidence.trial is not None:
-        own = digest(photo)
-        rng = stream(evidence.seed, "explain", own)
-        tests = tuple(faithful(encoder, pixels, maps.values, asked, rng, evidence.trial))
-    neighbours, pictures = _beside(photo, vector[0], evidence, remarks)
-    score = float(vector[0] @ question.directions[0])
-    other = score - float(vector[0] @ question.directions[1]) if question.against >= 0 else float("nan")
-    active = None if evidence.concepts is None else evidence.concepts.active(vector[0], question.directions)
-    return Explanation(
-        photo=finer,
-        names=(candidates.named(question.taxon), candidates.named(question.against) if question.against >= 0 else ""),
-        question=question,
-        scores=(score, other),
-        none=float(max(0.0, 1 - chances.sum(dtype=np.float64))),
-        maps=maps,
-        tests=tests,
-        neighbours=neighbours,
-        pictures=pictures,
-        concepts=active,
+    return tuple(remarks)
+
+
+def _beside(found: Explanation, photo: tuple[Floats, str], evidence: Evidence, gallery: Gallery) -> Explanation:
+    """What was found of a photo, by its vector [d] and hash, with the nearest training images of all and of the other taxon, and pictures."""
+    (vector, own), remarks, look = photo, list(found.remarks), evidence.encoder.preprocess
+    near, others = gallery.nearest(vector, evidence.neighbours, own), None
+    tree, other = evidence.candidates.tree, found.question.against
+    if other >= 0 and gallery.tree.version == tree.version:
+        below = other, int(tree.end[other])
+        others = gallery.nearest(vector, max(1, evidence.neighbours // 2), own, below)
+    if near.itself:
+        remarks.append("This very photo is among the catalog's images; it was left out of its own neighbours.")
+    if not gallery.split:
+        remarks.append("The catalog has no training split: neighbours are looked for among all its images.")
+    ids = [*near.table["id"], *([] if others is None else others.table["id"])]
+    for examples in [] if found.concepts is None else found.concepts.table["examples"]:
+        ids += [] if examples is None else examples.to_list()[:EXAMPLES]
+    return replace(
+        found,
+        neighbours=near,
+        others=others,
+        pictures=gallery.pictures(ids, look),
+        pictured=gallery.catalog is not None,
         remarks=tuple(remarks),
     )
-
-
-def _beside(
-    photo: Path, vector: Floats, evidence: Evidence, remarks: list[str]
-) -> tuple[Neighbours | None, tuple[Pixels | None, ...]]:
-    """The nearest training images and their pictures, None for one that cannot be decoded; what is to be said goes into the remarks."""
-    if evidence.gallery is None:
-        return None, ()
-    found = evidence.gallery.nearest(vector, evidence.neighbours, digest(photo))
-    if found.itself:
-        remarks.append("This very photo is among the catalog's images; it was left out of its own neighbours.")
-    if not evidence.gallery.split:
-        remarks.append("The catalog has no training split: neighbours are looked for among all its images.")
-    look = replace(evidence.encoder.preprocess, size=THUMBNAIL, mode="shortest")
-    pictures: list[Pixels | None] = []
-    for data in evidence.gallery.catalog.images(found.table):
-        try:
-            pictures.append(decode(data, look))
-        except Unreadable:
-            pictures.append(None)
-    return found, tuple(pictures)

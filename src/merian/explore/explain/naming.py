@@ -4,9 +4,9 @@ A unit is held against sets of specimens: clades of the tree, and states of a co
 correlation of the ranks of its activations with membership: the rank-sum statistic (Mann & Whitney 1947) over its largest possible size, which neither a
 tiny set nor a huge one wins by size. States are held against each other within species only, so that a unit of one species does not pass for its habitat.
 
-Every strength is held against the largest of all units and all sets when the labels are dealt anew (within species, for states): in 95 of 100 such deals not
-one unit would be named (the maximum statistic of Westfall & Young 1993; the 5 in 100 are shared out among clades, columns and words, after Bonferroni). Each
-specimen counts once, by one image.
+Every strength is held against the largest of all units and all sets when the labels are dealt anew (within species, for states): with labels that mean
+nothing, not one unit is named in 95 of 100 catalogs (the maximum statistic of Westfall & Young 1993, with the p of a random subset of deals, Phipson & Smyth
+2010; the 5 in 100 are shared out among clades, columns and words, after Bonferroni). Each specimen counts once, by one image.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from merian.core.errors import BadSetting
 from merian.core.progress import track
 from merian.core.tree import RANKS, Tree
 
@@ -48,7 +49,9 @@ NAMES: dict[str, Any] = {
     "lift": pl.Float64,
     "also": pl.List(pl.String),
 }
-"""Columns of the names: null in all but the first where a unit has none. `lift`: how much more often it is active in the set than at all."""
+"""Columns of the names: null in all but the first where a unit has none. `auroc`, between `low` and `high`: how often a member is higher than another specimen
+(of its species, for states), measured on the specimens that gave the name; `lift`: how much more often it is active in members than in all (of their species).
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,15 +148,32 @@ def _dealt(activations: Floats, sets: Sets, shuffles: int, rng: np.random.Genera
     return largest
 
 
-def area(values: npt.NDArray[np.floating], member: Bools, weights: Doubles) -> tuple[float, float, float]:
-    """AUROC of values [n] for membership [n], ties counted half, and its 95 % interval over replicates: how often each is drawn in each, [b, n].
+def area(
+    values: npt.NDArray[np.floating], member: Bools, strata: npt.NDArray[np.int64], weights: Doubles
+) -> tuple[float, float, float]:
+    """AUROC of values [n] for membership [n] among pairs of one stratum [n], ties counted half, and its 95 % interval.
+
+    `weights` [b, n]: how often each is drawn in each of b replicates.
+    """
+    every = np.concatenate([np.ones((1, len(values))), weights])
+    wins, pairs = np.zeros(len(every)), np.zeros(len(every))
+    for stratum in np.intersect1d(strata[member], strata[~member]):
+        own = strata == stratum
+        won, all_ = _pairs(values[own], member[own], every[:, own])
+        wins, pairs = wins + won, pairs + all_
+    found = np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    low, high = np.nanquantile(found[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(found[0]), float(low), float(high)
+
+
+def _pairs(values: npt.NDArray[np.floating], member: Bools, every: Doubles) -> tuple[Doubles, Doubles]:
+    """Pairs of a member and another of which the member is higher, ties counted half, and all pairs: [b] each, with weights [b, n].
 
     Most values are equal and the least (a unit is silent in most images), so only the others are sorted.
     """
     on = np.flatnonzero(values > values.min())
     order = on[np.argsort(values[on], kind="stable")]
     first = np.flatnonzero(np.diff(values[order], prepend=-np.inf) > 0)
-    every = np.concatenate([np.ones((1, len(values))), weights])
     totals = np.stack([every @ member, every @ ~member])
     chosen = every[:, order]
     parts = [
@@ -161,11 +181,28 @@ def area(values: npt.NDArray[np.floating], member: Bools, weights: Doubles) -> t
     ]
     silent = totals - np.stack([part.sum(1) for part in parts])
     below = silent[1][:, None] + np.cumsum(parts[1], 1) - parts[1] / 2
-    wins = silent[0] * silent[1] / 2 + (parts[0] * below).sum(1)
-    pairs = totals[0] * totals[1]
-    found = np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-    low, high = np.nanquantile(found[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(found[0]), float(low), float(high)
+    return silent[0] * silent[1] / 2 + (parts[0] * below).sum(1), totals[0] * totals[1]
+
+
+def _lift(values: Floats, sets: Sets, column: int) -> float:
+    """How much more often values [m] of the sets' specimens are above zero in members of a set than in all of the members' strata."""
+    _, of = np.unique(sets.strata, return_inverse=True)
+    rate = np.bincount(of, values > 0) / np.bincount(of)
+    member = sets.member[:, column]
+    return float((values[member] > 0).mean() / max(float(rate[of][member].mean()), 1e-12))
+
+
+def _bar(chance: Doubles, kinds: int) -> float:
+    """What a strength must exceed for its p, with the largest of each deal [n], to be at most 5 % shared out among so many kinds of names.
+
+    Raises BadSetting where there are too few deals for any p to be so small.
+    """
+    share = (1 - LEVEL) / kinds
+    reached = int(share * (1 + len(chance)) + 1e-9) - 1
+    if reached < 0:
+        told = f"too few to share 5 % among {kinds} kinds of names: give at least {int(np.ceil(1 / share - 1e-9)) - 1}"
+        raise BadSetting("shuffles", len(chance), f"are {told}")
+    return float(np.sort(chance)[len(chance) - 1 - reached])
 
 
 def _worded(
@@ -204,12 +241,12 @@ def named(
     units = activations.shape[1]
     passed: list[list[tuple[float, float, float, Sets, int]]] = [[] for _ in range(units)]
     weights = {}
-    level = 1 - (1 - LEVEL) / max(1, len(every) + (words is not None))
+    kinds = len(every) + (words is not None)
     for sets in every:
         n = len(sets.rows)
         weights[sets.kind] = rng.multinomial(n, np.full(n, 1 / n), size=REPLICATES).astype(np.float64)
         strength, chance = strengths(activations, sets), _dealt(activations, sets, shuffles, rng)
-        threshold = float(np.quantile(chance, level))
+        threshold = _bar(chance, kinds)
         for unit, column in np.argwhere(strength > threshold).tolist():
             value = float(strength[unit, column])
             p = float((1 + (chance >= value).sum()) / (1 + len(chance)))
@@ -222,17 +259,18 @@ def named(
             continue
         value, threshold, p, sets, column = found[0]
         values, member = activations[sets.rows, unit], sets.member[:, column]
-        auroc, low, high = area(values, member, weights[sets.kind])
-        lift = float((values[member] > 0).mean() / max(float((values > 0).mean()), 1e-12))
+        auroc, low, high = area(values, member, sets.strata, weights[sets.kind])
+        lift = _lift(values, sets, column)
         also = [s.names[c] for _, _, _, s, c in found[1 : 1 + ALSO]]
         told = {"name": sets.names[column], "kind": sets.kind, "strength": value, "threshold": threshold, "p": p}
         rows.append({"concept": unit, **told, "auroc": auroc, "low": low, "high": high, "lift": lift, "also": also})
     if words is not None and len(words[0].texts) > 2:
         cosines, chance = _worded(dictionary, *words, shuffles, rng)
-        threshold = float(np.quantile(chance, level))
+        threshold = _bar(chance, kinds)
         for row, own in zip(rows, cosines, strict=True):
             best = int(own.argmax())
             if "name" not in row and own[best] > threshold:
-                told = {"name": words[0].texts[best], "kind": "word", "strength": float(own[best])}
+                p = float((1 + (chance >= own[best]).sum()) / (1 + len(chance)))
+                told = {"name": words[0].texts[best], "kind": "word", "strength": float(own[best]), "p": p}
                 row |= {**told, "threshold": threshold}
     return pl.DataFrame(rows, schema=NAMES)

@@ -1,6 +1,6 @@
 """Explanations as files: maps laid on photos (PNG), the numbers (JSON), and one page that holds all of it and fetches nothing.
 
-A map is laid on the grey photo in one ramp (`plots.RAMP`), whose ends differ in lightness and in blue against yellow, so that they stay apart for
+A map is laid on the grey photo in the two ends of one ramp (`plots.RAMP`), which differ in lightness and in blue against yellow, so that they stay apart for
 colour-blind eyes: bright ochre for what speaks for the taxon, dark indigo for what speaks for the other.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ import numpy.typing as npt
 from merian import __version__
 from merian.core import store
 from merian.encode import Pixels
-from merian.explore.explain.explanation import Explanation
+from merian.explore.explain.concepts import Active
+from merian.explore.explain.explanation import EXAMPLES, Explanation
 from merian.explore.explain.faithful import Faithful
+from merian.explore.explain.nearest import Neighbours
 from merian.explore.explain.saliency import enlarged
 
 __all__ = ["numbers", "overlay", "page", "write"]
@@ -29,14 +31,18 @@ Floats = npt.NDArray[np.float32]
 TOP = 0.995
 """The quantile of a map's size that gets the full colour: a single bright pixel does not pale the rest."""
 OPAQUE = 0.86
+FOR, AGAINST = 0.0, 0.85
+"""Places on the ramp."""
 WIDE, HIGH = 300, 110
 """Size of the drawing of a curve, in its own units."""
-SHOWN = ("id", "name", "rank", "similarity", "licence", "rights_holder", "publisher", "references", "url")
+SHOWN = ("id", "source", "name", "rank", "similarity", "licence", "rights_holder", "publisher", "references", "url")
 """What is told of a neighbour."""
+BASE = ("concept", "name", "kind", "auroc", "low", "high", "lift", "strength", "share", "activation", "adds")
+"""What is told of a concept."""
 
 
 def overlay(photo: Pixels, values: npt.NDArray[np.floating], signed: bool) -> Pixels:
-    """The photo `[p, p, 3]` in grey with a map [s, s] on it: its positive values, or with `signed` both, the negative in the dark end of the ramp."""
+    """The photo `[p, p, 3]` in grey with a map [s, s] on it: its positive values, or with `signed` both, each in its own colour."""
     from merian.explore.plots import RAMP
 
     side = len(photo)
@@ -44,10 +50,9 @@ def overlay(photo: Pixels, values: npt.NDArray[np.floating], signed: bool) -> Pi
     strong = np.abs(fine) if signed else np.maximum(fine, 0)
     top = float(np.quantile(strong, TOP)) or float(strong.max())
     share = np.clip(strong / top, 0, 1) if top > 0 else np.zeros_like(strong)
-    at = np.where(fine >= 0, 0.35 * (1 - share), 0.75 + 0.1 * share)
-    colour = np.asarray(RAMP(at))[..., :3]
+    colour = np.asarray(RAMP(np.where(fine >= 0, FOR, AGAINST)))[..., :3]
     grey = (photo @ np.array([0.299, 0.587, 0.114])) / 255 * 0.62 + 0.2
-    opaque = (OPAQUE * share**0.8)[..., None]
+    opaque = (OPAQUE * share)[..., None]
     return np.asarray(((1 - opaque) * grey[..., None] + opaque * colour) * 255, np.float64).round().astype(np.uint8)
 
 
@@ -82,7 +87,6 @@ def numbers(name: str, found: Explanation) -> dict[str, object]:
         if taxon >= 0:
             scored = {"score": found.scores[part], "probability": question.chances[part]}
             answers.append({"name": found.names[part], "taxon": taxon, **scored})
-    beside = found.neighbours
     return {
         "photo": name,
         "for": answers[0],
@@ -91,16 +95,23 @@ def numbers(name: str, found: Explanation) -> dict[str, object]:
         "method": {"name": found.maps.method, "passes": found.maps.passes, "cells_across": found.maps.cells},
         "maps": ["for", "against"][: len(found.maps.values)],
         "tests": [_tested(test) for test in found.tests],
-        "neighbours": None
-        if beside is None
-        else {
-            "among": beside.among,
-            "typical_similarity": _number(beside.typical),
-            "images": beside.table.select(*SHOWN).to_dicts(),
-        },
-        "concepts": None if found.concepts is None else found.concepts.drop("examples").to_dicts(),
+        "neighbours": _nearest(found.neighbours),
+        "neighbours_of_other": _nearest(found.others),
+        "concepts": None if found.concepts is None else _parts(found.concepts),
         "remarks": list(found.remarks),
     }
+
+
+def _nearest(beside: Neighbours | None) -> dict[str, object] | None:
+    if beside is None:
+        return None
+    images = beside.table.select(*SHOWN).to_dicts()
+    return {"among": beside.among, "typical_similarity": _number(beside.typical), "images": images}
+
+
+def _parts(active: Active) -> dict[str, object]:
+    rest = {"shared": active.shared.tolist(), "left": active.left.tolist()}
+    return {"active": active.table.select(*BASE).to_dicts(), **rest}
 
 
 def write(
@@ -139,8 +150,8 @@ def page(found: Mapping[str, Explanation], refused: Mapping[str, str], command: 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files / "explain.html.j2").read_text(encoding="utf-8"))
 
-    def stops(places: Sequence[float]) -> str:
-        return ", ".join("#" + "".join(f"{round(255 * c):02x}" for c in RAMP(at)[:3]) for at in places)
+    def colour(at: float) -> str:
+        return "#" + "".join(f"{round(255 * c):02x}" for c in RAMP(at)[:3])
 
     return template.render(
         photos=[_shown(name, one) for name, one in found.items()],
@@ -149,8 +160,7 @@ def page(found: Mapping[str, Explanation], refused: Mapping[str, str], command: 
         about=about,
         version=__version__,
         style=(files / "explain.css").read_text(encoding="utf-8"),
-        ramps={"for": stops((0.35, 0.18, 0.0)), "against": stops((0.0, 0.35))},
-        dark=stops((0.75, 0.85)),
+        colours={"for": colour(FOR), "against": colour(AGAINST)},
     )
 
 
@@ -162,78 +172,97 @@ def _shown(name: str, one: Explanation) -> dict[str, Any]:
     """What the page shows of a photo, in words and addresses."""
     maps = []
     for part, values in enumerate(one.maps.values):
-        signed = part == 1
-        words = f"What speaks for {one.names[0]}" if not signed else f"What tells {one.names[0]} from {one.names[1]}"
-        if not signed and one.maps.method.startswith("attention"):
+        words = "What speaks for it" if part == 0 else "What tells it from the other"
+        if part == 0 and one.maps.method.startswith("attention"):
             words = "What the model attends to, whatever the question"
         test = one.tests[part] if one.tests else None
-        drawn = None if test is None else _curve(test)
-        address = _address(overlay(one.photo, values, signed), "JPEG")
-        maps.append({"words": words, "address": address, "signed": signed, "test": test, "curve": drawn})
+        drawn = None if test is None or not np.isfinite(test.gap) else _curve(test)
+        address = _address(overlay(one.photo, values, part == 1), "JPEG")
+        maps.append({"words": words, "address": address, "signed": part == 1, "test": test, "curve": drawn})
     answers = [
-        {"name": named, "chance": _percent(chance), "score": f"{score:+.3f}"}
-        for named, chance, score in zip(one.names, one.question.chances, one.scores, strict=True)
+        {
+            "name": named,
+            "common": common,
+            "chance": _percent(chance),
+            "share": f"{chance:.4f}",
+            "score": f"{score:+.3f}",
+        }
+        for named, common, chance, score in zip(one.names, one.common, one.question.chances, one.scores, strict=True)
         if named
     ]
     return {
         "name": name,
         "photo": _address(one.photo, "JPEG"),
+        "aspect": f"{one.aspect:.4f}",
         "answers": answers,
-        "none": _percent(one.none),
+        "none": {"chance": _percent(one.none), "share": f"{one.none:.4f}"},
         "maps": maps,
         "method": f"{one.maps.method}; {one.maps.passes} passes through the model, {one.maps.cells} cells across",
-        "neighbours": _neighbours(one),
-        "concepts": _concepts(one),
+        "neighbours": _neighbours(one, one.neighbours),
+        "others": _neighbours(one, one.others),
+        "concepts": None if one.concepts is None else _concepts(one, one.concepts),
         "remarks": one.remarks,
     }
 
 
-def _neighbours(one: Explanation) -> dict[str, Any] | None:
-    if one.neighbours is None:
+def _neighbours(one: Explanation, found: Neighbours | None) -> dict[str, Any] | None:
+    if found is None:
         return None
     images = []
-    for row, picture in zip(one.neighbours.table.iter_rows(named=True), one.pictures, strict=True):
+    for row in found.table.iter_rows(named=True):
         holder = row["rights_holder"] or row["publisher"] or "rights holder not told"
         images.append(
             {
-                "address": None if picture is None else _address(picture, "JPEG"),
+                "address": _picture(one, row["id"]),
                 "name": row["name"] or "no taxon",
                 "similarity": f"{row['similarity']:.3f}",
                 "credit": f"{holder}; {row['licence'] or 'licence not told'}",
+                "id": row["id"],
                 "page": next((u for u in (row["references"], row["url"]) if str(u or "").startswith("http")), ""),
             }
         )
-    found = one.neighbours
-    return {
-        "images": images,
-        "among": f"{found.among:,}",
-        "typical": f"{found.typical:.3f}" if found.among else "not known",
-    }
+    typical = f"{found.typical:.3f}" if found.among else "not known"
+    return {"images": images, "pictured": one.pictured, "among": f"{found.among:,}", "typical": typical}
 
 
-def _concepts(one: Explanation) -> list[dict[str, str]] | None:
-    if one.concepts is None:
-        return None
-    rows = []
-    for row in one.concepts.iter_rows(named=True):
+def _picture(one: Explanation, image: str) -> str | None:
+    return _address(one.pictures[image], "JPEG") if image in one.pictures else None
+
+
+def _concepts(one: Explanation, active: Active) -> dict[str, Any]:
+    """Rows of the table of concepts, each with what it adds, and what is left, so that the columns sum to the scores."""
+    rows: list[dict[str, Any]] = []
+    for row in active.table.iter_rows(named=True):
         why = ""
         if row["auroc"] is not None:
             why = f"AUROC {row['auroc']:.2f} ({row['low']:.2f} to {row['high']:.2f}), {row['lift']:.1f} times as often"
         elif row["name"] is not None:
             why = f"cosine {row['strength']:.2f} with the word"
-        adds = [f"{value:+.3f}" for value in row["adds"]]
+        seen = (row["examples"] or [])[:EXAMPLES]
         rows.append(
             {
-                "number": str(row["concept"]),
+                "number": row["concept"],
                 "name": row["name"] or "unnamed",
                 "why": why,
-                "activation": f"{row['activation']:.2f}",
                 "share": _percent(row["share"]),
-                "adds": adds[0],
-                "tells": adds[1] if len(adds) > 1 else "",
+                "pictures": [address for image in seen if (address := _picture(one, image))],
+                "adds": row["adds"],
             }
         )
-    return rows
+    rows.append({"name": "what all images share", "adds": active.shared.tolist()})
+    rows.append({"name": "what no concept holds", "adds": active.left.tolist()})
+    directions = range(len(active.shared))
+    total = [sum(row["adds"][part] for row in rows) for part in directions]
+    widest = [max(abs(row["adds"][part]) for row in rows) or 1.0 for part in directions]
+    for row in rows:
+        row["adds"] = [_bar(row["adds"][part], widest[part]) for part in directions]
+    return {"rows": rows, "any": len(active.table) > 0, "total": [f"{value:+.3f}" for value in total]}
+
+
+def _bar(value: float, widest: float) -> dict[str, str]:
+    """A number in words, and as a bar from the middle of its cell: where it begins, and how long it is, in percent."""
+    share = 50 * abs(value) / widest
+    return {"text": f"{value:+.3f}", "from": f"{50 - share if value < 0 else 50:.1f}", "long": f"{share:.1f}"}
 
 
 def _curve(test: Faithful) -> dict[str, str]:

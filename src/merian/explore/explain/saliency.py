@@ -1,7 +1,8 @@
 """Where in a photo an encoder finds what it says: maps of how much each place holds for a direction of the vector space.
 
 A direction w [d] stands for a question: the score of a photo is w·v, v its unit vector. With a label's vector the score is the cosine with that label; with the
-difference of two labels' vectors it is what tells one from the other (the target of Finer-CAM: Zhang et al. 2025, CVPR).
+difference of two labels' vectors it is what tells one from the other (the target of Finer-CAM, Zhang et al. 2025, CVPR, for one other class and with a
+comparison strength of 1).
 
 - occlusion (Zeiler & Fergus 2014, ECCV): patches are blurred one at a time, and how far the score falls is laid where the patch was. For any encoder.
 - attention: rollout (Abnar & Zuidema 2020, ACL): which places the tokens that are read came from. It asks no question: one map for all.
@@ -13,9 +14,10 @@ the negative of that of w. Relevance has positive values alone; where w is a dif
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -47,8 +49,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-Method = Literal["auto", "occlusion", "attention", "gradient"]
-METHODS: tuple[Method, ...] = ("auto", "occlusion", "attention", "gradient")
+Method = Literal["occlusion", "gradient", "attention"]
+METHODS = get_args(Method)
 AT_ONCE = 64
 """Occluded copies of a photo in memory at once."""
 
@@ -248,9 +250,9 @@ class _Occluded:
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """The maps that come from inside a tower on torch."""
+    """The maps that come from inside a tower on torch: `look` is `merian.encode.gradients.inside` of that tower."""
 
-    graph: object
+    look: Callable[[Pixels, npt.NDArray[np.floating]], Inside]
     rolls: bool
 
     @property
@@ -258,9 +260,7 @@ class _Read:
         return not self.rolls
 
     def __call__(self, pixels: Pixels, directions: npt.NDArray[np.floating], against: Sequence[bool] = ()) -> Maps:
-        from merian.encode.gradients import inside
-
-        seen = inside(self.graph, pixels, directions)  # type: ignore[arg-type]
+        seen = self.look(pixels, directions)
         transformer = seen.kind == "transformer"
         if self.rolls and not transformer:
             raise BadSetting(
@@ -272,20 +272,20 @@ class _Read:
         return Maps(enlarged(whole, len(pixels)), words, 1 + len(directions), found.shape[1])
 
 
-def open_lens(method: Method, encoder: Encoder, how: Occlusion | None = None) -> Lens:
-    """The Lens of a method; "auto" is occlusion. Attention and gradient need torch and the weights in the model's folder.
+def open_lens(method: str, encoder: Encoder, how: Occlusion | None = None) -> Lens:
+    """The Lens of one of METHODS. Attention and gradient need torch and the weights in the model's folder.
 
     Raises BadSetting for an unknown method, or an encoder without weights to look into; MissingExtra without torch.
     """
     if method not in METHODS:
         raise BadSetting("method", method, f"must be one of {', '.join(METHODS)}", METHODS)
-    if method in ("auto", "occlusion"):
+    if method == "occlusion":
         return _Occluded(encoder, how or Occlusion())
     if not isinstance(encoder, FolderEncoder):
         raise BadSetting("method", method, "needs a tower to look into, and this encoder has none: take occlusion")
     if not (encoder.folder.path / WEIGHTS).is_file():
         told = f"needs the weights, and {encoder.folder.path} holds none (a conversion does not): take occlusion"
         raise BadSetting("method", method, told)
-    from merian.encode.gradients import open_tower
+    from merian.encode.gradients import inside, open_tower
 
-    return _Read(open_tower(encoder.folder.path), method == "attention")
+    return _Read(partial(inside, open_tower(encoder.folder.path)), method == "attention")
