@@ -197,7 +197,7 @@ def test_effects_count_members_and_say_so() -> None:
     assert rows["hare"].words.startswith("hare rises in 6 of 6 runs (median ")
     assert (
         Effect("elk", 1, 1, 1, 0, 0, 0, 0, 4).words
-        == "elk stays as it is in all 4 runs (median +0 %; 9 in 10 runs: +0 % to +0 %)."
+        == "elk stays as it is in all 4 runs (median 0 %; 9 in 10 runs: 0 % to 0 %)."
     )
     assert (
         Effect("elk", math.nan, math.nan, math.nan, 0, 0, 4, 4, 4).words

@@ -144,7 +144,10 @@ class Effect:
 
 
 def _percent(times: float) -> str:
-    return f"{100 * (times - 1):+.0f} %" if times < 10 else f"{times:.0f} times as much"
+    if times >= 10:
+        return f"{times:,.0f} times as much"
+    percent = round(100 * (times - 1))
+    return f"{percent:+d} %" if percent else "0 %"
 
 
 def ensemble(setting: Setting, scenario: Scenario, settings: EnsembleSettings) -> Ensemble:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from merian.core.errors import BadData, Mismatch
 
-__all__ = ["LINK", "SPECIES", "Doubles", "FoodWeb", "fed_by"]
+__all__ = ["LINK", "SPECIES", "Doubles", "FoodWeb", "fed_by", "trophic_levels"]
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -157,3 +157,17 @@ def _named(web: FoodWeb, species: npt.NDArray[np.bool_]) -> list[str]:
 def _said(web: FoodWeb, links: npt.NDArray[np.bool_]) -> list[str]:
     """Those links in words."""
     return [f"{web.names[web.eater[at]]} eats {web.names[web.eaten[at]]}" for at in np.flatnonzero(links).tolist()]
+
+
+def trophic_levels(web: FoodWeb, flows: Doubles) -> Doubles:
+    """The trophic level of each species: 1 for what grows, else 1 more than the mean level of what it eats, weighted by what it eats of it (`flows` [l], or
+    any weights): Levine 1980, J. Theor. Biol. 83:195. Species that eat nothing at the moment weigh their links evenly."""
+    count = len(web.names)
+    eaten = np.bincount(web.eater, flows, count)
+    even = np.bincount(web.eater, minlength=count)
+    share = np.where(eaten[web.eater] > 0, flows, 1.0) / np.where(eaten > 0, eaten, even)[web.eater]
+    diet = np.zeros((count, count))
+    diet[web.eater, web.eaten] = share
+    # what grows and also eats stands at its own level among eaters, with the weight that its food has; most webs have none
+    diet[web.producer] = 0.0
+    return np.asarray(np.linalg.solve(np.eye(count) - diet, np.ones(count)))

@@ -1,0 +1,188 @@
+"""The page of a simulation: what is said, fans of biomass with the scenario and without, and the food web with its flows. One file, no network.
+
+Drawn as SVG by hand: fans are bands between quantiles of members, the web is laid out by trophic level.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+
+from merian import __version__
+from merian.twin.ensemble import Effect, Ensemble
+from merian.twin.foodweb import Doubles, FoodWeb, trophic_levels
+from merian.twin.scenario import Scenario
+from merian.twin.solver import flows
+
+__all__ = ["Simulated", "fan", "simulation_page", "web_figure"]
+
+WIDE, HIGH = 300, 150
+LEFT, RIGHT, TOP, BOTTOM = 46, 8, 10, 22
+BANDS = ((0.05, 0.95), (0.25, 0.75))
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """What a page tells of: the `scenario`, the `ensemble` and its `effects`, the `web`, with how each link is known (`evidence` [l]: observed, inferred
+    or assumed), the `command`, and further `remarks`."""
+
+    scenario: Scenario
+    ensemble: Ensemble
+    effects: Sequence[Effect]
+    web: FoodWeb
+    evidence: Sequence[str]
+    command: str
+    remarks: tuple[str, ...] = ()
+
+
+def simulation_page(told: Simulated) -> str:
+    """The page as HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("merian.twin"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    beyond = told.scenario.beyond()
+    order = sorted(range(len(told.effects)), key=lambda at: -_moved(told.effects[at]))
+    fans = [
+        {"name": told.effects[at].species, "words": told.effects[at].words, "svg": fan(told.ensemble, at, bool(beyond))}
+        for at in order
+    ]
+    return environment.get_template("simulation.html.j2").render(
+        told=told,
+        beyond=beyond,
+        fans=fans,
+        web=web_figure(told, bool(beyond)),
+        style=resources.files("merian.twin").joinpath("templates/simulation.css").read_text(encoding="utf-8"),
+        version=__version__,
+    )
+
+
+def _moved(effect: Effect) -> float:
+    """How much there is to say of an effect: the members in which it moved, gone ones first."""
+    return effect.fell + effect.rose + 2 * abs(effect.gone - effect.gone_without)
+
+
+def fan(found: Ensemble, species: int, warned: bool) -> str:
+    """The fan of one species as SVG: bands of half and of nine tenths of members and the median, grey without the scenario, coloured with it."""
+    years = found.years
+    quantiles = {}
+    for name, course in (("without", found.baseline), ("with", found.scenario)):
+        quantiles[name] = np.quantile(course[:, :, species], [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+    top = max(float(values[4].max()) for values in quantiles.values())
+    ticks = _ticks(top)
+    high = ticks[-1] or 1.0
+
+    def at(year: float, value: float) -> str:
+        x = LEFT + (WIDE - LEFT - RIGHT) * (year - years[0]) / (years[-1] - years[0])
+        return f"{x:.1f},{TOP + (HIGH - TOP - BOTTOM) * (1 - value / high):.1f}"
+
+    parts = [
+        f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{_escaped(found.names[species])}: biomass over {years[-1]:g} years">'
+    ]
+    for tick in ticks:
+        y = at(years[0], tick).split(",")[1]
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{y}" y2="{y}"/>')
+        parts.append(
+            f'<text class="tick" x="{LEFT - 5}" y="{float(y) + 3.5:.1f}" text-anchor="end">{_short(tick)}</text>'
+        )
+    for year in _ticks(float(years[-1])):
+        x = at(years[0] + year, 0).split(",")[0]
+        parts.append(f'<text class="tick" x="{x}" y="{HIGH - 7}" text-anchor="middle">{_short(year)}</text>')
+    for name in ("without", "with"):
+        values = quantiles[name]
+        for low, upper in ((0, 4), (1, 3)):
+            edge = [at(*point) for point in zip(years, values[upper], strict=True)]
+            edge += [at(*point) for point in zip(years[::-1], values[low][::-1], strict=True)]
+            parts.append(f'<polygon class="band {name}" points="{" ".join(edge)}"/>')
+        line = " ".join(at(*point) for point in zip(years, values[2], strict=True))
+        parts.append(f'<polyline class="median {name}" points="{line}"/>')
+    if warned:
+        parts.append(
+            f'<text class="warning" x="{WIDE - RIGHT}" y="{TOP + 8}" text-anchor="end">outside the measured range</text>'
+        )
+    return "".join([*parts, "</svg>"])
+
+
+def web_figure(told: Simulated, warned: bool) -> str:
+    """The food web as SVG: what is eaten below what eats it, lines as wide as what flows along them without the scenario, full where the link was observed,
+    dashed where inferred, dotted where assumed; a mark says which species the scenario made more or fewer."""
+    web = told.web
+    rest = np.median(told.ensemble.baseline[:, -1], axis=0)
+    flow = flows(web, rest)
+    levels = trophic_levels(web, flow)
+    wide, high = 900, 460
+    places = _placed(web, levels, wide, high)
+    parts = [f'<svg viewBox="0 0 {wide} {high}" role="img" aria-label="Food web of {len(web.names)} species">']
+    most = float(flow.max()) if len(flow) and flow.max() > 0 else 1.0
+    for link, (eater, eaten) in enumerate(zip(web.eater.tolist(), web.eaten.tolist(), strict=True)):
+        (x1, y1), (x2, y2) = places[eaten], places[eater]
+        width = 0.6 + 7 * math.sqrt(float(flow[link]) / most)
+        bend = (y1 + y2) / 2
+        title = (
+            f"{web.names[eater]} eats {web.names[eaten]}: {flow[link] * 365.25:.3g} g m-2 a year; {told.evidence[link]}"
+        )
+        parts.append(
+            f'<path class="link {told.evidence[link]}" d="M{x1:.0f},{y1:.0f} C{x1:.0f},{bend:.0f} {x2:.0f},{bend:.0f} {x2:.0f},{y2:.0f}" '
+            f'stroke-width="{width:.2f}"><title>{_escaped(title)}</title></path>'
+        )
+    for at, name in enumerate(web.names):
+        x, y = places[at]
+        effect = told.effects[at]
+        kind, mark = (
+            ("falls", "▼")
+            if effect.fell > effect.members / 2
+            else (("rises", "▲") if effect.rose > effect.members / 2 else ("stays", ""))
+        )
+        radius = 5 + 2.2 * math.log10(1 + 1e4 * max(float(rest[at]), 0.0))
+        parts.append(
+            f'<circle class="{kind}" cx="{x:.0f}" cy="{y:.0f}" r="{radius:.1f}"><title>{_escaped(effect.words)}</title></circle>'
+        )
+        parts.append(
+            f'<text class="name" x="{x:.0f}" y="{y + radius + 13:.0f}" text-anchor="middle">{_escaped(name)} {mark}</text>'
+        )
+    if warned:
+        parts.append(f'<text class="warning" x="{wide - 8}" y="16" text-anchor="end">outside the measured range</text>')
+    return "".join([*parts, "</svg>"])
+
+
+def _placed(web: FoodWeb, levels: Doubles, wide: float, high: float) -> list[tuple[float, float]]:
+    """A place for each species: height by level; those of one floor of levels side by side, in the order of the middle of what they eat."""
+    top, floors = max(float(levels.max()), 2.0), np.floor(levels + 0.25)
+    across = np.full(len(levels), 0.5)
+    for floor in np.unique(floors):
+        members = np.flatnonzero(floors == floor)
+        food = [across[web.eaten[web.eater == at]].mean() if (web.eater == at).any() else 0.5 for at in members]
+        for order, at in enumerate(members[np.argsort(food, kind="stable")]):
+            across[at] = (order + 0.5 + 0.12 * (floor % 2)) / (len(members) + 0.12)
+    down = high - 48 - (high - 96) * (levels - 1) / (top - 1)
+    return [(float(wide * x), float(y)) for x, y in zip(across, down, strict=True)]
+
+
+def _ticks(top: float) -> list[float]:
+    """Round numbers from 0 to at least `top`, three or four of them."""
+    if not top > 0:
+        return [0.0, 1.0]
+    rough = top / 3
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough * 0.999)
+    return [step * at for at in range(math.ceil(top / step - 1e-9) + 1)]
+
+
+def _short(value: float) -> str:
+    """A tick: at most three digits."""
+    return (
+        f"{value:g}" if value == 0 or 0.001 <= value < 1e5 else f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
