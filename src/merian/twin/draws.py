@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from merian.twin.compiled import compiled
 
-__all__ = ["Key", "exponential", "key", "normal", "philox", "uniform", "uniforms"]
+__all__ = ["Key", "branch", "exponential", "key", "normal", "philox", "row", "uniform", "uniforms"]
 
 Key = npt.NDArray[np.uint32]
 """Two words that stand for a seed and the name of a stream: uint32 [2]."""
@@ -32,6 +32,11 @@ def key(seed: int, *names: str | int) -> Key:
     """The key of the stream called by the path `names` in the world of `seed`; other names give other, independent streams."""
     text = "\0".join([str(seed), *map(str, names)])
     return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=8).digest(), "<u4").copy()
+
+
+def branch(stem: Key, *names: str | int) -> Key:
+    """The key of the stream called by the path `names` within the stream of `stem`: for a part that is handed one key and needs several."""
+    return key(int(stem[0]) | int(stem[1]) << 32, "branch", *names)
 
 
 @compiled
@@ -76,3 +81,12 @@ def normal(key: Key, who: int, step: int, slot: int) -> float:
 def exponential(key: Key, who: int, step: int, slot: int) -> float:
     """One exponential of mean 1."""
     return -math.log1p(-uniforms(key, who, step, slot)[0])
+
+
+@compiled
+def row(key: Key, count: int, step: int, slot: int) -> npt.NDArray[np.float64]:
+    """The first uniforms of who = 0 to `count` - 1: float64 [count]."""
+    values = np.empty(count)
+    for who in range(count):
+        values[who] = uniforms(key, who, step, slot)[0]
+    return values
