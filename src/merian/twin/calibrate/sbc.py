@@ -1,0 +1,71 @@
+"""Simulation-based calibration: whether a sampler that claims to draw from a posterior does.
+
+Draw parameters from the prior, data from the parameters, and posterior draws from the data; the rank of the parameters among those draws is uniform when
+all three belong together (Cook, Gelman & Rubin 2006, doi:10.1198/106186006X136976; Talts et al. 2018, arXiv:1804.06788). Ranks heaped at both ends: the
+posterior is too narrow; in the middle: too wide; at one end: it is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from merian.core.chance import stream
+from merian.core.errors import BadSetting, Mismatch
+from merian.twin import draws
+from merian.twin.calibrate.abc import Simulate
+from merian.twin.calibrate.priors import Prior
+from merian.twin.calibrate.scores import Score, share
+from merian.twin.foodweb import Doubles, Integers
+
+__all__ = ["Ranks", "Sample", "ranks"]
+
+Sample = Callable[[Doubles, np.random.Generator], Doubles]
+"""Posterior draws [m, p] for summaries [s]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """`values` int64 [r, p]: how many of `draws` posterior draws lie below the truth, in each of r worlds, for each parameter."""
+
+    values: Integers
+    draws: int
+
+    def histogram(self, bins: int) -> Integers:
+        """Worlds by rank, int64 [bins, p], bins of equal width. Raises BadSetting when the ranks cannot be cut so."""
+        if bins < 2 or (self.draws + 1) % bins:
+            raise BadSetting("bins", bins, f"divides the {self.draws + 1} possible ranks, and is 2 or more")
+        width = (self.draws + 1) // bins
+        return np.stack([np.bincount(column // width, minlength=bins) for column in self.values.T], 1)
+
+    def p_value(self, bins: int) -> Doubles:
+        """The chance of a histogram as uneven as this [p] when ranks are uniform: chi-squared with bins - 1 degrees of freedom."""
+        from scipy.special import chdtrc
+
+        even = len(self.values) / bins
+        return np.asarray(chdtrc(bins - 1, ((self.histogram(bins) - even) ** 2 / even).sum(0)))
+
+    def coverage(self, level: float = 0.9) -> list[Score]:
+        """The share of worlds whose truth lies in the central interval of `level`, for each parameter [p]."""
+        place = (self.values + 0.5) / (self.draws + 1)
+        return [share(np.abs(column - 0.5) <= 0.5 * level) for column in place.T]
+
+
+def ranks(prior: Prior, simulate: Simulate, sample: Sample, worlds: int, seed: int) -> Ranks:
+    """Ranks over `worlds` known truths. World i has streams (seed, "sbc", i) of its own; ties are broken by chance.
+
+    Raises Mismatch when the sampler returns other parameters than the prior has, or another number of draws for another world.
+    """
+    found, count = list[Integers](), -1
+    for world in range(worlds):
+        rng = stream(seed, "sbc", world)
+        truth = prior.draw(1, rng)[0]
+        drawn = np.asarray(sample(simulate(truth, draws.key(seed, "sbc", world)), rng), float)
+        if drawn.ndim != 2 or drawn.shape[1:] != truth.shape or count not in (-1, len(drawn)):
+            raise Mismatch("posterior draws and parameters", drawn.shape, (max(count, 1), len(truth)))
+        count = len(drawn)
+        ties = (drawn == truth).sum(0)
+        found.append((drawn < truth).sum(0) + rng.integers(0, ties + 1))
+    return Ranks(np.asarray(found, np.int64), count)
