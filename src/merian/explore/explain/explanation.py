@@ -20,7 +20,7 @@ from merian.core.tree import RANKS, Tree
 from merian.encode import Encoder, Pixels, decode, probe
 from merian.explore.explain.concepts import Active, Concepts
 from merian.explore.explain.faithful import Faithful, Trial, faithful
-from merian.explore.explain.nearest import Gallery, Neighbours
+from merian.explore.explain.nearest import Gallery, Neighbours, Picture
 from merian.explore.explain.saliency import Lens, Maps
 
 __all__ = ["EXAMPLES", "Candidates", "Evidence", "Explanation", "Question", "explain"]
@@ -183,7 +183,7 @@ class Explanation:
     tests: tuple[Faithful, ...]
     neighbours: Neighbours | None = None
     others: Neighbours | None = None
-    pictures: Mapping[str, Pixels] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
     pictured: bool = False
     concepts: Active | None = None
     remarks: tuple[str, ...] = ()

@@ -7,9 +7,10 @@ in sixteen bits) and tree.parquet. It holds no pictures: these are shown where t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from merian.core.vectors import Embeddings, normalise
 from merian.encode import Pixels, Preprocess, Unreadable, decode
 from merian.encode.tensors import Tensors
 
-__all__ = ["Gallery", "Neighbours"]
+__all__ = ["Gallery", "Neighbours", "Picture", "credit"]
 
 COLUMNS = (
     *("id", "taxon", "source", "cluster", "hash", "licence", "rights_holder", "publisher", "references", "url"),
@@ -33,6 +34,19 @@ COLUMNS = (
 TABLE, VECTORS, TREE = "gallery.parquet", "gallery.safetensors", "tree.parquet"
 THUMBNAIL = 160
 """Pixels of a picture on the page."""
+
+
+class Picture(NamedTuple):
+    """Pixels `[s, s, 3]` of an image, and whom to credit."""
+
+    pixels: Pixels
+    credit: str
+
+
+def credit(row: Mapping[str, str | None]) -> str:
+    """Whom to credit for an image (a row of a catalog), and its licence."""
+    holder = row["rights_holder"] or row["publisher"] or "rights holder not told"
+    return f"{holder}; {row['licence'] or 'licence not told'}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,15 +142,15 @@ class Gallery:
         typical = float(np.median(similarity[order])) if len(order) else float("nan")
         return Neighbours(table.drop("_one"), len(order), typical, bool(own.any()))
 
-    def pictures(self, ids: Sequence[str], look: Preprocess) -> dict[str, Pixels]:
-        """The pictures of the images with these ids that can be decoded; none without the catalog."""
+    def pictures(self, ids: Sequence[str], look: Preprocess) -> dict[str, Picture]:
+        """The Pictures of the images with these ids that can be decoded; none without the catalog."""
         if self.catalog is None:
             return {}
         rows = self.catalog.kept().filter(pl.col("id").is_in(list(ids)))
         look, found = replace(look, size=THUMBNAIL, mode="shortest"), {}
-        for name, data in zip(rows["id"], self.catalog.images(rows), strict=True):
+        for row, data in zip(rows.iter_rows(named=True), self.catalog.images(rows), strict=True):
             try:
-                found[name] = decode(data, look)
+                found[row["id"]] = Picture(decode(data, look), credit(row))
             except Unreadable:
                 continue
         return found

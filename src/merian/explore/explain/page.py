@@ -22,7 +22,7 @@ from merian.encode import Pixels
 from merian.explore.explain.concepts import Active
 from merian.explore.explain.explanation import EXAMPLES, Explanation
 from merian.explore.explain.faithful import Faithful
-from merian.explore.explain.nearest import Neighbours
+from merian.explore.explain.nearest import Neighbours, credit
 from merian.explore.explain.saliency import enlarged
 
 __all__ = ["numbers", "overlay", "page", "write"]
@@ -170,7 +170,7 @@ def _percent(value: float) -> str:
 
 def _shown(name: str, one: Explanation) -> dict[str, Any]:
     """What the page shows of a photo, in words and addresses."""
-    maps = []
+    maps, credits = [], list[str]()
     for part, values in enumerate(one.maps.values):
         words = "What speaks for it" if part == 0 else "What tells it from the other"
         if part == 0 and one.maps.method.startswith("attention"):
@@ -198,26 +198,28 @@ def _shown(name: str, one: Explanation) -> dict[str, Any]:
         "none": {"chance": _percent(one.none), "share": f"{one.none:.4f}"},
         "maps": maps,
         "method": f"{one.maps.method}; {one.maps.passes} passes through the model, {one.maps.cells} cells across",
-        "neighbours": _neighbours(one, one.neighbours),
-        "others": _neighbours(one, one.others),
-        "concepts": None if one.concepts is None else _concepts(one, one.concepts),
+        "neighbours": _neighbours(one, one.neighbours, credits),
+        "others": _neighbours(one, one.others, credits),
+        "concepts": None if one.concepts is None else _concepts(one, one.concepts, credits),
+        "credits": credits,
         "remarks": one.remarks,
     }
 
 
-def _neighbours(one: Explanation, found: Neighbours | None) -> dict[str, Any] | None:
+def _neighbours(one: Explanation, found: Neighbours | None, credits: list[str]) -> dict[str, Any] | None:
+    """What the page shows of neighbours; whom to credit is added to the credits."""
     if found is None:
         return None
     images = []
     for row in found.table.iter_rows(named=True):
-        holder = row["rights_holder"] or row["publisher"] or "rights holder not told"
         images.append(
             {
-                "address": _picture(one, row["id"]),
+                "address": _address(one.pictures[row["id"]].pixels, "JPEG") if row["id"] in one.pictures else None,
                 "name": row["name"] or "no taxon",
                 "similarity": f"{row['similarity']:.3f}",
-                "credit": f"{holder}; {row['licence'] or 'licence not told'}",
+                "credit": _numbered(credit(row), credits),
                 "id": row["id"],
+                "source": row["source"] or "no source told",
                 "page": next((u for u in (row["references"], row["url"]) if str(u or "").startswith("http")), ""),
             }
         )
@@ -225,12 +227,15 @@ def _neighbours(one: Explanation, found: Neighbours | None) -> dict[str, Any] | 
     return {"images": images, "pictured": one.pictured, "among": f"{found.among:,}", "typical": typical}
 
 
-def _picture(one: Explanation, image: str) -> str | None:
-    return _address(one.pictures[image], "JPEG") if image in one.pictures else None
+def _numbered(words: str, credits: list[str]) -> int:
+    """The number of a credit, from 1; added to the credits when it is new."""
+    if words not in credits:
+        credits.append(words)
+    return credits.index(words) + 1
 
 
-def _concepts(one: Explanation, active: Active) -> dict[str, Any]:
-    """Rows of the table of concepts, each with what it adds, and what is left, so that the columns sum to the scores."""
+def _concepts(one: Explanation, active: Active, credits: list[str]) -> dict[str, Any]:
+    """Rows of the table of concepts, each with what it adds, and what is left, so that the columns sum to the scores; credits as for neighbours."""
     rows: list[dict[str, Any]] = []
     for row in active.table.iter_rows(named=True):
         why = ""
@@ -238,14 +243,15 @@ def _concepts(one: Explanation, active: Active) -> dict[str, Any]:
             why = f"AUROC {row['auroc']:.2f} ({row['low']:.2f} to {row['high']:.2f}), {row['lift']:.1f} times as often"
         elif row["name"] is not None:
             why = f"cosine {row['strength']:.2f} with the word"
-        seen = (row["examples"] or [])[:EXAMPLES]
+        seen = [one.pictures[image] for image in (row["examples"] or [])[:EXAMPLES] if image in one.pictures]
         rows.append(
             {
                 "number": row["concept"],
                 "name": row["name"] or "unnamed",
                 "why": why,
                 "share": _percent(row["share"]),
-                "pictures": [address for image in seen if (address := _picture(one, image))],
+                "pictures": [_address(picture.pixels, "JPEG") for picture in seen],
+                "credits": sorted({_numbered(picture.credit, credits) for picture in seen}),
                 "adds": row["adds"],
             }
         )
