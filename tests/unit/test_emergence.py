@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,8 @@ from merian.core.tree import Tree
 from merian.core.vectors import Embeddings, normalise
 from merian.explore.emergence.claims import CHANGES, CLAIMS, Verdict, changes, summary
 from merian.explore.emergence.measures import Measure, bootstrapped
-from merian.explore.emergence.results import MEASURES, SERIES
-from merian.explore.emergence.run import CLAIMS_PAGE, Subjects, emergence
+from merian.explore.emergence.results import MEASURES, SERIES, number_of
+from merian.explore.emergence.run import CLAIMS_PAGE, FIGURES, PAGE, Subjects, emergence
 from merian.explore.emergence.settings import EmergenceSettings
 from merian.explore.emergence.species_traits import COLUMNS, species_traits
 from merian.explore.emergence.study import begin_study
@@ -170,14 +172,61 @@ def test_every_table_has_its_declared_columns_and_the_page_tells_them(done: tupl
     assert all(r in page for r in report.remarks if not r.startswith(tuple(c.words for c in (*CLAIMS, *CHANGES))))
 
 
+def test_figures_stand_in_the_page_with_the_numbers_of_model_and_controls(done: tuple[Report, Path]) -> None:
+    report, out = done
+    drawn = sorted(p.name for p in (out / FIGURES).iterdir())
+    sex = "upright-sex-female-male"
+    health = "upright-health-diseased-healthy.svg"
+    assert set(drawn) >= {"axis.svg", f"{sex}.svg", f"{sex}.html", health, "series.svg", "trees.svg"}
+    assert all(
+        ET.fromstring((out / FIGURES / name).read_text()).tag.endswith("svg") for name in drawn if name[-3:] == "svg"
+    )
+    why = next(r for r in report.remarks if r.startswith("no figure of health: diseased | healthy"))
+    assert "no crop has 10 groups of images in each state" in why
+    page = unescape((out / PAGE).read_text())
+    assert page.count("<img src=") == sum(name.endswith(".svg") for name in drawn)
+    assert f'href="figures/{sex}.html"' in page
+    assert "http:" not in page.replace("http://www.w3.org", "")
+    assert "https:" not in page
+    measures = pl.read_parquet(out / "measures.parquet").filter(pl.col("measure") == "axis_rho")
+    for value in measures.filter(pl.col("role") != "series")["value"]:
+        assert f"<td>{value:.3f}<small>" in page
+    assert all(claim.words in page for claim in (*CLAIMS, *CHANGES) if claim.name not in ("siblings", "siblings along"))
+
+
+def test_a_series_in_another_order_is_another_run(world: tuple[Path, Catalog]) -> None:
+    folder, catalog = world
+    small, few = replace(QUICK, clade="F0idae"), vectors_of(catalog)
+    members = {"1": vectors_of(catalog, "one", 0.1), "2": vectors_of(catalog, "two", 0.5)}
+    emergence(catalog, Subjects(("model", few), {}, members), folder / "order", small)
+    emergence(catalog, Subjects(("model", few), {}, members), folder / "order", small)
+    turned = dict(reversed(members.items()))
+    with pytest.raises(Mismatch, match="series"):
+        emergence(catalog, Subjects(("model", few), {}, turned), folder / "order", small)
+    taught = Subjects(("model", few), {}, members, ("the model was taught sex",))
+    with pytest.raises(Mismatch, match="told"):
+        emergence(catalog, taught, folder / "order", small)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("25%", 25), ("0.07", 0.07), ("214M", 214e6), ("1e-3", 1e-3), ("50 k", 5e4), ("untrained", None), ("v2", None)],
+)
+def test_the_number_a_name_begins_with(name: str, number: float | None) -> None:
+    assert number_of(name) == number
+
+
 def test_the_same_run_is_not_repeated_and_gives_the_same_bytes(world: tuple[Path, Catalog]) -> None:
     folder, catalog = world
     small = replace(QUICK, traits=None)
     model = vectors_of(catalog)
     for name in "ab":
         emergence(catalog, Subjects(("model", model)), folder / name, small)
-    files = sorted(p.name for p in (folder / "a").iterdir() if p.name != "manifest.json")
-    assert files == sorted(p.name for p in (folder / "b").iterdir() if p.name != "manifest.json")
+    files, again = (
+        sorted(str(p.relative_to(folder / n)) for p in (folder / n).rglob("*.*") if p.name != "manifest.json")
+        for n in "ab"
+    )
+    assert files == again
     assert all((folder / "a" / f).read_bytes() == (folder / "b" / f).read_bytes() for f in files)
     before = (folder / "a" / "report.json").stat().st_mtime_ns
     again = emergence(catalog, Subjects(("model", model)), folder / "a", small)
@@ -231,6 +280,13 @@ def test_the_verb_takes_embeddings_by_name_and_says_what_was_decided(
     assert "claims.md" in said
     report = Report.load(tmp_path / "out" / "report.json")
     assert set(report.inputs) == {"catalog", "model model", "control untrained"}
+    place = tmp_path / "taught"  # as a model's folder is, but with its embeddings in it
+    work = store.begin(place, "model", 1, {"traits": 0.5}, {"catalog": catalog.hash})
+    vectors_of(catalog).save(place / "embeddings.parquet")
+    work.finish()
+    verb(folder / "catalog", tmp_path / "second", model=f"pocket={place}", **flags)
+    assert "pocket may have been taught sex" in capsys.readouterr().err
+    assert "pocket may have been taught sex" in (tmp_path / "second" / PAGE).read_text()
     with pytest.raises(BadSetting, match="named twice"):
         verb(folder / "catalog", tmp_path / "out", model=given["model"], control=given["control"] * 2)
     with pytest.raises(BadSetting, match="NAME=MODEL"):
@@ -312,6 +368,31 @@ def test_traits_are_read_long_or_wide_by_name_or_epithet(tmp_path: Path) -> None
         species_traits(tmp_path / "none.csv", tree)
     with pytest.raises(Missing, match="traits"):
         species_traits(tmp_path / "not.csv", tree)
+
+
+def test_skewed_amounts_are_logarithms_and_clades_that_hold_most_species_are_divided(tmp_path: Path) -> None:
+    lineages = {
+        "kingdom": ["Animalia"] * 12,
+        "family": ["Aidae"] * 10 + ["Bidae", "Cidae"],
+        "genus": [f"G{k // 3}" for k in range(12)],
+        "species": [f"G{k // 3} sp{k:02}" for k in range(12)],
+    }
+    tree = Tree.from_lineages(pl.DataFrame(lineages))
+    catalog = catalog_of(tmp_path / "c", tree, 4)
+    rows = [f"{n},{10 ** (k / 3):.6f},{k},1" for k, n in enumerate(lineages["species"])]
+    (tmp_path / "t.csv").write_text("\n".join(["species,mass,height,constant", *rows]))
+    study = begin_study(catalog, replace(QUICK, traits=tmp_path / "t.csv", trait="height"))
+    found = {k.trait: k for k in study.traits}
+    assert found["mass"].unit == "log10"
+    assert found["mass"].values == pytest.approx(np.arange(12) / 3, abs=1e-5)
+    assert found["height"].values.tolist() == list(range(12))
+    assert found["height"].rank == "genus", "of the families one holds more than half of the species"
+    assert len(np.unique(found["height"].folds)) == 6, "genera of the same name in other families are other genera"
+    assert study.axis is not None
+    assert study.axis.trait == "height"
+    without = begin_study(catalog, replace(QUICK, traits=tmp_path / "t.csv", trait="constant"))
+    assert without.axis is None, "no other trait takes the place of the one that was asked for"
+    assert any(r.startswith("constant: has the same value, 1,") for r in without.remarks)
 
 
 @pytest.mark.real

@@ -54,7 +54,8 @@ def emergence(
     overwrite
         Replace a study of other settings.
     """
-    emergence_store(catalog, out, (model, control, series), settings, overwrite, command_line())
+    for line in emergence_store(catalog, out, (model, control, series), settings, overwrite, command_line()):
+        say(escaped(line))
     page = (out / "claims.md").read_text(encoding="utf-8")
     for line in page.partition("## By subject")[0].splitlines()[1:]:
         if line:
@@ -82,8 +83,8 @@ def emergence_store(
     settings: EmergenceSettings,
     overwrite: bool,
     command: str,
-) -> None:
-    """Study what lies in these folders; `given` are the flags --model, --control and --series."""
+) -> tuple[str, ...]:
+    """Study what lies in these folders; `given` are the flags --model, --control and --series. Returns what is known of what the models were taught."""
     from merian.core.tables import Catalog
     from merian.explore.emergence.run import Subjects
     from merian.explore.emergence.run import emergence as run
@@ -102,6 +103,7 @@ def emergence_store(
         tuple(told for name, place in (model, *ordered) if (told := _taught(name, Path(place)))),
     )
     run(Catalog.open(catalog), subjects, out, settings, command=command, overwrite=overwrite)
+    return subjects.told
 
 
 def _taught(name: str, place: Path) -> str:
