@@ -23,6 +23,7 @@ from merian.explore.impute.probabilities import (
     answers,
     best_power,
     calibration_error,
+    commonest,
     held_powers,
     held_probabilities,
     held_sets,
@@ -31,6 +32,7 @@ from merian.explore.impute.probabilities import (
 )
 from merian.explore.impute.process import Components, Design, dense, fit, likelihood, predict, shares
 from merian.explore.impute.settings import ImputeSettings
+from merian.explore.impute.skill import Groups, skills
 from merian.explore.impute.states import Trait
 
 QUICK = ImputeSettings(folds=5, resamples=200, log="never")
@@ -365,6 +367,33 @@ def test_cv_plus_of_one_model_is_the_split_interval() -> None:
     strange = rng.random((1, 50, 3)) * 2
     assert np.array_equal(cv_plus_sets(strange, scores, fold, each, 0.9), strange[0] <= reach)
     assert cv_plus_sets(strange, scores[:8], fold[:8], each[:8], 0.9).all()
+
+
+def test_a_rounding_error_is_no_error_to_be_better_than() -> None:
+    """The mean of three values of 0.1 is not 0.1, and 1 - 0.01 / 1e-34 would be a number that means nothing."""
+    groups = Groups.draw(np.arange(20), stream(0, "rounding"), 50)
+    missed = float((np.mean([0.1, 0.1, 0.1]) - 0.1) ** 2)
+    assert missed > 0
+    least, relatives_, overall = skills(np.tile([0.01, missed, 0.04], (20, 1)), groups)
+    assert np.isnan(least[0])
+    assert np.isnan(relatives_[0])
+    assert overall == pytest.approx((0.75, 0.75, 0.75))
+
+
+def test_skill_is_that_against_the_better_simple_answer() -> None:
+    errors = np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 4.0], [4.0, 2.0, 4.0]])
+    groups = Groups.draw(np.array([0, 0, 1]), stream(0, "better"), 100)
+    least, near, overall = skills(errors, groups)
+    assert (least[0], near[0], overall[0]) == (0, 0, 0.5)
+    # whole groups are drawn: both of the first, or the third
+    assert (least[1], least[2]) == (-1, 0.5)
+    assert groups.mean(errors[:, 0])[0] == 2
+    assert groups.each(errors[:, 0])[0] == 2.5
+
+
+def test_of_equally_common_states_the_one_that_is_commoner_among_all() -> None:
+    frequencies = np.array([[0.5, 0.5, 0.0], [0.4, 0.0, 0.6]])
+    assert commonest(frequencies, np.array([0.1, 0.6, 0.3])).tolist() == [1, 2]
 
 
 def test_scores_of_states_sum_to_one_and_their_order_changes_no_score() -> None:

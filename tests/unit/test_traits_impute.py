@@ -346,8 +346,9 @@ def test_a_run_is_a_store_that_is_not_repeated(tmp_path: Path) -> None:
 def test_the_figure_repeats_itself() -> None:
     numbers = [Number("a.b.species.skill", 0.4, 0.2, 0.5), Number("a.b.species.skill.shuffled", -0.9)]
     numbers += [Number("a.b.family.skill", -2.0, -4.0, 0.1), Number("c.genus.skill", 0.1)]
-    assert ET.fromstring(skill_figure(numbers)).tag.endswith("svg")
-    assert skill_figure(numbers) == skill_figure(numbers)
+    numbers += [Number("a.b.family.coverage", 0.3, 0.2, 0.5), Number("c.genus.coverage.clades", 0.9, 0.8, 0.95)]
+    assert ET.fromstring(skill_figure(numbers, 0.9)).tag.endswith("svg")
+    assert skill_figure(numbers, 0.9) == skill_figure(numbers, 0.9)
 
 
 WORLD = DrawSettings(species=48, images=170, size=32, per_species=3, seed=3)

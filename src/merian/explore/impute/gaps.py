@@ -157,7 +157,9 @@ def fill(tested: Examined, settings: ImputeSettings, doubts: Sequence[str] = ())
     unsure = ~known & (told.ratio >= UNSURE) & (rows.words["source"] == "imputed")
     for place in np.flatnonzero(unsure):
         share = f"{min(told.ratio[place], 1):.0%}".replace("%", " %")
-        rows.note(place, f"no better than the mean of all: as uncertain as {share} of the sd of any species")
+        rows.note(
+            place, f"no better than the mean of all: its sd is {share} of that of a species of which nothing is known"
+        )
     rows.withhold(unsure, "")
     return rows.frame(settings.level)
 

@@ -63,10 +63,13 @@ def doubts_of(tested: Examined, numbers: Sequence[Number], settings: ImputeSetti
         if skill is None or skill.low is None:
             inside = int((left.nearest < deepest_of(tested.design.nest)).sum())
             words.append(
-                f"with {what} left out no skill can be tested: {inside} species then have a relative in the order"
+                f"with {what} left out no skill can be tested: {inside} species then have a relative near enough"
             )
         elif skill.low <= 0:
             words.append(f"with {what} left out no better than the mean of all")
+        simple = found.get(f"{name}.skill.relatives")
+        if simple is not None and simple.high is not None and simple.high < 0:
+            words.append(f"with {what} left out worse than the mean of the nearest relatives")
         if covered is not None and covered.high is not None and covered.high < settings.level:
             words.append(f"with {what} left out intervals held {covered.text} and not {settings.level:.0%}")
         doubts.append("; ".join(words))
@@ -126,13 +129,17 @@ def _skill(
     tested: Examined, left: LeftOut, inside: Flags, groups: Groups, settings: ImputeSettings
 ) -> tuple[list[Number], Interval]:
     """Skill against the better simple answer and against each, and that of the same procedure on a shuffled trait."""
-    name, n = f"{tested.trait.name}.{left.scheme}", int(inside.sum())
-    least, taxonomy, overall = skills(_rivals(tested, tested.y[tested.known], left)[inside], groups)
+    name, n, what = f"{tested.trait.name}.{left.scheme}", int(inside.sum()), PLURAL[left.scheme]
+    errors = _rivals(tested, tested.y[tested.known], left)[inside]
+    least, taxonomy, overall = skills(errors, groups)
     numbers = [
-        _number(f"{name}.skill", least, n, note=f"{PLURAL[left.scheme]} left out; against the better of the two below"),
+        _number(f"{name}.skill", least, n, note=f"{what} left out; against the better of both simple means"),
         _number(f"{name}.skill.relatives", taxonomy, n, note="against the mean of the nearest known relatives"),
         _number(f"{name}.skill.all", overall, n, note="against the mean of all that were left in"),
     ]
+    if left.scheme != "species":
+        once, _, _ = skills(errors / np.bincount(groups.of)[groups.of][:, None], groups)
+        numbers.append(_number(f"{name}.skill.clades", once, n, note=f"the same with {what} each counted once"))
     return numbers + _control(tested, left, inside, groups, settings), least
 
 

@@ -106,7 +106,7 @@ def impute(
     if any(n.name.endswith(".skill") for n in numbers):
         from merian.explore.plots.impute import skill_figure
 
-        store.write_text(out / "figures" / "skill.svg", skill_figure(numbers))
+        store.write_text(out / "figures" / "skill.svg", skill_figure(numbers, settings.level))
     remarks += [word for trait in read.traits for word in trait.remarks] + told
     report = Report("Traits filled in", command, inputs, tuple(numbers), store.plain(settings), tuple(remarks))
     report.save(out / "report.json")
