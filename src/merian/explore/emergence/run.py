@@ -18,6 +18,7 @@ from merian.core.tables import Catalog
 from merian.core.vectors import Embeddings
 from merian.explore.emergence.claims import FOUND, changes, judged, summary, table, text
 from merian.explore.emergence.figures import Drawn, drawn, series_figure
+from merian.explore.emergence.measures import ENOUGH
 from merian.explore.emergence.page import study_page
 from merian.explore.emergence.results import Done, compared, counted, line_of, number_of, numbers, rows_of
 from merian.explore.emergence.settings import EmergenceSettings
@@ -179,8 +180,8 @@ def _said(study: Study, controls: Mapping[str, Done], members: Sequence[tuple[st
         )
     if len(members) == 1:
         said.append("a series of one member shows no change")
-    short = [c.name for c in study.contrasts if len(np.unique(c.species)) < 5]
-    said += [f"{name}: known of fewer than 5 species, so without an interval" for name in short]
+    short = [c.name for c in study.contrasts if len(np.unique(c.species)) < ENOUGH]
+    said += [f"{name}: known of fewer than {ENOUGH} species, so without an interval" for name in short]
     left = study.left_out.filter(pl.col("part") == "within").group_by("subject").len().sort("subject")
     said += [f"{subject}: {count} species left out (left_out.parquet says why)" for subject, count in left.rows()]
     return said
