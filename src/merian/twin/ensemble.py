@@ -6,6 +6,7 @@ Three doubts are drawn for each member, each by a stream of its own: its rates, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,6 +19,7 @@ from merian.core.errors import BadData, Mismatch, Unstable
 from merian.core.progress import track
 from merian.core.settings import knob
 from merian.core.workers import cores
+from merian.twin.ecosystem import Ecosystem
 from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
 from merian.twin.scenario import YEAR_DAYS, Scenario
 from merian.twin.solver import Limits, run
@@ -29,55 +31,56 @@ QUARTERS = 4
 """Times a year at which biomass is kept."""
 SAME = 0.05
 """A change by less than this share is called none (a choice)."""
+WARM = ("Mammalia", "Aves")
+"""Classes that keep their own temperature."""
+CERTAIN = ("share", "exponent", "efficiency")
 TAILS = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What an ensemble is of, and how well it is known.
-
-    `web`; `start` g m-2 [s]; `ectotherm` bool [s]; `celsius`; standard deviations of natural logarithms: `species` [6, s], `links` [5, l], `begin` [s], and
-    of a year's rain, `rain`, which keeps the share `memory` of the year before (an autoregression of order 1).
-    """
+    """What an ensemble is of: a food `web`, which species are `ectotherm` [s] and so follow the temperature, `celsius`, and `drawn`, which gives the web and
+    the starting biomass of a member for a seed and the member's number; species keep their names and order."""
 
     web: FoodWeb
-    start: Doubles
     ectotherm: npt.NDArray[np.bool_]
     celsius: float
-    species: Doubles
-    links: Doubles
-    begin: Doubles
-    rain: float = 0.0
-    memory: float = 0.0
+    drawn: Callable[[int, int], tuple[FoodWeb, Doubles]]
 
     @classmethod
-    def of(
-        cls, web: FoodWeb, start: npt.ArrayLike, doubt: float = 0.3, celsius: float = 20.0, rain: float = 0.0
-    ) -> Setting:
-        """A setting in which each rate but shares and exponents is known to the same `doubt`, and all that eats is an ectotherm."""
-        species, links = np.full(web.species.shape, doubt), np.full(web.links.shape, doubt)
-        species[list(SPECIES).index("rivalry")] = 0.0
-        for name in ("share", "exponent", "efficiency"):
-            links[list(LINK).index(name)] = 0.0
+    def of(cls, web: FoodWeb, start: npt.ArrayLike, doubt: float = 0.3, celsius: float = 20.0) -> Setting:
+        """A setting in which the logarithms of all rates and of the start are known to the same standard deviation, `doubt` (shares, exponents and efficiencies
+        are certain), and all that eats is an ectotherm. Raises Mismatch for a start of another length, BadData for a doubt that is none."""
         begin = np.asarray(start, float)
-        return cls(web, begin, ~web.producer, celsius, species, links, np.full(len(begin), doubt), rain)
+        if begin.shape != (len(web.names),):
+            raise Mismatch("start and food web", begin.shape, (len(web.names),))
+        if not (math.isfinite(doubt) and doubt >= 0):
+            raise BadData("doubt", f"is a standard deviation, a number from 0 on, not {doubt}")
+        species = np.array([0.0 if name == "rivalry" else doubt for name in SPECIES])[:, None]
+        links = np.array([0.0 if name in CERTAIN else doubt for name in LINK])[:, None]
 
-    def __post_init__(self) -> None:
-        count = len(self.web.names)
-        for what, found, wanted in (
-            ("start", self.start.shape, (count,)),
-            ("ectotherm", self.ectotherm.shape, (count,)),
-            ("doubt of species", self.species.shape, self.web.species.shape),
-            ("doubt of links", self.links.shape, self.web.links.shape),
-            ("doubt of the start", self.begin.shape, (count,)),
-        ):
-            if found != wanted:
-                raise Mismatch(f"{what} and the food web", found, wanted)
-        spreads = np.concatenate([self.species.ravel(), self.links.ravel(), self.begin, [self.rain]])
-        if not (np.isfinite(spreads).all() and (spreads >= 0).all()):
-            raise BadData("doubt", "is a standard deviation: a number from 0 on")
-        if not 0 <= self.memory < 1:
-            raise BadData("memory of rain", f"{self.memory} must lie from 0 to below 1")
+        def drawn(seed: int, member: int) -> tuple[FoodWeb, Doubles]:
+            rates, first = (stream(seed, "member", member, what) for what in ("rates", "start"))
+            changed = replace(
+                web,
+                species=web.species * np.exp(species * rates.standard_normal(web.species.shape)),
+                links=web.links * np.exp(links * rates.standard_normal(web.links.shape)),
+            )
+            return changed, begin * np.exp(doubt * first.standard_normal(len(begin)))
+
+        return cls(web, ~web.producer, celsius, drawn)
+
+    @classmethod
+    def of_ecosystem(cls, ecosystem: Ecosystem) -> Setting:
+        """The setting of an ecosystem: a member's traits are drawn from their spreads and its links by their probability, and its web is balanced anew."""
+
+        def drawn(seed: int, member: int) -> tuple[FoodWeb, Doubles]:
+            word = int(stream(seed, "member", member, "traits").integers(2**62))
+            balance = ecosystem.sampled(word).balance()
+            return balance.web, balance.start
+
+        warm = np.array([name in WARM for name in ecosystem.species.classes] + [True] * len(ecosystem.pools))
+        return cls(ecosystem.balance().web, ~warm, ecosystem.climate.celsius, drawn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,10 @@ class EnsembleSettings:
         le=10_000,
     )
     floor: float = knob(1e-7, "Biomass below which a species is gone", unit="g m-2", ge=0)
+    rain_spread: float = knob(0.2, "Standard deviation of the logarithm of a year's rain", ge=0, le=3)
+    rain_memory: float = knob(
+        0.0, "Share of a year's departure that the next year keeps (an autoregression)", ge=0, lt=1
+    )
     relative: float = knob(1e-5, "Relative error of the solver", gt=0, lt=0.1)
     seed: int = knob(0, "Seed of all chance", ge=0)
     threads: int = knob(0, "Threads; 0: one for each core", ge=0)
@@ -128,14 +135,18 @@ class Effect:
     @property
     def words(self) -> str:
         """The effect in a sentence."""
+        return self.said(self.species)
+
+    def said(self, name: str) -> str:
+        """The effect in a sentence that calls the species so."""
         if self.gone_without == self.members:
-            return f"{self.species} is gone in all runs, with the change and without it."
+            return f"{name} is gone in all runs, with the change and without it."
         down = self.fell >= self.rose
         runs = f"{self.fell if down else self.rose} of {self.members} runs"
         if max(self.fell, self.rose) == 0:
-            said = f"{self.species} stays as it is in all {self.members} runs"
+            said = f"{name} stays as it is in all {self.members} runs"
         else:
-            said = f"{self.species} {'falls' if down else 'rises'} in {runs}"
+            said = f"{name} {'falls' if down else 'rises'} in {runs}"
         if math.isfinite(self.median):
             said += f" (median {_percent(self.median)}; 9 in 10 runs: {_percent(self.low)} to {_percent(self.high)})"
         if self.gone != self.gone_without:
@@ -200,40 +211,37 @@ def _member(
     setting: Setting, scenario: Scenario, settings: EnsembleSettings, member: int
 ) -> tuple[Doubles, Doubles] | str:
     """One member's biomass without and with the scenario [t, s] each, or why there is none."""
-    rates, begin, weather = (stream(settings.seed, "member", member, what) for what in ("rates", "start", "rain"))
-    species = setting.web.species * np.exp(setting.species * rates.standard_normal(setting.species.shape))
-    links = setting.web.links * np.exp(setting.links * rates.standard_normal(setting.links.shape))
-    row = list(LINK).index("efficiency")
-    links[row] = np.minimum(links[row], 1.0)
-    web = replace(setting.web, species=species, links=links)
-    start = setting.start * np.exp(setting.begin * begin.standard_normal(len(setting.start)))
-    rain = _rain(setting, math.ceil(settings.years), weather)
+    rain = _rain(settings, stream(settings.seed, "member", member, "rain"))
     limits = Limits(settings.relative, settings.relative * 1e-6, settings.floor)
     try:
+        web, start = setting.drawn(settings.seed, member)
         if settings.settle:
             start = run(web, start, [0.0, settings.settle * YEAR_DAYS], limits).biomass[-1]
-        own = replace(setting, web=web, start=start)
-        without, with_it = (_course(own, which, rain, settings.years, limits) for which in (BASELINE, scenario))
-    except Unstable as error:
+        own = replace(setting, web=web)
+        without, with_it = (_course(own, start, which, rain, settings.years, limits) for which in (BASELINE, scenario))
+    except (BadData, Unstable) as error:
         return str(error)
     return without, with_it
 
 
-def _rain(setting: Setting, years: int, rng: np.random.Generator) -> Doubles:
+def _rain(settings: EnsembleSettings, rng: np.random.Generator) -> Doubles:
     """Rain of each year as a factor of mean 1: log-normal, an autoregression of order 1 [years]."""
-    swing = rng.standard_normal(years)
-    for year in range(1, years):
-        swing[year] = setting.memory * swing[year - 1] + math.sqrt(1 - setting.memory**2) * swing[year]
-    return np.asarray(np.exp(setting.rain * swing - 0.5 * setting.rain**2))
+    swing = rng.standard_normal(math.ceil(settings.years))
+    for year in range(1, len(swing)):
+        fresh = math.sqrt(1 - settings.rain_memory**2) * swing[year]
+        swing[year] = settings.rain_memory * swing[year - 1] + fresh
+    return np.asarray(np.exp(settings.rain_spread * swing - 0.5 * settings.rain_spread**2))
 
 
-def _course(setting: Setting, scenario: Scenario, rain: Doubles, years: float, limits: Limits) -> Doubles:
+def _course(
+    setting: Setting, start: Doubles, scenario: Scenario, rain: Doubles, years: float, limits: Limits
+) -> Doubles:
     """Biomass at the kept years [t, s]: rates hold within a year, or until something happens in it."""
     kept = _kept_years(years)
     turns = {*scenario.turns(years)}
     edges = np.unique([*np.arange(0, math.ceil(years)), *turns, years])
     grows = setting.web.producer
-    state, rows = setting.start, np.empty((len(kept), len(setting.start)))
+    state, rows = start, np.empty((len(kept), len(start)))
     for begin, end in pairwise(edges.tolist()):
         if begin in turns:
             state = scenario.start(setting.web, state, begin)

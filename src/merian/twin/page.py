@@ -28,7 +28,7 @@ BANDS = ((0.05, 0.95), (0.25, 0.75))
 @dataclass(frozen=True, eq=False)
 class Simulated:
     """What a page tells of: the `scenario`, the `ensemble` and its `effects`, the `web`, with how each link is known (`evidence` [l]: observed, inferred
-    or assumed), the `command`, and further `remarks`."""
+    or assumed), the `command`, further `remarks`, and what species are called by people (`common` [s], "" where nothing)."""
 
     scenario: Scenario
     ensemble: Ensemble
@@ -37,6 +37,11 @@ class Simulated:
     evidence: Sequence[str]
     command: str
     remarks: tuple[str, ...] = ()
+    common: Sequence[str] = ()
+
+    def called(self, species: int) -> str:
+        """The common name of a species, else its name."""
+        return (self.common[species] if self.common else "") or self.web.names[species]
 
 
 def simulation_page(told: Simulated) -> str:
@@ -53,7 +58,12 @@ def simulation_page(told: Simulated) -> str:
     beyond = told.scenario.beyond()
     order = sorted(range(len(told.effects)), key=lambda at: -_moved(told.effects[at]))
     fans = [
-        {"name": told.effects[at].species, "words": told.effects[at].words, "svg": fan(told.ensemble, at, bool(beyond))}
+        {
+            "name": told.called(at),
+            "scientific": told.web.names[at] if told.called(at) != told.web.names[at] else "",
+            "words": _capital(told.effects[at].said(told.called(at))),
+            "svg": fan(told.ensemble, at, bool(beyond)),
+        }
         for at in order
     ]
     return environment.get_template("simulation.html.j2").render(
@@ -64,6 +74,10 @@ def simulation_page(told: Simulated) -> str:
         style=resources.files("merian.twin").joinpath("templates/simulation.css").read_text(encoding="utf-8"),
         version=__version__,
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _moved(effect: Effect) -> float:
@@ -121,6 +135,7 @@ def web_figure(told: Simulated, warned: bool) -> str:
     levels = trophic_levels(web, flow)
     wide, high = 900, 460
     places = _placed(web, levels, wide, high)
+    crowded = _crowded(told, places)
     parts = [f'<svg viewBox="0 0 {wide} {high}" role="img" aria-label="Food web of {len(web.names)} species">']
     most = float(flow.max()) if len(flow) and flow.max() > 0 else 1.0
     for link, (eater, eaten) in enumerate(zip(web.eater.tolist(), web.eaten.tolist(), strict=True)):
@@ -134,21 +149,25 @@ def web_figure(told: Simulated, warned: bool) -> str:
             f'<path class="link {told.evidence[link]}" d="M{x1:.0f},{y1:.0f} C{x1:.0f},{bend:.0f} {x2:.0f},{bend:.0f} {x2:.0f},{y2:.0f}" '
             f'stroke-width="{width:.2f}"><title>{_escaped(title)}</title></path>'
         )
-    for at, name in enumerate(web.names):
+    for at in range(len(web.names)):
         x, y = places[at]
-        effect = told.effects[at]
-        kind, mark = (
-            ("falls", "▼")
-            if effect.fell > effect.members / 2
-            else (("rises", "▲") if effect.rose > effect.members / 2 else ("stays", ""))
-        )
+        effect, name = told.effects[at], told.called(at)
+        kind, mark = "stays", ""
+        if max(effect.fell, effect.rose) > effect.members / 2:
+            kind, mark = ("falls", "▼") if effect.fell > effect.rose else ("rises", "▲")
         radius = 5 + 2.2 * math.log10(1 + 1e4 * max(float(rest[at]), 0.0))
+        words = f"{web.names[at]}: {effect.said(name)}"
         parts.append(
-            f'<circle class="{kind}" cx="{x:.0f}" cy="{y:.0f}" r="{radius:.1f}"><title>{_escaped(effect.words)}</title></circle>'
+            f'<circle class="{kind}" cx="{x:.0f}" cy="{y:.0f}" r="{radius:.1f}"><title>{_escaped(words)}</title></circle>'
         )
-        parts.append(
-            f'<text class="name" x="{x:.0f}" y="{y + radius + 13:.0f}" text-anchor="middle">{_escaped(name)} {mark}</text>'
+        lines = (
+            [*name.split(" ")[:-1], f"{name.split(' ')[-1]} {mark}".strip()]
+            if crowded[at]
+            else [f"{name} {mark}".strip()]
         )
+        for line, word in enumerate(lines):
+            down = y + radius + 13 + 13 * line
+            parts.append(f'<text class="name" x="{x:.0f}" y="{down:.0f}" text-anchor="middle">{_escaped(word)}</text>')
     if warned:
         parts.append(f'<text class="warning" x="{wide - 8}" y="16" text-anchor="end">outside the measured range</text>')
     return "".join([*parts, "</svg>"])
@@ -162,9 +181,18 @@ def _placed(web: FoodWeb, levels: Doubles, wide: float, high: float) -> list[tup
         members = np.flatnonzero(floors == floor)
         food = [across[web.eaten[web.eater == at]].mean() if (web.eater == at).any() else 0.5 for at in members]
         for order, at in enumerate(members[np.argsort(food, kind="stable")]):
-            across[at] = (order + 0.5 + 0.12 * (floor % 2)) / (len(members) + 0.12)
+            across[at] = (order + 0.5) / len(members)
     down = high - 48 - (high - 96) * (levels - 1) / (top - 1)
-    return [(float(wide * x), float(y)) for x, y in zip(across, down, strict=True)]
+    return [(60 + (wide - 120) * float(x), float(y)) for x, y in zip(across, down, strict=True)]
+
+
+def _crowded(told: Simulated, places: Sequence[tuple[float, float]]) -> list[bool]:
+    """Which names would meet a neighbour's on one line: some 7 units a letter."""
+    found = []
+    for at, (x, y) in enumerate(places):
+        gaps = [abs(x - other) for k, (other, height) in enumerate(places) if k != at and abs(height - y) < 30]
+        found.append(min(gaps, default=math.inf) < 7 * (len(told.called(at)) + 2))
+    return found
 
 
 def _ticks(top: float) -> list[float]:

@@ -16,7 +16,7 @@ year = 20
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +122,13 @@ class Scenario:
                     f"{change.words} lies outside {low:g} to {high:g} {KINDS[change.what].unit}, where constants were measured"
                 )
         return found
+
+    def named(self, common: Mapping[str, str]) -> Scenario:
+        """The same scenario with species by their names in the ecosystem, where a change gives a common one (`common` name -> name; case does not matter)."""
+        known = {key.casefold(): name for key, name in common.items() if key}
+        return replace(
+            self, changes=tuple(replace(c, species=known.get(c.species.casefold(), c.species)) for c in self.changes)
+        )
 
     def checked(self, web: FoodWeb, years: float) -> None:
         """Raise BadSetting for a species that the web has not, a change that comes after the end, or one that concerns nothing."""
