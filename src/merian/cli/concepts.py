@@ -44,7 +44,7 @@ def concepts(
     embeddings
         Its embeddings, made by `merian embed`.
     out
-        The folder to write: concepts.parquet, autoencoder.safetensors, report.json; for `merian explain --concepts`.
+        The folder to write: concepts.parquet, autoencoder.safetensors, report.json; MODEL/concepts, where `merian explain` finds them.
     words
         A vocabulary, a text file with a word or phrase a line; needs --model.
     model
@@ -73,6 +73,7 @@ def concepts(
 def _words(path: Path, model: Path, vectors: Embeddings) -> Words:
     """The vocabulary in a file, embedded; raises Missing without the file, BadData for fewer than three words, Mismatch for another model's embeddings."""
     from merian.encode import open_encoder
+    from merian.encode.hub import local
     from merian.explore.explain.naming import Words
 
     if not path.is_file():
@@ -81,6 +82,6 @@ def _words(path: Path, model: Path, vectors: Embeddings) -> Words:
     texts = tuple(dict.fromkeys(line for line in lines if line))
     if len(texts) < 3:
         raise BadData(path, f"{len(texts)} words are too few: a word is near only beside others; give three or more")
-    encoder = open_encoder(model)
+    encoder = open_encoder(local(model))
     vectors.agree_with(encoder.fingerprint)
     return Words(texts, encoder.embed_texts(texts))

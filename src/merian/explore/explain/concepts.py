@@ -139,16 +139,20 @@ def learn_concepts(
     models = [learn(vectors[~held], settings, start) for start in range(settings.seeds)]
     activations = models[0].activations(vectors)
     specimens = _specimens(groups, settings)
+    sets = sets_of(rows[specimens.tolist()], catalog.tree, settings.fewest)
     names = named(
         activations[specimens],
         models[0].dictionary,
-        sets_of(rows[specimens.tolist()], catalog.tree, settings.fewest),
+        sets,
         None if words is None else (words, vectors[specimens] - models[0].centre),
         settings.shuffles,
         stream(settings.seed, "concepts", "names"),
     )
     table = _described(names, activations, rows["id"], groups)
     numbers, remarks = _measured(models, vectors, held, groups, settings)
+    if not sets and words is None:
+        told = f"no taxon or state has {settings.fewest} specimens in it and as many out: nothing can name a concept"
+        remarks.append(f"{told}; give more images, --words, or a smaller --fewest")
     if len(models) > 1:
         numbers += _stability(models, vectors, settings)
     else:
@@ -217,14 +221,12 @@ def _measured(
         ),
     }
     _, of = np.unique(groups.to_numpy()[chosen], return_inverse=True)
-    specimens = int(of.max(initial=-1)) + 1
-    drawn = stream(settings.seed, "concepts", "bootstrap").multinomial(
-        specimens, np.full(specimens, 1 / specimens), size=REPLICATES
-    )
+    sums = np.stack([np.bincount(of, rest) for rest in (whole, *(rest for rest, _ in measured.values()))])
+    rng, odds = stream(settings.seed, "concepts", "bootstrap"), np.full(sums.shape[1], 1 / sums.shape[1])
+    drawn = np.stack([sums @ rng.multinomial(len(odds), odds) for _ in range(REPLICATES)])
     numbers = []
-    for name, (rest, note) in measured.items():
-        over = 1 - (drawn @ np.bincount(of, rest)) / (drawn @ np.bincount(of, whole))
-        low, high = np.quantile(over, [0.025, 0.975]).tolist()
+    for place, (name, (rest, note)) in enumerate(measured.items(), 1):
+        low, high = np.quantile(1 - drawn[:, place] / drawn[:, 0], [0.025, 0.975]).tolist()
         value = float(1 - rest.sum() / whole.sum())
         numbers.append(Number(name, value, low, high, "share", int(chosen.sum()), note, GROUP))
     on = model.activations(vectors) > 0
@@ -260,10 +262,14 @@ def _stability(models: list[Autoencoder], vectors: Floats, settings: ConceptSett
 
 
 def _counted(table: pl.DataFrame, activations: Floats) -> list[Number]:
-    """How many of the concepts that are ever active have a name, by kind."""
+    """How many of the concepts that are ever active have a name, by kind, and how well it fits: many a name holds, and says little."""
     alive = table.filter(pl.Series((activations > 0).any(0)))
     kinds = alive["kind"].fill_null("unnamed").value_counts(sort=True)
-    return [
+    quarters = [alive["auroc"].quantile(q, "linear") for q in (0.25, 0.5, 0.75)]
+    low, middle, high = (float("nan") if q is None else q for q in quarters)
+    fit = f"median AUROC of a name (a quarter of the names have less than {low:.2f}, a quarter more than {high:.2f})"
+    fits = [Number("named.auroc", middle, n=len(alive["auroc"].drop_nulls()), note=fit, group="Names")]
+    return (fits if np.isfinite(middle) else []) + [
         Number(f"named.{kind}" if kind != "unnamed" else kind, n / max(len(alive), 1), unit="share", n=n, group="Names")
         for kind, n in kinds.sort("count", "kind", descending=[True, False]).iter_rows()
     ]

@@ -76,7 +76,10 @@ class Words:
 
 
 def sets_of(rows: pl.DataFrame, tree: Tree, fewest: int) -> list[Sets]:
-    """The clades and states that have at least `fewest` of these specimens (rows of a catalog), and as many without."""
+    """The clades and states that have at least `fewest` of these specimens (rows of a catalog), and as many without.
+
+    Of clades that hold the very same specimens the deepest stands for all.
+    """
     taxon = rows["taxon"].fill_null(-1).to_numpy()
     found = []
     known = np.flatnonzero(taxon >= 0)
@@ -85,8 +88,11 @@ def sets_of(rows: pl.DataFrame, tree: Tree, fewest: int) -> list[Sets]:
     for number, rank in enumerate(RANKS):
         clades, counts = np.unique(paths[:, number][paths[:, number] >= 0], return_counts=True)
         for clade in clades[(counts >= fewest) & (counts <= len(known) - fewest)].tolist():
-            names.append(f"{rank} {tree.names[clade]}")
-            members.append(paths[:, number] == clade)
+            member = paths[:, number] == clade
+            deeper = paths[member, number + 1 :]
+            if not ((deeper == deeper[0]) & (deeper >= 0)).all(0).any():
+                names.append(f"{rank} {tree.names[clade]}")
+                members.append(member)
     if members:
         found.append(Sets("taxon", tuple(names), known, np.stack(members, 1), np.zeros(len(known), np.int64)))
     for column in COLUMNS:

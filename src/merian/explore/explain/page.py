@@ -86,7 +86,8 @@ def numbers(name: str, found: Explanation) -> dict[str, object]:
     for part, taxon in enumerate((question.taxon, question.against)):
         if taxon >= 0:
             scored = {"score": found.scores[part], "probability": question.chances[part]}
-            answers.append({"name": found.names[part], "taxon": taxon, **scored})
+            named = {"name": found.names[part], "common_name": found.common[part] or None, "taxon": taxon}
+            answers.append({**named, **scored})
     return {
         "photo": name,
         "for": answers[0],
