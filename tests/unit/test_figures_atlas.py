@@ -16,7 +16,7 @@ from PIL import Image
 from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting, Mismatch
 from merian.explore.atlas_page import AtlasLook, atlas_page, embedded
-from merian.explore.thumbnails import sheets, spread, square
+from merian.explore.thumbnails import chosen, far_apart, sheets, spread, square
 
 LOOK = AtlasLook("A map", units={"beak": "mm"}, words={"life_stage": "stage of life"})
 
@@ -66,10 +66,10 @@ def test_the_page_holds_the_table() -> None:
     missing = codes(by["sex"]) == 65535
     assert missing.tolist() == rows["sex"].is_null().to_list()
     beak, number = rows["beak"].to_numpy(), by["beak"]
-    told = number["low"] + (number["high"] - number["low"]) * codes(number) / 65534
-    inside = np.isfinite(beak) & (beak >= number["low"]) & (beak <= number["high"])
-    assert np.allclose(told[inside], beak[inside], atol=1e-3)
-    assert (codes(number) == 65535).tolist() == np.isnan(beak).tolist()
+    told = np.frombuffer(base64.b64decode(number["values"]), "<f4")
+    assert np.array_equal(told, beak.astype(np.float32), equal_nan=True), "also beyond the ends of the ramp"
+    known = beak[np.isfinite(beak)]
+    assert [number["low"], number["high"]] == np.quantile(known, [0.02, 0.98]).tolist()
     assert number["unit"] == "mm"
     assert by["life_stage"]["label"] == "stage of life"
     assert len(by["place"]["palette"]) == 256
@@ -95,7 +95,7 @@ def test_a_name_cannot_break_out_of_the_page() -> None:
     assert embedded({"a": evil}).count("<") == 0
 
 
-def test_a_hundred_thousand_points_stay_under_twelve_megabytes() -> None:
+def test_a_hundred_thousand_points_take_five_megabytes() -> None:
     n = 100_000
     rng = stream(0, "large")
     rows = {"x": rng.standard_normal(n), "y": rng.standard_normal(n)}
@@ -111,8 +111,21 @@ def test_a_hundred_thousand_points_stay_under_twelve_megabytes() -> None:
         "longitude": rng.uniform(-170, 170, n),
     }
     html = atlas_page(pl.DataFrame(rows), LOOK)
-    assert len(html.encode()) < 5_000_000
+    assert len(html.encode()) < 5_200_000
     assert len(held(html)["columns"]) == 12
+
+
+def test_notes_are_told_but_colour_nothing() -> None:
+    rows = table().with_columns(pl.Series("id", [f"i{k}" for k in range(300)]), pl.lit(7).alias("page"))
+    look = AtlasLook("A map", notes=("id", "page"))
+    by = {column["key"]: column for column in held(atlas_page(rows, look))["columns"]}
+    assert by["id"]["kind"] == by["page"]["kind"] == "note"
+    assert [by["id"]["names"][k] for k in codes(by["id"])[:2]] == ["i0", "i1"]
+    assert by["page"]["names"] == ["7"]
+    with pytest.raises(BadData, match="no column to colour by"):
+        atlas_page(rows.select("x", "y", "id"), look)
+    with pytest.raises(BadSetting, match="is no column"):
+        atlas_page(rows, AtlasLook("A map", first="id", notes=("id",)))
 
 
 def test_more_names_than_two_bytes_hold() -> None:
@@ -154,6 +167,8 @@ def test_thumbnails_stand_on_their_sheets() -> None:
     data = held(atlas_page(table(5000), LOOK, made))
     assert data["sheets"]["rows"][:2] == [0, 7]
     assert data["sheets"]["images"][0].startswith("data:image/jpeg;base64,")
+    assert sorted(data["sheets"]["order"]) == list(range(600))
+    assert (np.diff(data["sheets"]["gaps"]) <= 0).all()
     with pytest.raises(Mismatch, match="thumbnails"):
         atlas_page(table(100), LOOK, made)
     with pytest.raises(BadData, match="more than one"):
@@ -187,3 +202,26 @@ def test_thumbnails_of_a_map_never_overlap() -> None:
         assert members[off.argmin()] == row
     with pytest.raises(BadData, match="numbers"):
         spread(np.array([[0.0, np.nan]]), 4)
+
+
+def test_each_point_in_the_order_is_the_farthest_from_all_before_it() -> None:
+    xy = stream(0, "apart").standard_normal((60, 2))
+    order, gaps = far_apart(xy)
+    assert sorted(order.tolist()) == list(range(60))
+    assert np.isinf(gaps[0])
+    for k in range(1, 60):
+        before, left = xy[order[:k]], xy[order[k:]]
+        to_all = np.abs(left[:, None] - before).max(2).min(1)
+        assert gaps[k] == to_all[0] == to_all.max()
+    assert far_apart(xy[:0])[0].shape == (0,)
+    assert far_apart(np.zeros((5, 2)))[1][1:].tolist() == [0] * 4
+
+
+@pytest.mark.parametrize("most", [0, 1, 7, 50, 399, 400, 1000])
+def test_no_more_thumbnails_are_chosen_than_asked_for(most: int) -> None:
+    xy = stream(0, "chosen").standard_normal((400, 2))
+    rows = chosen(xy, most)
+    assert len(rows) <= most
+    assert len(np.unique(rows)) == len(rows)
+    assert len(rows) == 400 if most >= 400 else len(rows) >= 0.5 * most
+    assert len(chosen(np.zeros((30, 2)), 5)) == 1, "points on each other have one"

@@ -107,6 +107,7 @@ def test_the_map_is_coloured_filtered_searched_and_walked(browser: Any, tmp_path
     assert visit.said() == "species Genus sp13: 20 images"
     page.keyboard.press("Escape")
     assert visit.said() == "All points are shown."
+    page.uncheck("#pictures")
     page.check("#pictures")
     page.focus(".over")
     page.keyboard.press("ArrowRight")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from merian.core.report import Number, Report
 from merian.core.tree import RANKS
@@ -44,6 +45,7 @@ def draw(report: Report, bins: Bins, masses: dict[str, npt.NDArray[np.floating]]
     sets = _sets(numbers)
     if sets:
         figures["sets.svg"] = sets
+    figures |= _clades(numbers)
     figures |= _rows(numbers, "truth.", "", "truth.svg", "Against the truth, by kind of picture")
     return figures
 
@@ -99,6 +101,21 @@ def _sets(numbers: dict[str, Number]) -> str:
         found = (_bar(numbers.get(f"{name}.{what}")) for what in ("top1", "histogram", "chance"))
         rows[key] = dict(zip(("the model", "histogram baseline", "chance"), found, strict=True))
     return plots.points(rows, "Each data set by itself", None, "share named right") if rows else ""
+
+
+def _clades(numbers: dict[str, Number]) -> dict[str, str]:
+    """Species named right in the clades of the lowest rank of which several have numbers."""
+    for kind in reversed(RANKS):
+        start, end = f"all.{kind}.", ".species"
+        rows = [n for n in numbers.values() if n.name.startswith(start) and n.name.endswith(end)]
+        if len(rows) < 2:
+            continue
+        told = [(n.name.removeprefix(start).removesuffix(end), n.n, n.value, n.low, n.high) for n in rows]
+        columns = {"clade": pl.String, "n": pl.Int64, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+        table = pl.DataFrame(told, schema=columns, orient="row")
+        title = f"Species named right, {kind} by {kind}"
+        return {"clades.svg": plots.clade_accuracy(table, title, "species named right, among all labels")}
+    return {}
 
 
 def _rows(numbers: dict[str, Number], start: str, end: str, file: str, title: str) -> dict[str, str]:

@@ -1,14 +1,14 @@
 """A layout as one HTML file that can be walked: every image a point, coloured by rank, trait, place, sex or life stage, with search and thumbnails.
 
-The file holds all it needs, fetches nothing and works from a disk. A point takes 4 bytes for its place and 2 for each column (4 above 65,535 names), written in
-base64: 100,000 points with twelve columns take some 4 MB.
+The file holds all it needs, fetches nothing and works from a disk. In base64 a point takes 4 bytes for its place, 2 for each column of names (4 above 65,535 of
+them) and 4 for each number: 100,000 points with twelve columns take some 5 MB.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
@@ -20,13 +20,12 @@ import polars as pl
 from merian import __version__
 from merian.core.errors import BadData, BadSetting, Mismatch
 from merian.core.tree import RANKS
-from merian.explore.thumbnails import Sheets
+from merian.explore.neighbours import finite
+from merian.explore.thumbnails import Sheets, far_apart
 
 __all__ = ["AtlasLook", "atlas_page", "embedded", "page"]
 
 MISSING = 65535
-STEPS = 65534
-"""A number is told to this fraction of its range."""
 CHART = 16
 """Rows and columns of the chart of places."""
 PLACE = ("latitude", "longitude")
@@ -34,17 +33,21 @@ PLACE = ("latitude", "longitude")
 
 @dataclass(frozen=True)
 class AtlasLook:
-    """What the page says: its title, a line below it, the column that colours it first (empty: order, or the first there is), units and words of columns."""
+    """What the page says: its title, a line below it, the column that colours it first (empty: order, or the first there is), units and words of columns.
+
+    `notes` are columns that colour nothing: only the card of an image tells them, and the search finds them.
+    """
 
     title: str
     subtitle: str = ""
     first: str = ""
     units: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def atlas_page(points: pl.DataFrame, look: AtlasLook, sheets: Sheets | None = None) -> str:
-    """The page of points: columns x and y, an optional id, and any others to colour by.
+    """The page of points: columns x and y, and others to colour by.
 
     Columns named as ranks (kingdom to species) are names of taxa; other text (sex, life_stage, country) is names too; numbers (traits) are a ramp, with nulls
     and nan unknown; latitude and longitude in degrees together are a chart of places. The ten commonest names of a column have colours of their own, the
@@ -59,39 +62,45 @@ def atlas_page(points: pl.DataFrame, look: AtlasLook, sheets: Sheets | None = No
     if absent or len(points) < 3:
         raise BadData("layout", f"a map needs columns x and y and three points; there are {len(points)} points", absent)
     xy = points.select(pl.col("x", "y").cast(pl.Float64).fill_null(np.nan)).to_numpy()
-    wrong = np.flatnonzero(~np.isfinite(xy).all(1))
-    if len(wrong):
-        raise BadData(
-            "layout", f"{len(wrong):,} of {len(xy):,} places are no numbers: leave them out", wrong[:10].tolist()
-        )
+    finite(xy, "places", "layout")
     if sheets is not None and len(sheets.rows) and not 0 <= sheets.rows.min() <= sheets.rows.max() < len(points):
         raise Mismatch("thumbnails and layout", f"row {int(sheets.rows.max())}", f"{len(points)} points")
     columns = _columns(points, look)
-    keys = [column["key"] for column in columns]
-    if not columns:
+    keys = [column["key"] for column in columns if column["kind"] != "note"]
+    if not keys:
         raise BadData(
             "layout", "no column to colour by: add a rank, a trait, sex, life_stage, or latitude and longitude"
         )
     if look.first and look.first not in keys:
         raise BadSetting("first", look.first, f"is no column of the map; it has {', '.join(keys)}", keys)
     low, high = xy.min(0), xy.max(0)
-    half = max(float((high - low).max()) / 2, 1e-12)
-    held = np.round((xy - (low + high) / 2) / half * 32767.5 + 32767.5).clip(0, 65535).astype("<u2")
+    placed = (xy - (low + high) / 2) / max(float((high - low).max()) / 2, 1e-12)
+    held = np.round(placed * 32767.5 + 32767.5).clip(0, 65535).astype("<u2")
     data = {
         "n": len(points),
         "xy": _base64(held),
         "columns": columns,
         "first": look.first or ("order" if "order" in keys else keys[0]),
-        "ids": points["id"].cast(pl.String).to_list() if "id" in points.columns else None,
         "day": {"pigments": list(PIGMENTS.values()), "grey": GREY, "ramp": ramp_hex()},
         "night": {"pigments": list(NIGHT.values()), "grey": NIGHT_GREY, "ramp": ramp_hex(night=True)},
-        "sheets": None
-        if sheets is None
-        else {"images": sheets.links(), "rows": sheets.rows.tolist(), "across": sheets.across, "side": sheets.side},
+        "sheets": None if sheets is None else _pictures(sheets, placed),
     }
     note = "" if sheets is None else f", thumbnails of {len(sheets.rows):,}"
     words = {"title": look.title, "subtitle": look.subtitle, "count": f"{len(points):,}", "note": note}
     return page("atlas.html.j2", ("points.js", "atlas.js", "walk.js"), data, words)
+
+
+def _pictures(sheets: Sheets, placed: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Sheets, the row of each thumbnail, and the order in which the map shows them with how far each is from all before it."""
+    order, gaps = far_apart(placed[sheets.rows])
+    return {
+        "images": sheets.links(),
+        "rows": sheets.rows.tolist(),
+        "order": order.tolist(),
+        "gaps": np.round(gaps.clip(max=4), 5).tolist(),
+        "across": sheets.across,
+        "side": sheets.side,
+    }
 
 
 def page(template: str, scripts: tuple[str, ...], data: Mapping[str, Any], words: Mapping[str, str]) -> str:
@@ -128,23 +137,24 @@ def _base64(array: npt.NDArray[Any]) -> str:
 
 
 def _columns(points: pl.DataFrame, look: AtlasLook) -> list[dict[str, Any]]:
-    """What can be coloured by: ranks from high to low, then the other columns in their order, then places."""
-    others = [c for c in points.columns if c not in ("x", "y", "id", *RANKS, *PLACE)]
+    """What can be coloured by: ranks from high to low, then the other columns in their order, then places; and notes."""
+    others = [c for c in points.columns if c not in ("x", "y", *RANKS, *PLACE)]
     columns = []
     for name in [*(r for r in RANKS if r in points.columns), *others]:
         series = points[name]
         if series.null_count() == len(series):
             continue
-        label = look.words.get(name, name.replace("_", " "))
-        if series.dtype.is_numeric():
-            column = _number(series)
-        else:
-            column = _names(series)
-        if column is not None:
-            kind = "rank" if name in RANKS else column["kind"]
-            columns.append(
-                {"key": name, "label": label, **column, "kind": kind, "unit": _unit(look.units.get(name, ""))}
-            )
+        numeric = series.dtype.is_numeric() and name not in look.notes
+        column = _number(series) if numeric else _names(series)
+        if column is None:
+            continue
+        kind = "note" if name in look.notes else "rank" if name in RANKS else column["kind"]
+        told = {
+            "key": name,
+            "label": look.words.get(name, name.replace("_", " ")),
+            "unit": _unit(look.units.get(name, "")),
+        }
+        columns.append({**told, **column, "kind": kind})
     place = _place(points) if all(c in points.columns for c in PLACE) else None
     return columns + ([] if place is None else [place])
 
@@ -162,23 +172,22 @@ def _names(series: pl.Series) -> dict[str, Any]:
     names = counted["name"]
     place = pl.DataFrame({"name": names, "code": np.arange(len(names), dtype=np.int64)})
     codes = pl.DataFrame({"name": text}).join(place, on="name", how="left", maintain_order="left")["code"]
-    wide = len(names) > STEPS
+    wide = len(names) >= MISSING
     held = codes.fill_null(2**32 - 1 if wide else MISSING).to_numpy().astype("<u4" if wide else "<u2")
     return {"kind": "text", "names": names.to_list(), "codes": _base64(held), "wide": wide}
 
 
 def _number(series: pl.Series) -> dict[str, Any] | None:
-    """Values as steps between the 2 % and 98 % points; None for a column that holds fewer than two different numbers."""
+    """Values as they are, nan where unknown, and the 2 % and 98 % points that the ramp goes between; None for fewer than two different numbers."""
     values = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    known = np.isfinite(values)
-    if not known.any() or np.ptp(values[known]) == 0:
+    known = values[np.isfinite(values)]
+    if not len(known) or np.ptp(known) == 0:
         return None
-    low, high = np.quantile(values[known], [0.02, 0.98])
+    low, high = np.quantile(known, [0.02, 0.98])
     if low == high:
-        low, high = values[known].min(), values[known].max()
-    steps = np.round((np.nan_to_num(values).clip(low, high) - low) / (high - low) * STEPS)
-    held = np.where(known, steps, MISSING).astype("<u2")
-    return {"kind": "number", "low": float(low), "high": float(high), "codes": _base64(held), "wide": False}
+        low, high = known.min(), known.max()
+    held = np.where(np.isfinite(values), values, np.nan).astype("<f4")
+    return {"kind": "number", "low": float(low), "high": float(high), "values": _base64(held)}
 
 
 def _place(points: pl.DataFrame) -> dict[str, Any] | None:

@@ -14,9 +14,11 @@ import numpy.typing as npt
 import polars as pl
 
 from merian.core.errors import BadData, Mismatch
+from merian.core.tree import RANKS, Tree
 from merian.core.vectors import normalise
+from merian.explore.axes import species_means
 
-__all__ = ["LEAVES", "Agreement", "Tangle", "crossings", "gathered", "tangle"]
+__all__ = ["LEAVES", "Agreement", "Tangle", "crossings", "gathered", "species_tangle", "tangle"]
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -132,6 +134,19 @@ def tangle(means: Doubles, lineages: pl.DataFrame, rng: np.random.Generator, shu
     )
 
 
+def species_tangle(
+    vectors: npt.NDArray[np.floating],
+    taxa: npt.NDArray[np.integer],
+    tree: Tree,
+    rng: np.random.Generator,
+    shuffles: int = 199,
+) -> Tangle:
+    """The Tangle of the species that images show: vectors [n, d] and taxa [n]; images without a species are left out. Raises as `tangle` does."""
+    species = tree.ancestors[taxa, RANKS.index("species")]
+    names, means = species_means(vectors[species >= 0], species[species >= 0])
+    return tangle(means, tree.lineages(names), rng, shuffles)
+
+
 def _members(merges: Doubles) -> list[list[int]]:
     """The leaves below each node of a linkage, leaves first: 2 m - 1 lists."""
     m = len(merges) + 1
@@ -170,6 +185,8 @@ def _jackknife(value: float, without: Doubles, shuffled: Doubles) -> Agreement:
     n = len(without)
     error = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
     control = float(np.quantile(shuffled, 0.95)) if len(shuffled) else float("nan")
+    if error == 0:  # all leaves agree alike: the jackknife has nothing to go by
+        return Agreement(value, float("nan"), float("nan"), control)
     return Agreement(value, max(value - 1.96 * error, -1.0), min(value + 1.96 * error, 1.0), control)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.errors import BadData, Mismatch
+from merian.explore.neighbours import finite
 
 __all__ = ["Leaves", "Telling", "auroc", "leaves"]
 
@@ -20,7 +21,8 @@ REPLICATES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """How well a crop's diseased leaves are told from its healthy ones: AUROC with its 95 % interval (None: one of the two is absent), and their numbers."""
+    """How well a crop's diseased leaves are told from its healthy ones: AUROC with its 95 % interval (None: fewer than five groups of a state), and their
+    numbers."""
 
     crop: str
     auroc: tuple[float, float, float] | None
@@ -34,7 +36,7 @@ class Leaves:
 
     health [n], along the direction from diseased to healthy, in its standard deviations, each image measured by a direction made without its fold;
     other [n], the first principal component of what stands at right angles to the direction; diseased [n] and crops [n]; tellings, one a crop; pooled, the
-    AUROC of comparisons within crops over all of them (None: no crop has both).
+    AUROC of comparisons within crops over all of them (None: no crop has one).
     """
 
     health: Doubles
@@ -70,9 +72,7 @@ def leaves(
     n = len(vectors)
     if not n == len(diseased) == len(crops) == (n if groups is None else len(groups)):
         raise Mismatch("vectors and labels", f"{n} vectors", f"{len(diseased)} states, {len(crops)} crops")
-    wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
-    if len(wrong):
-        raise BadData("vectors", f"{len(wrong):,} of {n:,} rows hold no numbers: leave them out", wrong[:10].tolist())
+    finite(vectors, "vectors", "vectors")
     z, ill = np.asarray(vectors, np.float64), np.asarray(diseased, bool)
     names, of_crop = np.unique(np.asarray(crops), return_inverse=True)
     _, of_group = np.unique(np.arange(n) if groups is None else np.asarray(groups), return_inverse=True)
@@ -132,7 +132,7 @@ def _tellings(
     values, weights, again = [], [], []
     for crop in range(int(of_crop.max()) + 1):
         well, sick = (np.flatnonzero((of_crop == crop) & (ill == state)) for state in (False, True))
-        if not (len(well) and len(sick)):
+        if min(len(np.unique(of_group[state])) for state in (well, sick)) < FOLDS:  # too few for an interval
             found.append((None, len(well), len(sick)))
             continue
         value = auroc(health[well], health[sick])

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.errors import BadData, Mismatch
+from merian.explore.neighbours import finite
 
 __all__ = ["Panel", "panel"]
 
@@ -67,11 +68,7 @@ def panel(
         raise Mismatch(
             "vectors and labels", f"{len(vectors)} vectors", f"{len(species)} species, {len(variants)} variants"
         )
-    wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
-    if len(wrong):
-        raise BadData(
-            "vectors", f"{len(wrong):,} of {len(vectors):,} rows hold no numbers: leave them out", wrong[:10].tolist()
-        )
+    finite(vectors, "vectors", "vectors")
     known = np.array([v is not None for v in variants], bool)
     z = np.asarray(vectors, np.float64)[known]
     names, of_species = np.unique(np.asarray(species)[known], return_inverse=True)
@@ -111,12 +108,10 @@ def panel(
 
 
 def _drawn(cells: Ints, rng: np.random.Generator) -> Doubles:
-    """How often each image is drawn when those of each cell are drawn with replacement."""
-    weights = np.zeros(len(cells))
-    for cell in np.unique(cells):
-        here = np.flatnonzero(cells == cell)
-        weights[here] = rng.multinomial(len(here), np.full(len(here), 1 / len(here)))
-    return weights
+    """How often each image is drawn when those of each cell, which stand together, are drawn with replacement."""
+    _, starts, of, sizes = np.unique(cells, return_index=True, return_inverse=True, return_counts=True)
+    chosen = starts[of] + (rng.random(len(cells)) * sizes[of]).astype(np.int64)
+    return np.bincount(chosen, minlength=len(cells)).astype(np.float64)
 
 
 def _variation(means: Doubles) -> Doubles:

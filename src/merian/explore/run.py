@@ -1,4 +1,4 @@
-"""`explore`: what the vectors know beyond names. A layout coloured by a rank and by a trait, and how well traits can be read."""
+"""`explore`: what the vectors know beyond names. A map of the images, and how well ranks and traits can be read."""
 
 from __future__ import annotations
 
@@ -11,24 +11,29 @@ import polars as pl
 
 from merian.core import store
 from merian.core.chance import stream
-from merian.core.errors import BadData, BadSetting, Missing
+from merian.core.errors import BadData, Missing
 from merian.core.progress import track
 from merian.core.report import Number, Report
 from merian.core.tables import Catalog
-from merian.core.tree import RANKS, Tree, rank_number, read_table
+from merian.core.tree import RANKS, Tree
 from merian.core.vectors import Embeddings
-from merian.explore.axes import Axis, species_means, trait_axis
+from merian.explore.dendrogram import Tangle, species_tangle
+from merian.explore.figures import Shown, draw
 from merian.explore.ladder import climbed, figure
-from merian.explore.layout import layout, same_neighbours, shared_rank
+from merian.explore.layout import layout
+from merian.explore.neighbours import kept_neighbours, mean_of, nearest, shared_rank
+from merian.explore.reading import of_images, read, traits_of
 from merian.explore.settings import ExploreSettings
+from merian.explore.umap import installed, umap_layout
 
-__all__ = ["FORMAT", "KIND", "explore", "read_traits"]
+__all__ = ["FORMAT", "KIND", "explore"]
 
-KIND, FORMAT = "exploration", 1
+KIND, FORMAT = "exploration", 2
 NEIGHBOURS = 10
-SPECIES = 10
-"""A trait known of fewer species is not tried."""
+ASKED = 20_000
+"""Images whose neighbours are asked for their taxa; of more, so many are taken evenly."""
 Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 
 
 def explore(
@@ -39,10 +44,10 @@ def explore(
     command: str = "merian explore",
     overwrite: bool = False,
 ) -> Report:
-    """The Report of the exploration, written to `out` with layout.parquet (id, x, y, taxon), traits.parquet and figures/*.svg.
+    """The Report of the exploration, written to `out` with layout.html, layout.parquet (id, x, y, taxon), traits.parquet and figures/.
 
-    Of the catalog only images with a taxon are used; those of species kept out of training too. A finished run is not repeated;
-    `overwrite` replaces another one.
+    Of the catalog only images with a taxon are used; those of species kept out of training too. A finished run is not repeated; `overwrite` replaces another
+    one. Raises Mismatch and Missing for embeddings of another catalog, BadSetting for a trait that is not there, BadData for fewer than three images.
     """
     embeddings.belong_to(catalog.tree.version)
     inputs = {"catalog": catalog.hash, "embeddings": _hash(embeddings)}
@@ -53,41 +58,40 @@ def explore(
     climb, lines = ([], {}) if settings.ladder is None else climbed(settings.ladder)
     if settings.ladder is not None:
         inputs["ladder"] = store.digest(settings.ladder)
+    traits = traits_of(settings, catalog.tree)
+    if settings.method == "umap":
+        installed()
     # the places of the tables are no part of the run, their contents are
     work = store.begin(out, KIND, FORMAT, replace(settings, traits=None, ladder=None), inputs, overwrite)
     if work.done:
         return Report.load(out / "report.json")
     rows = catalog.kept().filter(pl.col("taxon") >= 0)
-    if len(rows) < 2:
+    if len(rows) < 3:
         raise BadData(catalog.path, f"{len(rows)} images with a taxon are too few to explore")
     vectors = embeddings.take(rows["id"]).vectors
     tree, taxa = catalog.tree, rows["taxon"].to_numpy()
-    with track("Exploring", 3, "parts") as advance:
+    with track("Exploring", 4, "parts") as advance:
         numbers = _neighbours(vectors, rows, tree)
         advance(1, note="neighbours")
-        traits = _tables(settings, tree)
-        found, table = _axes(vectors, taxa, tree, traits, settings)
-        numbers += found
-        table.write_parquet(out / "traits.parquet")
-        advance(1, note="traits")
+        readings = read(vectors, taxa, tree, traits, settings)
+        found, remarks, table = of_images(readings)
+        trees, said = _trees(vectors, taxa, tree, settings)
+        advance(1, note="traits and trees")
         chosen = _sample(len(rows), settings)
-        places = layout(vectors[chosen], settings.perplexity, settings.iterations, settings.seed)
-        kept = same_neighbours(vectors[chosen], places)
-        numbers.append(
-            Number(
-                "layout.neighbours_kept", kept, unit="share", n=len(chosen), note="of the 10 nearest", group="Layout"
-            )
-        )
-        shown = rows[chosen.tolist()]
-        frame = pl.DataFrame({"id": shown["id"], "x": places[:, 0], "y": places[:, 1], "taxon": shown["taxon"]})
-        with store.atomic(out / "layout.parquet") as stream_:
-            frame.write_parquet(stream_)
-        _figures(out / "figures", places, taxa[chosen], tree, traits, settings)
+        places = _laid_out(vectors[chosen], settings)
+        numbers += [_kept(vectors[chosen], places), *found, *_agreed(trees), *climb]
         advance(1, note="layout")
-    if lines:
-        store.write_text(out / "figures" / "ladder.svg", figure(lines))
-    numbers += climb
-    report = Report("What the vectors know", command, inputs, tuple(numbers), store.plain(work.settings))
+        shown = Shown(catalog, rows[chosen.tolist()], places, readings)
+        remarks += said + draw(out, shown, trees, settings)
+        if lines:
+            store.write_text(out / "figures" / "ladder.svg", figure(lines))
+        advance(1, note="figures")
+    columns = {"id": shown.rows["id"], "x": places[:, 0], "y": places[:, 1], "taxon": shown.rows["taxon"]}
+    for name, frame in (("layout", pl.DataFrame(columns)), ("traits", table)):
+        with store.atomic(out / f"{name}.parquet") as stream_:
+            frame.write_parquet(stream_)
+    known = _trained(rows) + remarks
+    report = Report("What the vectors know", command, inputs, tuple(numbers), store.plain(work.settings), tuple(known))
     report.save(out / "report.json")
     work.finish()
     return report
@@ -98,148 +102,82 @@ def _hash(embeddings: Embeddings) -> str:
     return store.digest_bytes(embeddings.fingerprint.encode() + words + embeddings.vectors.tobytes())[:24]
 
 
+def _trained(rows: pl.DataFrame) -> list[str]:
+    shown = int((rows["split"] == "train").sum())
+    if not shown:
+        return []
+    return [
+        f"{shown:,} of {len(rows):,} images are of the split train: of those a model that was trained on them knows more than of others"
+    ]
+
+
 def _sample(n: int, settings: ExploreSettings) -> npt.NDArray[np.int64]:
     if n <= settings.images:
         return np.arange(n)
     return np.sort(stream(settings.seed, "layout", "sample").choice(n, settings.images, replace=False))
 
 
-def _neighbours(vectors: npt.NDArray[np.float32], rows: pl.DataFrame, tree: Tree) -> list[Number]:
+def _laid_out(vectors: Floats, settings: ExploreSettings) -> Doubles:
+    if settings.method == "umap":
+        return umap_layout(vectors, settings.neighbours, settings.min_dist, None, settings.seed)
+    return layout(vectors, settings.perplexity, settings.iterations, settings.seed, settings.exaggeration)
+
+
+def _kept(vectors: Floats, places: Doubles) -> Number:
+    kept = kept_neighbours(vectors, places, NEIGHBOURS)
+    n = len(vectors)
+    note = f"of the {min(NEIGHBOURS, n - 1)} nearest; chance {min(NEIGHBOURS, n - 1) / (n - 1):.1%}"
+    interval = mean_of(kept, np.arange(len(kept)))
+    return Number("layout.neighbours_kept", *interval, unit="share", n=len(kept), note=note, group="Layout")
+
+
+def _neighbours(vectors: Floats, rows: pl.DataFrame, tree: Tree) -> list[Number]:
     """How often the nearest images of other specimens share each rank, beside chance."""
-    chosen = np.arange(len(rows)) if len(rows) <= 20_000 else np.linspace(0, len(rows) - 1, 20_000).astype(np.int64)
-    groups = rows.select(pl.coalesce("group", "id").rank("dense")).to_series().to_numpy().astype(np.int64)[chosen]
-    paths = tree.ancestors[rows["taxon"].to_numpy()[chosen]]
-    numbers = []
+    if len(rows) > ASKED:
+        chosen = np.linspace(0, len(rows) - 1, ASKED).astype(np.int64)
+        vectors, rows = vectors[chosen], rows[chosen.tolist()]
+    groups = (rows.select(pl.coalesce("group", "id").rank("dense")).to_series() - 1).to_numpy().astype(np.int64)
+    paths = tree.ancestors[rows["taxon"].to_numpy()]
+    numbers: list[Number] = []
+    sought: dict[bytes, npt.NDArray[np.int64]] = {}
     for r, rank in enumerate(RANKS):
         has = paths[:, r] >= 0
-        if has.sum() < 2 or len(np.unique(paths[has, r])) < 2:
+        if len(np.unique(paths[has, r])) < 2:
             continue
-        agree, chance = shared_rank(vectors[chosen][has], paths[has, r], groups[has], NEIGHBOURS)
-        if len(agree):
-            note = f"chance {chance:.1%}; neighbours from other specimens only"
-            mean = float(agree.mean())
-            numbers.append(
-                Number(f"neighbours.{rank}", mean, unit="share", n=len(agree), note=note, group="Nearest neighbours")
-            )
-            numbers.append(Number(f"neighbours.{rank}.chance", chance, unit="share", group="Nearest neighbours"))
+        own = np.unique(groups[has], return_inverse=True)[1]
+        k = min(NEIGHBOURS, int(has.sum()) - int(np.bincount(own).max()))
+        if k < 1:
+            continue
+        key = has.tobytes()  # ranks that the same images have share one search
+        if key not in sought:
+            sought[key] = nearest(vectors[has], k, own)[0]
+        agree, chance = shared_rank(paths[has, r], own, sought[key])
+        by_chance = float(chance.mean())
+        note = f"chance {by_chance:.1%}; neighbours from other specimens only"
+        told = {"unit": "share", "n": len(agree), "group": "Nearest neighbours"}
+        numbers.append(Number(f"neighbours.{rank}", *mean_of(agree, own), note=note, **told))  # type: ignore[arg-type]
+        numbers.append(Number(f"neighbours.{rank}.chance", by_chance, unit="share", group="Nearest neighbours"))
     return numbers
 
 
-def read_traits(path: Path, tree: Tree) -> pl.DataFrame:
-    """The numeric traits in a table: columns trait, unit, taxon (a species of the tree), value (the mean, if there are several)."""
-    table = read_table(path)
-    needed = ["scientificName", "measurementType", "measurementValue"]
-    absent = [c for c in needed if c not in table.columns]
-    if absent:
-        raise BadData(path, f"a table of traits needs the columns {', '.join(needed)}", absent)
-    unit = pl.col("measurementUnit") if "measurementUnit" in table.columns else pl.lit("")
-    name = pl.col("scientificName").str.to_lowercase()
-    species = pl.DataFrame({"name": tree.names, "taxon": np.arange(len(tree), dtype=np.int32), "rank": tree.rank})
-    species = species.filter((pl.col("rank") == RANKS.index("species")) & pl.col("name").is_unique())
-    rows = table.select(
-        pl.col("measurementType").alias("trait"),
-        unit.fill_null("").alias("unit"),
-        name.alias("name"),
-        pl.col("measurementValue").cast(pl.Float64, strict=False).alias("value"),
-    )
-    named = species.select(pl.col("name").str.to_lowercase(), "taxon")
-    rows = rows.drop_nulls(["value", "trait"]).filter(pl.col("value").is_finite()).join(named, on="name")
-    return rows.group_by("trait", "unit", "taxon").agg(pl.col("value").mean()).sort("trait", "taxon")
+def _trees(
+    vectors: Floats, taxa: npt.NDArray[np.integer], tree: Tree, settings: ExploreSettings
+) -> tuple[Tangle | None, list[str]]:
+    try:
+        return species_tangle(vectors, taxa, tree, stream(settings.seed, "dendrogram")), []
+    except BadData as error:
+        return None, [f"no dendrogram: {error}"]
 
 
-def _tables(settings: ExploreSettings, tree: Tree) -> pl.DataFrame | None:
-    """The traits, the chosen one first; None without a table. Raises BadSetting for a trait that the table does not have."""
-    if settings.traits is None:
-        if settings.trait:
-            raise BadSetting("trait", settings.trait, "needs a table of traits: give --traits")
-        return None
-    table = read_traits(settings.traits, tree)
-    counts = table.group_by("trait").len().sort(["len", "trait"], descending=[True, False])
-    names = counts["trait"].to_list()
-    if settings.trait and settings.trait not in names:
-        raise BadSetting("trait", settings.trait, f"is no numeric trait of the table; it has {', '.join(names)}", names)
-    first = settings.trait or (names[0] if names else "")
-    order = [first, *(n for n in names if n != first)]
-    place = pl.DataFrame({"trait": order, "place": range(len(order))}, schema_overrides={"trait": pl.String})
-    return table.join(place, on="trait").sort("place", "taxon").drop("place")
-
-
-def _axes(
-    vectors: npt.NDArray[np.float32],
-    taxa: npt.NDArray[np.integer],
-    tree: Tree,
-    traits: pl.DataFrame | None,
-    settings: ExploreSettings,
-) -> tuple[list[Number], pl.DataFrame]:
-    """Every numeric trait that is known of enough species, read from the species' mean vectors; the predictions as a table."""
-    empty = {"trait": pl.String, "unit": pl.String, "taxon": pl.Int32, "value": pl.Float64, "predicted": pl.Float64}
-    tables, numbers = [pl.DataFrame(schema=empty)], []
-    if traits is None:
-        return [], tables[0]
-    species = tree.ancestors[taxa, RANKS.index("species")]
-    names, means = species_means(vectors[species >= 0], species[species >= 0])
-    for (trait, _), rows in traits.group_by(["trait", "unit"], maintain_order=True):
-        rows = rows.filter(pl.col("taxon").is_in(names.tolist()))
-        clade_rank, clades = _folds(tree, rows["taxon"].to_numpy())
-        if len(rows) < SPECIES or rows["value"].n_unique() < 3 or len(np.unique(clades)) < 3:
-            continue
-        own = means[np.searchsorted(names, rows["taxon"].to_numpy())]
-        rng = stream(settings.seed, "trait", str(trait))
-        axis = trait_axis(own, rows["value"].to_numpy(), clades, rng, settings.shuffles)
-        numbers += _trait_numbers(str(trait), axis, len(rows), clade_rank)
-        tables.append(rows.select(*list(empty)[:4]).with_columns(pl.Series("predicted", axis.predicted)))
-    return numbers, pl.concat(tables)
-
-
-def _folds(tree: Tree, species: npt.NDArray[np.integer]) -> tuple[str, npt.NDArray[np.int32]]:
-    """The rank whose clades are left out in turn (families, or genera where there are fewer than three families), and each species' clade."""
-    for rank in ("family", "genus"):
-        clades = tree.ancestors[species, rank_number(rank)]
-        if len(np.unique(clades)) >= 3:
-            break
-    return rank, clades
-
-
-def _trait_numbers(trait: str, axis: Axis, n: int, rank: str) -> list[Number]:
-    group = f"Trait: {trait}"
-    note = f"out of {rank}; 95 % of shuffled traits are below {axis.shuffled_r2:.2f}; p = {axis.p:.3f}"
-    rho = f"out of {rank}; 95 % of shuffled traits are below {axis.shuffled_rho:.2f}"
-    return [
-        Number(f"trait.{trait}.r2", *axis.r2, n=n, note=note, group=group),
-        Number(f"trait.{trait}.rho", *axis.rho, n=n, note=rho, group=group),
-    ]
-
-
-def _figures(
-    folder: Path,
-    places: Doubles,
-    taxa: npt.NDArray[np.integer],
-    tree: Tree,
-    traits: pl.DataFrame | None,
-    settings: ExploreSettings,
-) -> None:
-    from merian.explore import plots
-
-    rank = settings.color_by_rank
-    at = tree.ancestors[taxa, rank_number(rank)]
-    clades = [tree.names[int(t)] if t >= 0 else None for t in at]
-    svg = plots.by_clade(places, clades, f"Each point is an image; colour is its {rank}", rank)
-    store.write_text(folder / "layout_rank.svg", svg)
-    if traits is None or traits.is_empty():
-        return
-    trait, unit = traits.row(0, named=True)["trait"], traits.row(0, named=True)["unit"]
-    own = traits.filter(pl.col("trait") == trait)
-    value = np.full(len(tree), np.nan)
-    value[own["taxon"].to_numpy()] = own["value"].to_numpy()
-    species = tree.ancestors[taxa, RANKS.index("species")]
-    shown = np.where(species >= 0, value[species], np.nan)
-    name = trait.replace("_", " ")
-    svg = plots.by_value(places, shown, f"The same images; colour is {name}", name, unit)
-    store.write_text(folder / "layout_trait.svg", svg)
-    table = folder.parent / "traits.parquet"
-    tested = pl.read_parquet(table, glob=False).filter(pl.col("trait") == trait)
-    if len(tested):
-        orders = tree.lineages(tested["taxon"].to_numpy())[rank].fill_null("none").to_list()
-        values = tested["value"].to_numpy(), tested["predicted"].to_numpy()
-        title = f"{name.capitalize()}, read from images of unseen families"
-        store.write_text(folder / "trait.svg", plots.agreement(*values, orders, title, unit))
+def _agreed(trees: Tangle | None) -> list[Number]:
+    """How far the tree of the vectors and the taxonomy agree."""
+    if trees is None:
+        return []
+    n, numbers = len(trees.leaves), []
+    kinds = (("cophenetic", trees.cophenetic, "", ""), ("triplets", trees.triplets, "share", "one third by chance; "))
+    for name, agreement, unit, chance in kinds:
+        if agreement is not None:
+            note = f"{n} {trees.leaves.columns[-1]} means; {chance}95 % of shuffled leaves are below {agreement.shuffled:.2f}"
+            low, high = (agreement.low, agreement.high) if np.isfinite(agreement.low) else (None, None)
+            numbers.append(Number(f"dendrogram.{name}", agreement.value, low, high, unit, n, note, "Dendrogram"))
+    return numbers

@@ -12,13 +12,15 @@ import numpy.typing as npt
 
 from merian.core.errors import BadData
 
-__all__ = ["Sheets", "sheets", "spread", "square"]
+__all__ = ["Sheets", "chosen", "far_apart", "sheets", "spread", "square"]
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 Pixels = npt.NDArray[np.uint8]
 ACROSS = 24
 """Thumbnails in a row of a sheet, and rows of a full sheet."""
+FINEST = 4096
+"""Cells across the finest grid that thumbnails are spread by: points that lie on each other never part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,39 @@ def spread(xy: Doubles, across: int) -> tuple[Ints, Ints]:
     number = (cells[:, 1] * across + cells[:, 0])[order]
     rows = order[np.flatnonzero(np.diff(number, prepend=-1))]
     return rows, cells[rows]
+
+
+def chosen(xy: Doubles, most: int) -> Ints:
+    """Rows of a layout [n, 2] that get one of at most so many thumbnails: all, or one in each cell of the finest grid with so few cells that hold a point."""
+    if most < 1 or len(xy) <= most:
+        return np.arange(len(xy) if most >= 1 else 0)
+    few, many = 1, 2  # across: so many lines have few enough cells, so many have too many
+    while len(spread(xy, many)[0]) <= most and many < FINEST:
+        few, many = many, 2 * many
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (middle, many) if len(spread(xy, middle)[0]) <= most else (few, middle)
+    return np.sort(spread(xy, few)[0])
+
+
+def far_apart(xy: Doubles) -> tuple[Ints, Doubles]:
+    """An order of points [m, 2] in which each is the one farthest from all before it, and how far: [m] each.
+
+    The greedy permutation (Gonzalez 1985, Theoretical Computer Science 38:293) by the greater of both differences, so that of squares of a side drawn in this
+    order none touches another while the distance is above the side. It begins nearest to the middle, with an infinite distance.
+    """
+    m = len(xy)
+    order, gaps = np.zeros(m, np.int64), np.full(m, np.inf)
+    if not m:
+        return order, gaps
+    left = np.full(m, np.inf)
+    at = int(((xy - (xy.min(0) + xy.max(0)) / 2) ** 2).sum(1).argmin())
+    for k in range(m):
+        order[k], gaps[k] = at, left[at]
+        left = np.minimum(left, np.abs(xy - xy[at]).max(1))
+        left[at] = -1  # done
+        at = int(left.argmax())
+    return order, gaps
 
 
 def square(image: Pixels, side: int) -> Pixels:

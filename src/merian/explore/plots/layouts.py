@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from merian.core.errors import BadData, Mismatch
+from merian.explore.neighbours import finite
 from merian.explore.plots.colour import FAINT, GREY, INK, PAPER, PIGMENTS, RAMP, RULE, clade_colours, place_colours
 from merian.explore.plots.style import FONT, PLATE, canvas, canvas_mm, heading, legend, plate, png, svg, words
 from merian.explore.thumbnails import spread, square
@@ -22,24 +23,24 @@ __all__ = ["MANY", "by_clade", "by_place", "by_value", "thumbnail_plate", "with_
 Doubles = npt.NDArray[np.floating[Any]]
 MANY = 600
 """More points than this are drawn as pixels inside the SVG."""
+NAME = 11.5
+"""Size of a clade's name, pt."""
 
 
 def _size(n: int) -> float:
     return float(np.clip(9000 / max(n, 1), 4, 46))
 
 
-def _finite(xy: Doubles) -> None:
+def _checked(xy: Doubles) -> None:
     """Raise BadData for an empty layout and for places that are not numbers."""
-    wrong = np.flatnonzero(~np.isfinite(xy).all(1))
-    if len(wrong) or not len(xy):
-        raise BadData(
-            "layout", f"{len(wrong):,} of {len(xy):,} places are no numbers: leave them out", wrong[:10].tolist()
-        )
+    if not len(xy):
+        raise BadData("layout", "there is not one point to draw")
+    finite(xy, "places", "layout")
 
 
 def by_clade(xy: Doubles, clades: Sequence[str | None], title: str, rank: str) -> str:
-    """A layout [n, 2] coloured by the clade of each point (None: grey), each clade named at its median and in the legend."""
-    _finite(xy)
+    """A layout [n, 2] coloured by the clade of each point (None: grey), each clade named where most of it lies, if there is room, and in the legend."""
+    _checked(xy)
     figure, axes = canvas(8.4, 6.5, PLATE)
     names, counts = np.unique([c for c in clades if c is not None], return_counts=True)
     ordered = names[np.lexsort((names, -counts))].tolist()
@@ -50,12 +51,9 @@ def by_clade(xy: Doubles, clades: Sequence[str | None], title: str, rank: str) -
     order = np.argsort(np.sin(np.arange(len(xy)) * 12.9898) % 1)
     size = _size(len(xy))
     axes.scatter(*xy[order].T, s=size, c=fill[order], alpha=0.82, linewidths=0, rasterized=len(xy) > MANY)
-    for name, colour in list(colours.items()) if len(colours) > 1 else []:
-        x, y = np.median(xy[own == name], axis=0)
-        text = axes.text(x, y, name, fontsize=11.5, fontfamily=FONT, fontstyle="italic", ha="center", va="center")
-        text.set_color(tuple(0.72 * c for c in to_rgb(colour)))
-        text.set_path_effects([withStroke(linewidth=3.2, foreground=PAPER, alpha=0.92)])
     plate(axes, xy)
+    if len(colours) > 1:
+        _names(axes, xy, own, colours, "italic" if rank in ("genus", "species") else "normal")
     words(axes, title)
     rest = len(ordered) > len(colours) or "" in own
     key = {**colours, **({"others" if len(ordered) > len(colours) else f"no {rank}": GREY} if rest else {})}
@@ -72,9 +70,29 @@ def by_clade(xy: Doubles, clades: Sequence[str | None], title: str, rank: str) -
     return svg(figure, title)
 
 
+def _names(axes: Any, xy: Doubles, own: npt.NDArray[np.str_], colours: Mapping[str, str], style: str) -> None:
+    """The names of clades where most of their points lie, commonest first; one that would touch another is left to the legend."""
+    cells = np.floor((xy - xy.min(0)) / max(float(np.ptp(xy, axis=0).max()), 1e-12) * 11.999).astype(np.int64)
+    cell = cells[:, 0] * 12 + cells[:, 1]
+    taken: list[tuple[float, float, float, float]] = []
+    for name, colour in colours.items():
+        here = np.flatnonzero(own == name)
+        fullest = np.bincount(cell[here]).argmax()
+        place = xy[here[cell[here] == fullest]].mean(0)
+        x, y = axes.transData.transform(place) * 72 / axes.figure.dpi
+        half = 0.24 * NAME * len(name)
+        box = (x - half, y - 0.6 * NAME, x + half, y + 0.6 * NAME)
+        if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+            continue
+        taken.append(box)
+        text = axes.text(*place, name, fontsize=NAME, fontfamily=FONT, fontstyle=style, ha="center", va="center")
+        text.set_color(tuple(0.72 * c for c in to_rgb(colour)))
+        text.set_path_effects([withStroke(linewidth=3.2, foreground=PAPER, alpha=0.92)])
+
+
 def by_value(xy: Doubles, values: Doubles, title: str, name: str, unit: str) -> str:
     """A layout [n, 2] coloured by a value of each point (nan: pale grey), with a bar that says which colour is how much."""
-    _finite(xy)
+    _checked(xy)
     figure, axes = canvas(8.4, 6.5, PLATE)
     known = np.isfinite(values)
     size, raster = _size(len(xy)), len(xy) > MANY
@@ -110,7 +128,7 @@ def by_place(xy: Doubles, lat_deg: Doubles, lon_deg: Doubles, title: str) -> str
 
     Raises BadData when fewer than three images have a place, or all of them the same.
     """
-    _finite(xy)
+    _checked(xy)
     known = np.isfinite(lat_deg) & np.isfinite(lon_deg)
     if known.sum() < 3 or max(np.ptp(lat_deg[known]), np.ptp(lon_deg[known])) == 0:
         raise BadData("places", f"{int(known.sum())} images with a place, not all the same, are too few to colour by")

@@ -20,7 +20,7 @@ SHAPES = "os^DvPX*hp"
 def leaf_scatter(leaves: Leaves, title: str) -> str:
     """Leaves as SVG, crops by colour and shape, diseased filled, healthy hollow; the AUROC of each crop in the legend, over all of them in the caption.
 
-    More than ten crops share the grey as "others". Crops with leaves of one state only are shown, and said to have no AUROC.
+    More than ten crops share the grey as "others". Crops with too few leaves of a state are shown, and said to have no AUROC.
     """
     caption, low_mm = foot(_told(leaves), WIDE)
     figure, axes = canvas_mm(WIDE, HIGH, (10, low_mm + 12, 110, HIGH - low_mm - 25))
@@ -56,7 +56,7 @@ def leaf_scatter(leaves: Leaves, title: str) -> str:
 
 def _key(figure: Figure, leaves: Leaves, colours: dict[str, str], others: int) -> None:
     """Crops with their AUROC, and which state is which."""
-    auroc = {t.crop: "one state only" if t.auroc is None else f"AUROC {_range(t.auroc)}" for t in leaves.tellings}
+    auroc = {t.crop: "too few of a state" if t.auroc is None else f"AUROC {_range(t.auroc)}" for t in leaves.tellings}
     handles = [
         Line2D(
             [],
@@ -89,7 +89,9 @@ def _key(figure: Figure, leaves: Leaves, colours: dict[str, str], others: int) -
 
 
 def _told(leaves: Leaves) -> str:
-    pooled = "no crop has both states" if leaves.pooled is None else f"AUROC {_range(leaves.pooled)} within crops"
+    pooled = (
+        "no crop has enough of both states" if leaves.pooled is None else f"AUROC {_range(leaves.pooled)} within crops"
+    )
     healthy, diseased = int((~leaves.diseased).sum()), int(leaves.diseased.sum())
     return (
         f"{healthy:,} healthy and {diseased:,} diseased leaves; {pooled}; 0.5 is chance. "

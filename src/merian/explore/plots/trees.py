@@ -85,8 +85,9 @@ def _short(name: str) -> str:
 
 
 def _agreed(agreement: Agreement) -> str:
+    ends = f"{agreement.low:.2f} to {agreement.high:.2f}" if np.isfinite(agreement.low) else "no interval"
     shuffled = f"; 95 % of shuffled leaves below {agreement.shuffled:.2f}" if np.isfinite(agreement.shuffled) else ""
-    return f"{agreement.value:.2f} ({agreement.low:.2f} to {agreement.high:.2f}{shuffled})"
+    return f"{agreement.value:.2f} ({ends}{shuffled})"
 
 
 def _told(tangle: Tangle) -> str:

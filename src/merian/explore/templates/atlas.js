@@ -13,8 +13,11 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const n = data.n;
 const xy = Float32Array.from(new Uint16Array(bytes(data.xy)), (v) => v / 32767.5 - 1);
-const columns = data.columns.map((c) => ({ ...c, codes: c.wide ? new Uint32Array(bytes(c.codes)) : new Uint16Array(bytes(c.codes)), none: c.wide ? 4294967295 : 65535 }));
+const STEPS = 65534;
+const columns = data.columns.map((c) => (c.values ? numeric(c) : { ...c, codes: c.wide ? new Uint32Array(bytes(c.codes)) : new Uint16Array(bytes(c.codes)), none: c.wide ? 4294967295 : 65535 }));
 const ranks = columns.filter((c) => c.kind === "rank");
+/** What tells points apart, and so can colour them. */
+const choices = columns.filter((c) => c.kind !== "note" && !(c.names && c.names.length < 2 && !c.codes.includes(c.none)));
 const SHOWN = data.day.pigments.length;
 const NEAR_PX = 14;
 const frame = find("#frame");
@@ -26,7 +29,7 @@ const card = find("#card");
 const paint = painter(canvas, xy);
 const strong = new Uint8Array(n);
 const view = { x: 0, y: 0, zoom: 1 };
-let by = columns.find((c) => c.key === data.first) ?? columns[0];
+let by = choices.find((c) => c.key === data.first) ?? choices[0];
 let only = new Set();
 let range = [0, 1];
 let found = null;
@@ -43,12 +46,19 @@ const sheets = (data.sheets?.images ?? []).map((source) => {
   return image;
 });
 
+/** A column of numbers, with the step on its ramp of each: those beyond the ends stand at the ends. */
+function numeric(column) {
+  const values = new Float32Array(bytes(column.values));
+  const codes = Uint16Array.from(values, (v) => (Number.isNaN(v) ? 65535 : Math.round(Math.min(Math.max((v - column.low) / (column.high - column.low), 0), 1) * STEPS)));
+  return { ...column, values, codes, none: 65535 };
+}
+
 // ---- colours
 
 const theme = () => (dark.matches ? data.night : data.day);
 const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
 const italic = (column) => column.key === "genus" || column.key === "species";
-const share = (i) => by.codes[i] / 65534;
+const share = (i) => by.codes[i] / STEPS;
 
 /** The colour of a code: a pigment while they last, then the grey. */
 function colourOf(code) {
@@ -56,7 +66,7 @@ function colourOf(code) {
   if (code === by.none) return rgb(grey);
   if (by.kind === "place") return rgb(by.palette[code]);
   if (by.kind === "number") {
-    const at = (code / 65534) * (ramp.length - 1);
+    const at = (code / STEPS) * (ramp.length - 1);
     const k = Math.min(Math.floor(at), ramp.length - 2);
     const [a, b] = [rgb(ramp[k]), rgb(ramp[k + 1])];
     return a.map((v, j) => Math.round(v + (b[j] - v) * (at - k)));
@@ -126,7 +136,7 @@ function legend() {
       return h(
         "button",
         { type: "button", className: "key", "aria-pressed": String(only.has(key)), onclick: () => press(key, text, tally.get(key)) },
-        h("span", { className: "dot", style: `background:rgb(${tone.join(" ")})` }),
+        h("span", { className: key === "none" ? "dot none" : "dot", style: `background:rgb(${tone.join(" ")})` }),
         h(italic(by) && typeof key === "number" ? "i" : "span", {}, text),
         h("small", {}, tally.get(key).toLocaleString("en")),
       );
@@ -234,8 +244,9 @@ const lineage = (i) => ranks.filter((c) => c.codes[i] !== c.none).map((c) => ({ 
 function valueOf(column, i) {
   const code = column.codes[i];
   if (code === column.none) return null;
-  if (column.kind === "number") return `${Number((column.low + ((column.high - column.low) * code) / 65534).toPrecision(4))}${column.unit ? ` ${column.unit}` : ""}`;
-  return column.names ? column.names[code] : null;
+  if (column.kind === "number") return `${Number(column.values[i].toPrecision(4))}${column.unit ? ` ${column.unit}` : ""}`;
+  const name = column.names ? column.names[code] : null;
+  return /^https?:[^\s]+$/.test(name ?? "") ? h("a", { href: name, rel: "noopener noreferrer" }, name) : name;
 }
 
 /** The thumbnail of a point as a box on its sheet, `wide` CSS px; null when it has none. */
@@ -278,13 +289,12 @@ function pick(i) {
   card.hidden = i < 0;
   if (i >= 0) {
     const rows = columns.filter((c) => c.kind !== "rank").map((c) => [c.label, valueOf(c, i)]);
-    if (data.ids) rows.push(["id", data.ids[i]]);
     const names = lineage(i).reverse().map(({ column, code, name: word }) => [column.label,
       h("button", { type: "button", className: "taxon", title: `show every ${word}`, onclick: () => show(column, code) }, h(italic(column) ? "i" : "span", {}, word))]);
     const known = [...names, ...rows].filter(([, value]) => value !== null);
     card.replaceChildren(...[
       h("button", { type: "button", className: "close", "aria-label": "Close", onclick: () => pick(-1) }, "×"),
-      thumb(i, 168),
+      thumb(i, Math.min(160, 2 * (data.sheets?.side ?? 0))),
       h("h2", {}, title(i)),
       h("dl", {}, ...known.flatMap(([label, value]) => [h("dt", {}, label), h("dd", {}, value)])),
     ].filter(Boolean));

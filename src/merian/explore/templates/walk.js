@@ -2,11 +2,14 @@
 
 const LABELS = 16;
 const CELL_PX = 44;
+/** Pictures on the map now: row, left, top, side. */
+const drawn = [];
+/** The zoom at which all points fill the frame. */
+let fit = 1;
 const moves = { start: 0, ms: 0, step: null };
 const ease = (t) => 1 - (1 - t) ** 3;
 const unit = () => Math.min(size.width, size.height) * 0.47;
 
-/** The zoom at which all points fill the frame. */
 function fitting() {
   let [wide, high] = [1e-3, 1e-3];
   for (let i = 0; i < n; i++) {
@@ -16,15 +19,17 @@ function fitting() {
   return (0.46 * Math.min(size.width / wide, size.height / high)) / unit();
 }
 
-const home = () => fly(0, 0, fitting());
+const home = () => fly(0, 0, fit);
 
 function screen(x, y) {
   const k = unit() * view.zoom;
   return [size.width / 2 + (x - view.x) * k, size.height / 2 - (y - view.y) * k];
 }
 
-/** The nearest point that is shown, or -1. */
+/** The picture there, else the nearest point that is shown, or -1. */
 function at(px, py, reach = NEAR_PX) {
+  const picture = drawn.find(([, left, top, side]) => px >= left && py >= top && px < left + side && py < top + side);
+  if (picture) return picture[0];
   const k = unit() * view.zoom;
   const [x, y] = [(px - size.width / 2) / k + view.x, (size.height / 2 - py) / k + view.y];
   let best = (reach / k) ** 2;
@@ -87,7 +92,8 @@ function draw() {
   ink.clearRect(0, 0, size.width, size.height);
   const style = getComputedStyle(frame);
   const tone = (key) => style.getPropertyValue(key).trim();
-  if (find("#pictures").checked) pictures(tone("--ink"));
+  if (sheets.length && find("#pictures").checked) pictures();
+  else drawn.length = 0;
   write(tone("--ink"), tone("--plate"), tone("--serif"));
   if (hovered >= 0) ring(hovered, px / 2 + 3, tone("--ink"), 1.4);
   if (picked >= 0) ring(picked, px / 2 + 5, tone("--accent"), 2.2);
@@ -101,24 +107,33 @@ function ring(i, radius, colour, width) {
   ink.stroke();
 }
 
-/** Thumbnails at their points, one in each cell of a grid, so that none hides another. */
-function pictures(edge) {
-  const taken = new Set();
-  const { across, side } = data.sheets;
-  for (const [row, k] of thumbs) {
-    if (!strong[row]) continue;
+/** How many pixels a picture takes: larger when the map is seen from near. */
+const pictureSide = () => Math.min((size.width > 560 ? 46 : 34) * Math.min(Math.max(view.zoom / fit, 1), 8) ** 0.25, 1.25 * data.sheets.side);
+
+/**
+ * Pictures at their points, framed in their colours. They come in an order in which each is as far as can be from all before it, so none touches another;
+ * from afar they stand wide apart and leave the points to be seen, from near they stand close.
+ */
+function pictures() {
+  drawn.length = 0;
+  const { across, side, rows, order, gaps } = data.sheets;
+  const wide = pictureSide();
+  const need = (wide + 4) * (1 + 1.1 / Math.max(view.zoom / fit, 0.2));
+  const k = unit() * view.zoom;
+  const colour = (i) => `rgb(${colourOf(by.codes[i]).join(" ")})`;
+  for (let rank = 0; rank < order.length; rank++) {
+    if (gaps[rank] * k < need) break;
+    const spot = order[rank];
+    const row = rows[spot];
     const [px, py] = screen(xy[2 * row], xy[2 * row + 1]);
-    if (px < 0 || py < 0 || px > size.width || py > size.height) continue;
-    const [column, line] = [Math.floor(px / CELL_PX), Math.floor(py / CELL_PX)];
-    const sheet = sheets[Math.floor(k / (across * across))];
-    if (taken.has(column * 4096 + line) || !sheet.complete) continue;
-    taken.add(column * 4096 + line);
-    const spot = k % (across * across);
-    const [left, top] = [column * CELL_PX + 2, line * CELL_PX + 2];
-    ink.drawImage(sheet, (spot % across) * side, Math.floor(spot / across) * side, side, side, left, top, CELL_PX - 4, CELL_PX - 4);
-    ink.strokeStyle = edge;
-    ink.lineWidth = 0.6;
-    ink.strokeRect(left, top, CELL_PX - 4, CELL_PX - 4);
+    const sheet = sheets[Math.floor(spot / (across * across))];
+    if (!strong[row] || !sheet.complete || px < -wide || py < -wide || px > size.width + wide || py > size.height + wide) continue;
+    const at = spot % (across * across);
+    const [left, top] = [px - wide / 2, py - wide / 2];
+    ink.fillStyle = colour(row);
+    ink.fillRect(left, top, wide, wide);
+    ink.drawImage(sheet, (at % across) * side, Math.floor(at / across) * side, side, side, left + 2, top + 2, wide - 4, wide - 4);
+    drawn.push([row, left, top, wide]);
   }
 }
 
@@ -149,6 +164,7 @@ function resize() {
     each.width = Math.max(1, Math.round(size.width * size.ratio));
     each.height = Math.max(1, Math.round(size.height * size.ratio));
   }
+  fit = fitting();
   redraw();
 }
 
@@ -225,9 +241,9 @@ function listen() {
 
 function begin() {
   const choice = find("#by");
-  for (const column of columns) choice.append(h("option", { value: column.key, selected: column === by }, column.label));
+  for (const column of choices) choice.append(h("option", { value: column.key, selected: column === by }, column.label));
   choice.addEventListener("change", () => {
-    by = columns.find((c) => c.key === choice.value) ?? by;
+    by = choices.find((c) => c.key === choice.value) ?? by;
     only.clear();
     range = [0, 1];
     legend();
@@ -270,7 +286,7 @@ function begin() {
   listen();
   new ResizeObserver(resize).observe(frame);
   resize();
-  view.zoom = fitting();
+  view.zoom = fit;
   legend();
   colour();
   document.body.dataset.ready = "yes";
