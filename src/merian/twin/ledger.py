@@ -86,10 +86,10 @@ class Ledger:
     def of(cls, variables: Iterable[Variable], budgets: Iterable[Budget] = ()) -> Ledger:
         """A ledger of these. Raises BadData when a name comes twice."""
         entries, sums = list(variables), list(budgets)
-        names = [entry.name for entry in entries] + [entry.name for entry in sums]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise BadData("ledger", "a name stands for one thing", twice)
+        for names in ([entry.name for entry in entries], [entry.name for entry in sums]):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise BadData("ledger", "a name stands for one thing", twice)
         return cls({entry.name: entry for entry in entries}, {entry.name: entry for entry in sums})
 
     def __getitem__(self, name: str) -> Variable:

@@ -22,7 +22,7 @@ from merian.core.errors import BadData, BadSetting, Mismatch, Unstable
 from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles, FoodWeb
 
-__all__ = ["Books", "Course", "Limits", "flows", "run", "slopes"]
+__all__ = ["BOOKS", "Books", "Course", "Limits", "Web", "flows", "run", "slopes", "through"]
 
 Web = tuple[Doubles, Doubles, npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """Columns of species and links, where the links of each eater begin, and what is eaten."""
@@ -90,7 +90,7 @@ def run(web: FoodWeb, start: npt.ArrayLike, times: npt.ArrayLike, limits: Limits
     if len(when) < 1 or not np.isfinite(when).all() or (np.diff(when) <= 0).any():
         raise BadData("times", "must rise, in days")
     given = np.array([limits.relative, limits.absolute, limits.floor, limits.steps], float)
-    biomass, ended, steps, failed = _through((web.species, web.links, web.first, web.eaten), begin, when, given)
+    biomass, ended, steps, failed = through((web.species, web.links, web.first, web.eaten), begin, when, given)
     if failed >= 0:
         raise Unstable("food web", "biomass", web.names[failed] if failed < len(web.names) else "all", steps)
     species = len(web.names)
@@ -179,7 +179,7 @@ DENSE = np.array(
 
 
 @compiled
-def _through(web: Web, start: Doubles, times: Doubles, limits: Doubles) -> tuple[Doubles, Doubles, int, int]:
+def through(web: Web, start: Doubles, times: Doubles, limits: Doubles) -> tuple[Doubles, Doubles, int, int]:
     """States at `times` [t, s + 4], what ended by each [t], the number of steps, and the species at which it failed (s: too many steps), else -1."""
     count = len(start)
     state = np.zeros(count + BOOKS)
