@@ -269,6 +269,7 @@ def test_intervals_that_break_their_promise_are_told_of() -> None:
     numbers = [n for n in numbers_of(made, QUICK)[0] if not n.name.startswith("mass.family")]
     assert doubts_of(made, numbers, QUICK)[:2] == ["", ""]
     assert "no skill can be tested" in doubts_of(made, numbers, QUICK)[2]
+    assert "intervals rest on only" in doubts_of(made, numbers, QUICK)[2]
     bad = [Number("mass.family.skill.all", 0.4, 0.2, 0.5), Number("mass.family.coverage", 0.9, 0.88, 0.92)]
     bad.append(Number("mass.family.coverage.clades", 0.8, 0.7, 0.85, "share"))
     assert "with families left out intervals held 80.0 % (70.0 to 85.0)" in doubts_of(made, numbers + bad, QUICK)[2]
@@ -385,10 +386,14 @@ def test_skill_is_that_against_the_better_simple_answer() -> None:
     groups = Groups.draw(np.array([0, 0, 1]), stream(0, "better"), 100)
     least, near, overall = skills(errors, groups)
     assert (least[0], near[0], overall[0]) == (0, 0, 0.5)
-    # whole groups are drawn: both of the first, or the third
-    assert (least[1], least[2]) == (-1, 0.5)
     assert groups.mean(errors[:, 0])[0] == 2
     assert groups.each(errors[:, 0])[0] == 2.5
+    assert np.isnan(least[1:]).all()
+    # whole groups are drawn: of five pairs and a third of five
+    drawn = Groups.draw(np.repeat(np.arange(10), [2, 1] * 5), stream(0, "better"), 2000)
+    low, high = skills(np.tile(errors, (5, 1)), drawn)[0][1:]
+    assert -1 <= low < 0 < high <= 0.5
+    assert (drawn.weights.sum(1) == 10).all()
 
 
 def test_of_equally_common_states_the_one_that_is_commoner_among_all() -> None:

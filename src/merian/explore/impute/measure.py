@@ -59,11 +59,12 @@ def doubts_of(tested: Examined, numbers: Sequence[Number], settings: ImputeSetti
         name, what = f"{tested.trait.name}.{left.scheme}", PLURAL[left.scheme]
         skill = found.get(f"{name}.skill.all")
         covered = found.get(f"{name}.coverage.clades", found.get(f"{name}.coverage"))
+        near = np.unique(left.groups[left.nearest < deepest_of(tested.design.nest)])
+        judges = np.unique(left.groups[at_level(left, tested.design.nest)])
         words = []
         if skill is None or skill.low is None:
-            inside = int((left.nearest < deepest_of(tested.design.nest)).sum())
             words.append(
-                f"with {what} left out no skill can be tested: {inside} species then have a relative near enough"
+                f"with {what} left out no skill can be tested: only {len(near)} then have a relative near enough"
             )
         elif skill.low <= 0:
             words.append(f"with {what} left out no better than the mean of all")
@@ -71,7 +72,9 @@ def doubts_of(tested: Examined, numbers: Sequence[Number], settings: ImputeSetti
         if simple is not None and simple.high is not None and simple.high < 0:
             words.append(f"with {what} left out worse than the mean of the nearest relatives")
         if covered is not None and covered.high is not None and covered.high < settings.level:
-            words.append(f"with {what} left out intervals held {covered.text} and not {settings.level:.0%}")
+            words.append(f"with {what} left out intervals held {covered.text}, not {100 * settings.level:g} %")
+        if covered is None and len(judges) >= fewest(settings.level):
+            words.append(f"intervals rest on only {len(judges)} {what}")
         doubts.append("; ".join(words))
     return doubts
 
@@ -95,7 +98,7 @@ def _shares(tested: Examined) -> list[Number]:
         drawn = np.array([p[part] for p in parts])
         reach = 1.96 * float(np.sqrt((len(drawn) - 1) * drawn.var()))
         # a variance that is at its bound in every fold has no spread, which is not certainty
-        ends = (max(value - reach, 0.0), min(value + reach, 1.0)) if reach > 1e-6 else (np.nan, np.nan)
+        ends = (max(value - reach, 0.0), min(value + reach, 1.0)) if reach > 1e-3 else (np.nan, np.nan)
         note = f"jackknife over {len(drawn)} folds, by {tested.left_out[-1].scheme}"
         numbers.append(_number(f"{tested.trait.name}.variance.{part}", (value, *ends), n, note=note))
     return numbers
@@ -116,13 +119,12 @@ def _squares(a: Doubles, b: Doubles) -> Doubles:
 
 
 def _rivals(tested: Examined, y: Doubles, left: LeftOut) -> Doubles:
-    """Squared errors [n, 3] of what would be said, of the nearest relatives' mean (calibrated alike) and of the mean of all that were left in."""
+    """Squared errors [n, 3] of what would be said, of the nearest relatives' mean and of the mean of all that were left in, all calibrated alike."""
     mean = np.empty_like(y)
     for fold in np.unique(left.folds):
         out = left.folds == fold
         mean[out] = y[~out].mean(0)
-    said = (_said(tested, left.mean, y, left), _said(tested, left.base, y, left), mean)
-    return np.stack([_squares(y, each) for each in said], 1)
+    return np.stack([_squares(y, _said(tested, each, y, left)) for each in (left.mean, left.base, mean)], 1)
 
 
 def _skill(
@@ -213,7 +215,7 @@ def _coverage(tested: Examined, left: LeftOut, settings: ImputeSettings) -> list
     if len(np.unique(left.groups[used])) < 2 * fewest(settings.level):
         return []
     groups = Groups.draw(left.groups[used], stream(settings.seed, "coverage", name), settings.resamples)
-    note = f"wanted {settings.level:.0%}".replace("%", " %")
+    note = f"wanted {100 * settings.level:g} %"
     if tested.trait.states:
         chances = _said(tested, left.mean, tested.y[tested.known], left)[used]
         where = left.folds[used], left.groups[used]

@@ -19,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 Interval = tuple[float, float, float]
 """A value and its 95 % interval; NaN where it cannot be computed."""
 LEVEL = 0.95
+FEWEST = 5
+"""Fewer groups than this give no interval: what is drawn of them is too much alike. A matter of taste."""
 ROUNDING = 1e-20
 """Squared errors below this share of those of the mean of all are rounding."""
 
@@ -59,9 +61,9 @@ class Groups:
         return self.ends(float(means.mean()), self.weights @ means / self.weights.sum(1))
 
     def ends(self, point: float, drawn: Doubles) -> Interval:
-        """A value with the percentile interval of its replicates; NaN ends with fewer than two groups."""
+        """A value with the percentile interval of its replicates; NaN ends with too few groups."""
         usable = drawn[np.isfinite(drawn)]
-        if self.weights.shape[1] < 2 or not len(usable) or not np.isfinite(point):
+        if self.weights.shape[1] < FEWEST or not len(usable) or not np.isfinite(point):
             return float(point), np.nan, np.nan
         low, high = np.quantile(usable, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return float(point), float(low), float(high)
