@@ -1,0 +1,67 @@
+"""The ODD page says what the model has and does; the model of the docs runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from merian.core.errors import BadData
+from merian.twin.engine import Engine
+from merian.twin.grid.land import GridSettings, gridded
+from merian.twin.landscape import generated
+from merian.twin.ledger import Ledger, Variable
+from merian.twin.odd import Purpose, odd
+from merian.twin.theory import _enrichment
+from merian.twin.world import World
+
+PAGE = Path(__file__).parents[2] / "docs" / "how" / "model.md"
+
+
+def test_the_model_of_the_docs_runs_and_describes_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    names: dict[str, object] = {"__name__": "model"}
+    assert len(blocks[0].splitlines()) <= 100
+    for block in blocks:
+        exec(compile(block, str(PAGE), "exec"), names)
+    said = capsys.readouterr().out
+    kg = int(re.search(r"(\d+) kg after 365 days", said)[1])
+    assert 2_000 < kg < 20_000
+    engine = names["engine"]
+    assert [process.name for process in engine.processes] == ["grazing", "flight", "sun", "growth"]
+    page = odd(engine, Purpose("Geese on a shore"))
+    assert "| sun | 1 | cell | 0 to 1 | made | Sun of the day |" in page
+    assert "### grazing\n\nGeese eat a twentieth of their mass a day" in page
+
+
+def test_the_page_of_the_gridded_tier_names_every_variable_and_process() -> None:
+    months = (60.0,) * 12
+    engine = gridded(
+        _enrichment(2.2), np.ones(2), np.zeros(2), generated("plain", 1, 4, 1000.0, months), 20.0, GridSettings(seed=9)
+    )
+    page = odd(engine, Purpose("Two species", patterns=["cycles"]))
+    heads = re.findall(r"^## (\d)", page, re.M)
+    assert heads == list("1234567")
+    for name in engine.world.ledger.variables:
+        assert f"| {name} |" in page
+    for process in engine.processes:
+        assert f"### {process.name}\n" in page
+    assert "**Conservation of biomass** (kg; All that lives)" in page
+    assert "The seed here is 9." in page
+    assert "y (4), x (4)" in page
+    assert "- cycles" in page
+
+
+def test_what_does_not_describe_itself_is_refused() -> None:
+    class Silent:
+        name, reads, writes = "silent", (), ("x",)
+
+        def step(self, values, moment):
+            return {}
+
+    ledger = Ledger.of([Variable("x", "1", (), " ")])
+    engine = Engine(World(ledger, {"x": np.array(1.0)}, 0), [Silent()], 1)
+    with pytest.raises(BadData, match=r"\(silent, x\)"):
+        odd(engine, Purpose("Nothing"))
