@@ -47,11 +47,13 @@ VERBS = {
     "explore": "Lay the embedding out as a map, and ask what it knows beyond names (explore emergence).",
     "explain": "Show why a photo is called what it is called: maps that are tested, nearest training images, concepts.",
     "concepts": "Learn the concepts of an embedding, and name those that a name holds for.",
+    "twin": "Make an ecosystem of species, traits and ground (twin build): links with a probability, a food web that is tried.",
+    "simulate": "Ask what-if of an ecosystem: a change and none in pairs of runs, answered by ranges, sentences and a page.",
     "serve": "Open the web page: drop a photo, see its names; walk through the embedding.",
     "settings": "Print every setting of a verb as a TOML file to edit.",
 }
 for verb, line in VERBS.items():
-    own = "app" if verb == "explore" else verb
+    own = "app" if verb in ("explore", "twin") else verb
     app.command(f"merian.cli.{verb}:{own}", name=verb, help=line)
 
 

@@ -24,6 +24,8 @@ Verb = Literal[
     "explore",
     "emergence",
     "concepts",
+    "twin",
+    "simulate",
 ]
 HOMES: dict[Verb, str] = {
     "tour": "merian.cli.tour:TourSettings",
@@ -38,6 +40,8 @@ HOMES: dict[Verb, str] = {
     "explore": "merian.explore:ExploreSettings",
     "emergence": "merian.explore.emergence.settings:EmergenceSettings",
     "concepts": "merian.explore.explain.autoencoder:ConceptSettings",
+    "twin": "merian.twin.settings:TwinSettings",
+    "simulate": "merian.twin.ensemble:EnsembleSettings",
 }
 """Verb -> `module:class` of its settings."""
 
@@ -48,7 +52,7 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
     Parameters
     ----------
     verbs
-        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts.
+        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, twin, simulate.
     markdown
         Print the page of the documentation instead.
     """

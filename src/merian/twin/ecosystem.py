@@ -28,7 +28,7 @@ KIND, FORMAT = "ecosystem", 1
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What an ecosystem is made from: species `wanted` (columns species, class, common), `tables` of CELLS in order of belief, observed `links` (LINKS), pools."""
+    """What an ecosystem is made from: species `wanted` (columns species, class, common), `tables` of CELLS in order of belief, observed `links`, pools."""
 
     name: str
     wanted: pl.DataFrame
@@ -58,7 +58,7 @@ class Ecosystem:
         """The links that are in the food web."""
         return self.links.drop_nulls("part")
 
-    def balance(self, half: float = 0.1, intake: str = "increase") -> Balance:
+    def balance(self, half: float = 0.02, intake: str = "increase") -> Balance:
         """Its food web of tier P, balanced at its densities (balance.balanced)."""
         return balanced(self.species, self.pools, self.web_links, self.climate, half, intake)
 
@@ -130,11 +130,8 @@ class Ecosystem:
             name: pl.read_parquet(folder / f"{name}.parquet", glob=False)
             for name in ("species", "traits", "links", "pools", "refused")
         }
-        species = Species(
-            *(tuple(frames["species"][column]) for column in ("species", "class", "common")),
-            frames["traits"].select(list(CELLS)),
-            frames["refused"],
-        )
+        names, classes, common = (tuple(frames["species"][column]) for column in ("species", "class", "common"))
+        species = Species(names, classes, common, frames["traits"].select(list(CELLS)), frames["refused"])
         pools = tuple(Pool(**row) for row in frames["pools"].iter_rows(named=True))
         climate, ground = Climate(**told["climate"]), Landscape.load(folder / "landscape")
         return cls(

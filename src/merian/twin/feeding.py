@@ -87,8 +87,8 @@ class Feeding:
         """Pairs with a probability of `least` or more: columns LINKS, inferred."""
         i, j = np.nonzero(self.probability >= least)
         columns: dict[str, object] = {
-            "eater": [eaters[k] for k in i],
-            "eaten": [eaten[k] for k in j],
+            "eater": [eaters[k] for k in i.tolist()],
+            "eaten": [eaten[k] for k in j.tolist()],
             "probability": self.probability[i, j],
             "evidence": ["inferred"] * len(i),
             "source": ["diet, size, strata, activity"] * len(i),
@@ -133,7 +133,7 @@ def _offered(species: Species, foods: Sequence[str]) -> Doubles:
     for food in foods:
         part = grass if food == "grass" else 1 - grass if food == "browse" else 1.0
         columns.append(shares[FOODS[food]] * part)
-    return np.clip(np.array(columns).T.reshape(len(species.names), -1), 0.0, 1.0)
+    return np.asarray(np.clip(np.array(columns).T.reshape(len(species.names), -1), 0.0, 1.0))
 
 
 def _size(mass: Doubles, large: npt.NDArray[np.bool_]) -> Doubles:
@@ -205,12 +205,13 @@ def portions(
 ) -> pl.DataFrame:
     """The links with a column `part`: the share of the eater's energy along each, adding up to 1.
 
-    An observed share stands. Else the diet says how much comes from each class of food, and within a class an eater takes what there is: its part goes as the odds of
-    the link (0.99 at most) times what is `available` [s + p]. What the diet holds and the ecosystem does not is left out.
+    An observed share stands. Else the diet says how much comes from each class of food, and within a class an eater takes what there is: its part goes
+    as the odds of the link (0.99 at most) times what is `available` [s + p]. What the diet holds and the ecosystem does not is left out.
     """
     names = [*species.names, *(name for name, _ in pools)]
     at = {name: k for k, name in enumerate(names)}
-    kinds = ["/".join(OFFERS.get(c, ("diet_invertebrates",))) for c in species.classes] + [food for _, food in pools]
+    kinds = [OFFERS.get(c, ("diet_invertebrates",))[0] for c in species.classes]
+    kinds += [food if food in ("grass", "browse") else FOODS[food] for _, food in pools]
     offered = _offered(species, [food for _, food in pools])
     told = links["evidence"].to_numpy() == "observed"
     i = np.array([at[name] for name in links["eater"]], np.int64)

@@ -16,7 +16,7 @@ from merian.core.errors import BadData
 from merian.twin.feeding import FOODS
 from merian.twin.rates import GRAM_PER_KJ
 
-__all__ = ["ENERGY", "Climate", "Pool", "grass_crop_g_m2", "npp_g_m2_year"]
+__all__ = ["ENERGY", "YEAR_DAYS", "Climate", "Pool", "grass_crop_g_m2", "npp_g_m2_year"]
 
 YEAR_DAYS = 365.25
 ENERGY: Mapping[str, float] = {

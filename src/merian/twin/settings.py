@@ -28,7 +28,7 @@ class TwinSettings:
     area_km2: float = knob(1000.0, "Area (worked ecosystems have their own)", unit="km2", gt=0)
     link: float = knob(0.5, "Links from this probability on are in the food web", ge=0, le=1)
     least: float = knob(0.05, "Links of less than this probability are not written down", ge=0, le=1)
-    half: float = knob(0.1, "Half of the highest intake is reached at this share of the food of today", gt=0, le=1)
+    half: float = knob(0.02, "Half of the highest intake is reached at this share of the food of today", gt=0, le=1)
     intake: Literal["increase", "yodzis"] = knob(
         "increase", "Highest intake: from the known rate of increase, or the ratios of Yodzis and Innes 1992"
     )
@@ -39,5 +39,5 @@ class TwinSettings:
     habitat: Literal["forest", "grassland", "wetland", "desert", "alpine", "coast"] = knob(
         "grassland", "Habitat whose species the drawn ecosystem has"
     )
-    species: int = knob(160, "Species of the drawn tree of life that it is taken from", ge=8, le=100_000)
+    drawn_species: int = knob(160, "Species of the drawn tree of life that it is taken from", ge=8, le=100_000)
     seed: int = knob(0, "Names all chance", ge=0)

@@ -274,7 +274,7 @@ def _wide(table: pl.DataFrame, own: Mapping[str, str]) -> pl.DataFrame:
         if column in table.columns and column not in own:
             code = pl.col(column).cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "")
             for trait in sorted({trait for states in codes.values() for trait in states}):
-                values = {state: states.get(trait, 0.0) for state, states in codes.items()}
+                values = {state: float(states.get(trait, 0)) for state, states in codes.items()}
                 parts.append(
                     _cells(table, column, trait, code.replace_strict(values, default=None, return_dtype=pl.Float64))
                 )

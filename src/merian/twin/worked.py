@@ -89,7 +89,7 @@ def _worked(document: dict[str, Any], path: Path) -> Worked:
 
 
 def _cited(entry: Mapping[str, Any]) -> str:
-    return entry["cite"] + ("" if entry["read"] else " (from memory, not re-read)")
+    return str(entry["cite"]) + ("" if entry["read"] else " (from memory, not re-read)")
 
 
 def _traits(entry: Mapping[str, Any], area: float, sources: Mapping[str, str], path: Path) -> Rows:
