@@ -66,7 +66,7 @@ def _lotka_volterra() -> list[Row]:
     means, fished = (course[when].mean(0) for course, when in ((whole.biomass, turns), (harvest.biomass, kept)))
     return [
         Row(
-            "lotka invariant",
+            "Lotka-Volterra, invariant",
             "d x - g ln x + b y - a ln y stays what it was",
             source,
             -3.813315552,
@@ -74,18 +74,18 @@ def _lotka_volterra() -> list[Row]:
             2e-9,
         ),
         Row(
-            "lotka drift",
+            "Lotka-Volterra, drift",
             "over 200 units of time at a tolerance of 1e-10",
             source,
             0.0,
             float(np.abs(invariant - invariant[0]).max()),
             2e-9,
         ),
-        Row("lotka period", "from 10 prey and 5 predators", source, 5.47969, length, 1e-4),
-        Row("lotka mean prey", "over whole periods: gamma / delta", source, 20.0, means[0], 0.02),
-        Row("lotka mean predators", "over whole periods: alpha / beta", source, 10.0, means[1], 0.02),
+        Row("Lotka period", "from 10 prey and 5 predators", source, 5.47969, length, 1e-4),
+        Row("Lotka mean prey", "over whole periods: gamma / delta", source, 20.0, means[0], 0.02),
+        Row("Lotka mean predators", "over whole periods: alpha / beta", source, 10.0, means[1], 0.02),
         Row(
-            "lotka small period",
+            "Lotka-Volterra, small period",
             "near equilibrium: 2 pi / sqrt(alpha gamma)",
             source,
             2 * math.pi / math.sqrt(1.5),
@@ -93,14 +93,14 @@ def _lotka_volterra() -> list[Row]:
             1e-3,
         ),
         Row(
-            "volterra principle, prey",
+            "Volterra principle, prey",
             "harvesting both leaves more prey: (gamma + h) / delta",
             source,
             1.6 / 0.075,
             fished[0],
             0.05,
         ),
-        Row("volterra principle, predators", "and fewer predators: (alpha - h) / beta", source, 9.0, fished[1], 0.05),
+        Row("Volterra principle, predators", "and fewer predators: (alpha - h) / beta", source, 9.0, fished[1], 0.05),
     ]
 
 
