@@ -4,9 +4,11 @@
 
 Embeddings are made up, with classes, in the shapes of the sets: FishNet (9 attributes, 4 of 5 images train), NeWT (164 tasks, half of the images train),
 AwA2 (85 attributes, 40 classes train and 10 test), Herbarium 19 (683 classes, 341 of them old), PlantDoc (27 classes, half of the images train). Ours is
-all that the protocol hands back, intervals and tables too. The published ways are our rendering of them, measured on the stated fraction of their work and
-multiplied: a head of two layers by Adam for 50 epochs and three seeds, 100 random support vector classifiers with five folds and three seeds, k-means with
-distances element by element in which every new centre is compared anew with all, and for each draw the tensor of all differences of queries and classes.
+all that the protocol hands back, intervals and tables too. The published ways are our rendering of what github.com/Imageomics/bioclip-2 does, with its
+numbers of repetitions, on this machine's cores: a head of two layers by Adam for 50 epochs, three times; for each of 164 tasks and three seeds 100 random
+support vector classifiers with five folds; three times ten passes of k-means with distances element by element, each new centre compared anew with all;
+for each of five draws the differences of all queries and classes. They print a mean only. What would take hours is measured on a stated part of the work and
+multiplied: whole searches, whole steps, whole blocks of distances, after one that is not counted.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from merian.evaluate.benchmarks.unseen import Predicates, unseen_attributes
 
 PROMISED = 60.0
 TASKS, SEEDS, EPOCHS, BATCH, HIDDEN = 164, 3, 50, 256, 512
-CLASSES, OLD, DISEASES, DRAWS, PASSES = 683, 341, 27, 100, 10
+BLOCK = 128
+CLASSES, OLD, DISEASES, DRAWS, PASSES = 683, 341, 27, 5, 10
 Bench = tuple[Outcome, float, float, str]
 """Outcome, our seconds, the published way's seconds, and what was measured of it."""
 
@@ -110,7 +113,7 @@ def questions(n: int, dim: int) -> Bench:
     clusters = tuple(f"cluster {t % 8}" for t in range(TASKS))
     tasks = BinaryTasks(Images(vectors, task), answer, train, names, clusters)
     found, mine = ours(lambda: answer_tasks(tasks, Terms(name="newt")))
-    measured, searches = 4, 100
+    searches, fits = 100, 500
     rows = np.flatnonzero((task == 0) & train)
     x = vectors[rows] - vectors[rows].mean(0)
     search = RandomizedSearchCV(
@@ -120,15 +123,14 @@ def questions(n: int, dim: int) -> Bench:
             "svc__kernel": ["rbf", "linear", "sigmoid", "poly"],
             "svc__gamma": loguniform(1e-4, 1e-3),
         },
-        n_iter=measured,
+        n_iter=searches,
         random_state=0,
         n_jobs=os.cpu_count(),
-        refit=False,
     )
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     search.fit(unit, answer[rows])  # starts its workers
-    theirs = timed(lambda: search.fit(unit, answer[rows])) * searches / measured * TASKS * SEEDS
-    return found, mine, theirs, f"{measured * 5} of {searches * 5 * TASKS * SEEDS:,} fits"
+    theirs = timed(lambda: search.fit(unit, answer[rows])) * TASKS * SEEDS
+    return found, mine, theirs, f"1 of {TASKS * SEEDS} searches of {fits} fits"
 
 
 def animals(n: int, dim: int) -> Bench:
@@ -154,8 +156,13 @@ def leaves(n: int, dim: int) -> Bench:
     names = tuple(map(str, range(CLASSES)))
     found, mine = ours(lambda: discover(Images(vectors, species), np.arange(OLD), names, Terms(name="herbarium19")))
     loose = n - round(0.8 * int((species < OLD).sum()))
-    rows, centres = torch.from_numpy(vectors[:32]), torch.from_numpy(vectors[:CLASSES])
-    each = timed(lambda: ((rows[:, None] - centres[None]) ** 2).sum(-1)) / (len(rows) * len(centres))
+    rows, centres = torch.from_numpy(vectors[:BLOCK]), torch.from_numpy(vectors[:CLASSES])
+
+    def block() -> None:
+        ((rows[:, None] - centres[None]) ** 2).sum(-1)
+
+    block()
+    each = timed(block) / (len(rows) * len(centres))
     pairs = loose * (sum(range(OLD, CLASSES)) + PASSES * CLASSES) * SEEDS
     return found, mine, each * pairs, f"{len(rows) * len(centres):,} of {pairs:,} distances"
 
@@ -167,14 +174,14 @@ def plants(n: int, dim: int) -> Bench:
     names = tuple(map(str, range(DISEASES)))
     sides = [Images(vectors[side], disease[side]) for side in (train, ~train)]
     found, mine = ours(lambda: one_shot(sides[0], sides[1], names, Terms(name="plantdoc"), draws=DRAWS))
-    queries, means = torch.from_numpy(vectors[: n // 20]), torch.from_numpy(vectors[:DISEASES])
+    queries, means = torch.from_numpy(vectors[~train]), torch.from_numpy(vectors[:DISEASES])
 
     def dense() -> None:
-        torch.linalg.vector_norm(queries[None] - means[:, None], dim=-1).argmin(0)
+        for start in range(0, len(queries), BATCH):
+            torch.linalg.vector_norm(queries[start : start + BATCH, None] - means, dim=-1).argmin(1)
 
     dense()
-    whole = (n - n // 2) / len(queries) * DRAWS
-    return found, mine, timed(dense) * whole, f"1 of {whole:,.0f} parts of its draws"
+    return found, mine, timed(dense) * DRAWS, f"1 of {DRAWS} draws"
 
 
 def main(images: int, dim: int) -> None:

@@ -78,6 +78,17 @@ def test_parts_hold_whole_groups_and_every_class() -> None:
         partition(world(1, 3), 5, stream(0))
 
 
+def test_where_no_resample_differs_the_interval_is_that_of_so_many_cases() -> None:
+    right = np.ones((7, 1))
+    images = world(1, 7)
+    found = TERMS.number("x", images.resamples(TERMS).micro(right)[0], note="7 of 7")
+    assert found.value == found.high == 1
+    assert found.low == pytest.approx(1 / (1 + 1.96**2 / 7), abs=1e-3)  # Wilson 1927: 1 / (1 + z^2 / n)
+    assert found.note == "7 of 7; Wilson's interval, as no resample differs"
+    none = TERMS.number("x", images.resamples(TERMS).micro(0 * right)[0])
+    assert (none.value, none.low, none.high) == (0, 0, pytest.approx(1 - found.low))
+
+
 # ---- zero-shot and ranks -----------------------------------------------------------------------------------------
 
 

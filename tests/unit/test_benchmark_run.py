@@ -46,6 +46,12 @@ class Counting(Toy):
         return Toy.embed_images(self, pixels)
 
 
+@pytest.fixture(autouse=True)
+def sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eighty sentences, as open_clip carries them, where it is not installed too."""
+    monkeypatch.setattr("merian.identify.custom.templates", lambda: tuple(f"{k} of {{}}." for k in range(80)))
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     place = tmp_path / "data"
@@ -88,6 +94,9 @@ def test_each_image_is_embedded_once_whatever_asks_for_it(data: Path, tmp_path: 
     assert "NABirds" in page
     assert "src=" not in page
     assert 'class="other"' in page
+    for family in ("CLIP", "SigLIP", "DINOv2", "BioTrove", "BioCLIP", "BioCLIP\u00a02"):
+        assert f"<th>{family}</th>" in page
+    assert 'title="BioCLIP 2 L/14, BioCLIP 2 card and site (Gu et al. 2025)">83.8</td>' in page
     assert (tmp_path / "out" / "tables" / "nabirds.zero-shot.parquet").is_file()
 
 
@@ -214,7 +223,8 @@ def test_an_image_that_cannot_be_read_is_told_and_the_others_are_measured(data: 
     (data / "FNG_Mini" / "images" / "00.jpg").write_bytes(b"no image")
     report = benchmark(Toy(), plan(data, tmp_path, ["fungi"]), tmp_path / "out", QUICK)
     assert report["fungi.zero-shot.top1"].n == 15
-    assert any("1 images could not be read, the first" in remark for remark in report.remarks)
+    assert any("1 of 16 images could not be read, the first" in remark for remark in report.remarks)
+    assert report["fungi.unreadable"].value == 1 / 16
 
 
 def test_a_changed_file_is_embedded_again_and_another_models_vectors_are_not_taken(tmp_path: Path) -> None:
@@ -238,8 +248,9 @@ def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "a.jpg"
     path.write_bytes(encoded(noise(1, 32, 24), "JPEG"))
-    with pytest.raises(BadData, match="no numbers"):
+    with pytest.raises(BadData, match="no numbers.*a.jpg"):
         features([str(path)], Broken(), tmp_path / "cache", "x")
+    assert len(features([str(path)], Toy(), tmp_path / "cache", "x").rows) == 1  # and what is no number is not kept
 
 
 def folded(data: Path) -> Path:
@@ -327,10 +338,22 @@ def test_a_fold_of_which_every_image_was_trained_on_is_not_measured(tmp_path: Pa
         ASKS["few-shot"](none, Terms(name="x"), QUICK)
 
 
-def test_a_fold_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_fold_that_is_none_is_refused(data: Path, tmp_path: Path) -> None:
+    path = folded(data)
+    odd = replace(QUICK, fold="7")
+    with pytest.raises(BadSetting, match=r"is no fold of pond-fish; it has 0, 1, 2"):
+        benchmark(Toy(), plan(data, tmp_path, [str(path)]), tmp_path / "out", odd)
+    report = benchmark(Toy(), plan(data, tmp_path, [str(path), "plantdoc"]), tmp_path / "out", odd)
+    assert report["pond-fish.unanswered"].value == 1
+    assert report["plantdoc.few-shot.shot1"].n == 4
+
+
+def test_a_run_that_measures_nothing_fails_and_leaves_nothing(tmp_path: Path) -> None:
     path = folded(tmp_path)
-    with pytest.raises(BadData, match=r"nothing could be measured.*is no fold of pond-fish; it has 0, 1, 2"):
-        benchmark(Toy(), plan(tmp_path, tmp_path, [str(path)]), tmp_path / "out", replace(QUICK, fold="7"))
+    for k in range(12):
+        (tmp_path / "pond" / f"{k}.jpg").write_bytes(b"no image")
+    with pytest.raises(BadData, match=r"nothing could be measured.*12 of 12 images could not be read"):
+        benchmark(Toy(), plan(tmp_path, tmp_path, [str(path)]), tmp_path / "out", QUICK)
     assert not any((tmp_path / "out").iterdir())
 
 
@@ -339,6 +362,7 @@ def test_a_broken_data_set_is_told_and_the_others_are_measured(data: Path, tmp_p
     report = benchmark(Toy(), plan(data, tmp_path, ["fungi", "plantdoc"]), tmp_path / "out", QUICK)
     assert any(r.startswith("fungi: ") and "lacks columns" in r for r in report.remarks)
     assert report["plantdoc.few-shot.shot1"].n == 4
+    assert report["fungi.unanswered"].value == 1
     with pytest.raises(BadData, match="lacks columns"):
         benchmark(Toy(), plan(data, tmp_path, ["fungi"]), tmp_path / "other", QUICK)
 
@@ -404,7 +428,7 @@ def test_texts_that_are_no_numbers_leave_the_images_measured(tmp_path: Path) -> 
             return np.full((len(texts), self.dim), np.nan, np.float32)
 
     report = benchmark(Mute(), plan(tmp_path, tmp_path, [str(folded(tmp_path))]), tmp_path / "out", QUICK)
-    assert any("pond-fish, zero-shot: cannot be measured: texts" in remark for remark in report.remarks)
+    assert any("pond-fish, zero-shot: cannot be measured: the model: its vectors of 2" in r for r in report.remarks)
     assert report["pond-fish.few-shot.shot1"].n == 4
 
 
@@ -448,6 +472,12 @@ def test_the_command_line_says_what_it_measured(
     told = capsys.readouterr().err
     assert "fungi.zero-shot.top1" in told
     assert store.read(out).kind == "benchmarks"
+    (data / "FNG_Mini" / "images" / "00.jpg").write_bytes(b"no image")
+    assert run([*command, "--overwrite"]) == 3
+    assert run([*command[:2], str(tmp_path / "b"), *command[3:], "--shots", "0"]) == 2
+    assert "shots" in capsys.readouterr().err
+    assert run([*command, "--truth", "t.csv"]) == 2
+    assert run(["evaluate", "catalog", "toy", str(out), "--trained", "x"]) == 2
     assert run(["evaluate", "toy", "--tasks", "fungy", "--data", str(data)]) == 2
     assert "fungi" in capsys.readouterr().err
     assert run(["evaluate", "toy", "--tasks", "fungi", "--data", str(tmp_path / "none")]) == 1

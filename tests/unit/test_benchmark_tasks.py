@@ -155,7 +155,7 @@ def test_a_file_that_is_not_there_or_of_a_taken_name_is_refused(tmp_path: Path) 
         ('prompt = "{prompt}"', 'prompt = "raw"', "must be one of asis"),
         ("[options]", "[option]", "option"),
         ('name = "mine"', 'name = "../mine"', "must be letters, digits"),
-        ('name = "mine"', 'name = "suite"', "must be letters, digits"),
+        ('name = "mine"', 'name = "suite"', "none of suite, encoder, trained"),
         ('"few-shot"]', '"zero-shot"]', "must name each protocol once"),
         ("name = ", "name := ", "not valid TOML"),
     ],

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from merian.cli.embed import embed_store
 from merian.cli.flags import with_settings
-from merian.cli.say import bold, escaped, path_of, say
+from merian.cli.say import REFUSED, bold, escaped, path_of, say
 from merian.core.errors import BadSetting, Missing
 from merian.core.report import Report
 from merian.evaluate.benchmarks.settings import BenchmarkSettings
@@ -44,8 +44,11 @@ def evaluate(
     hashes of what went in, tables per species and per image, and figures. A catalog of several data sets is scored set by set, never as one.
 
     On tasks: what the papers ask of NABirds, Meta-Album, Rare Species, camera traps, FishNet, NeWT, AwA2, Herbarium 19, PlantDoc, iNaturalist 2021, beside
-    what they published. Data sets are read as they are distributed; those that are not in the folder are left out, and it is said. Writes
-    OUT/report.html, report.json, table.csv, and tables per class. Each image is embedded once per model, whatever asks for it.
+    what they published, and beside what histograms reach. Data sets are read as they are distributed; those that are not in the folder are left out, and it
+    is said. Writes OUT/report.html, report.json, table.csv, and tables per class. Each image is embedded once per model, whatever asks for it. The exit
+    code is 3 when images could not be read, or something that was asked could not be measured.
+
+    A set of your own is a TOML file of ten lines: docs/how/benchmarks.md.
 
     Parameters
     ----------
@@ -54,7 +57,7 @@ def evaluate(
     data
         The folder that holds the data sets, each in a folder of its own.
     trained
-        The catalog that the model was trained on: images of the tasks that it holds are counted.
+        With --tasks, the catalog that the model was trained on: images that it holds are counted, and with --drop-leaked not asked about.
     embeddings
         The catalog's embeddings by this model, if `merian embed` made them; else OUT-embeddings is written.
     truth
@@ -65,11 +68,16 @@ def evaluate(
         Replace an evaluation of another run.
     """
     if tasks is not None:
+        for name, given in (("embeddings", embeddings), ("truth", truth)):
+            if given is not None:
+                raise BadSetting(name, str(given), "is of an evaluation on a catalog; with --tasks leave it out")
         return _on_tasks(places, tasks, (data, trained), settings, backend, overwrite)
     if len(places) != 3:
         raise BadSetting(
             "CATALOG MODEL OUT", " ".join(map(str, places)), "must be three places, or a model with --tasks"
         )
+    if trained is not None or settings.drop_leaked:
+        raise BadSetting("trained", str(trained), "is for --tasks; merian leakage compares catalogs")
     catalog, model, out = places
     vectors = embeddings or out.with_name(out.name + "-embeddings")
     if embeddings is None:
@@ -96,7 +104,7 @@ def _on_tasks(
     from merian.core.store import cache_folder
     from merian.encode import open_encoder
     from merian.encode.hub import local
-    from merian.evaluate.benchmarks.run import Plan, benchmark
+    from merian.evaluate.benchmarks.run import UNANSWERED, UNREAD, Plan, benchmark
     from merian.evaluate.benchmarks.task import tasks as called
 
     if not 1 <= len(places) <= 2:
@@ -107,13 +115,15 @@ def _on_tasks(
         raise Missing(
             "the folder of data sets", data, "name it with --data; docs/how/benchmarks.md says what lies in it"
         )
-    plan = Plan(tasks=called(names), data=data, cache=cache_folder("benchmarks"), trained=trained)
+    cache = cache_folder("benchmarks")
+    plan = Plan(tasks=called(names), data=data, cache=cache, trained=trained, model=model.name)
     report = benchmark(open_encoder(local(model), backend), plan, out, settings, command_line(), overwrite)
     _tell(report)
     for remark in report.remarks:
         say(f"[yellow]{escaped(remark)}[/yellow]")
     say(f"\n{path_of(out / 'report.html')}  {path_of(out / 'table.csv')}")
-    return 0
+    refused = any(number.name.rpartition(".")[2] in (UNREAD, UNANSWERED) for number in report.numbers)
+    return REFUSED if refused else 0
 
 
 def _tell(report: Report) -> None:

@@ -328,6 +328,7 @@ def _exploration(story: Story, figures: dict[str, str]) -> dict[str, Any]:
         words = f"{_percent(near.value, 0)} are of the same family; by chance it would be {_percent(chance.value, 0)}"
         neighbours = f"Of the ten nearest photos of other specimens, {words}."
     rank = str(report.settings.get("color_by_rank", ""))
+    method = {"umap": "UMAP"}.get(str(report.settings.get("method")), "t-SNE")
     names = [n.name.removeprefix("trait.").removesuffix(".rho") for n in report.numbers if n.name.endswith(".rho")]
     names.sort(key=lambda t: -numbers[f"trait.{t}.rho"].value)
     rows = []
@@ -350,7 +351,7 @@ def _exploration(story: Story, figures: dict[str, str]) -> dict[str, Any]:
         "traits": rows,
         "trait_summary": summary,
         "neighbours": neighbours,
-        "layout_caption": f"Photos laid out by t-SNE, coloured by {rank}.{share}",
+        "layout_caption": f"Photos laid out by {method}, coloured by {rank}.{share}",
         "trait_caption": "The same layout, coloured by a trait's mean over the species; pale points belong to species without that trait.",
     }
 

@@ -31,7 +31,7 @@ from merian.evaluate.benchmarks.shots import few_shot, one_shot
 from merian.evaluate.benchmarks.task import Protocol, Task
 from merian.evaluate.benchmarks.unseen import Predicates, unseen_attributes
 
-__all__ = ["ASKS", "Held", "held", "shelf"]
+__all__ = ["ASKS", "Held", "check_fold", "held", "shelf"]
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -136,19 +136,20 @@ class Held:
         return None if self.looks is None else replace(self, vectors=self.looks, looks=None)
 
 
+def check_fold(task: Task, items: Items, fold: str) -> None:
+    """Raise BadSetting when a set comes in folds and the one to be tested on is none of them."""
+    folds = items.frame["fold"].drop_nulls().unique().sort().to_list()
+    if folds and fold not in folds:
+        raise BadSetting("fold", fold, f"is no fold of {task.name}; it has {', '.join(folds)}", folds)
+
+
 def shelf(task: Task) -> str:
     """Where in the cache a task's images are: tasks of one folder share them."""
     return task.folder if task.folder != "." else "data"
 
 
 def held(task: Task, items: Items, encoder: Encoder, cache: Path, settings: BenchmarkSettings) -> Held:
-    """The Held of a task's items: images and texts come from the cache where they are there.
-
-    Raises BadSetting when the set comes in folds and the one to be tested on is none of them, BadData for vectors that are no numbers.
-    """
-    folds = items.frame["fold"].drop_nulls().unique().sort().to_list()
-    if folds and settings.fold not in folds:
-        raise BadSetting("fold", settings.fold, f"is no fold of {task.name}; it has {', '.join(folds)}", folds)
+    """The Held of a task's items: images and texts come from the cache where they are there. Raises BadData for vectors that are no numbers."""
     paths, what = items.frame["path"].to_list(), shelf(task)
     found = features(paths, encoder, cache, what)
     looks = None
@@ -156,7 +157,7 @@ def held(task: Task, items: Items, encoder: Encoder, cache: Path, settings: Benc
         seen = features(paths, Histograms(settings.histogram_size), cache, what)
         looks = seen.vectors if np.array_equal(seen.rows, found.rows) else None
     frame = items.frame[found.rows.tolist()]
-    if folds:
+    if frame["fold"].null_count() < len(frame):
         side = pl.when(pl.col("fold") == settings.fold).then(pl.lit(TEST[0])).when(pl.col("fold").is_not_null())
         frame = frame.with_columns(split=side.then(pl.lit(TRAIN)).otherwise(pl.lit("")))
 

@@ -63,7 +63,7 @@ def features(paths: Sequence[str], encoder: Encoder, cache: Path, what: str) -> 
 
     def make(part: Sequence[str], advance: Advance) -> pl.DataFrame:
         vectors, reasons = _images([place[key] for key in part], encoder, advance)
-        return _rows(part, vectors, reasons, schema)
+        return _rows((part, [place[key] for key in part]), vectors, reasons, schema)
 
     folder = cache / encoder.fingerprint / "images" / what
     found = _held([key for key in keys if key], folder, schema, make, (f"Embedding {what}", "images"))
@@ -72,10 +72,6 @@ def features(paths: Sequence[str], encoder: Encoder, cache: Path, what: str) -> 
     readable = found["reason"].is_null().to_numpy()
     vectors = np.ascontiguousarray(found["vector"].to_numpy()[readable], np.float32)
     rows = seen[readable]
-    bad = rows[~np.isfinite(vectors).all(1)]
-    if len(bad):
-        told = [paths[row] for row in bad[:10].tolist()]
-        raise BadData(what, f"the model's vectors of {len(bad):,} of its images are no numbers", told)
     reasons = {int(row): str(found["reason"][int(k)]) for k, row in enumerate(seen) if not readable[k]}
     reasons |= dict.fromkeys(np.flatnonzero(~read).tolist(), "the file cannot be read")
     return Features(rows, vectors, {paths[row]: reasons[row] for row in sorted(reasons)})
@@ -88,23 +84,28 @@ def texts(words: Sequence[str], encoder: Encoder, cache: Path) -> Floats:
     def make(part: Sequence[str], advance: Advance) -> pl.DataFrame:
         vectors = encoder.embed_texts(part)
         advance(len(part))
-        return _rows(part, vectors, {}, schema)
+        return _rows((part, part), vectors, {}, schema)
 
     found = _held(words, cache / encoder.fingerprint / "texts", schema, make, ("Embedding texts", "texts"))
-    vectors = np.ascontiguousarray(found["vector"].to_numpy(), np.float32)
-    bad = np.flatnonzero(~np.isfinite(vectors).all(1))
-    if len(bad):
-        raise BadData("texts", "the model's vectors of them are no numbers", [words[row] for row in bad[:10].tolist()])
-    return vectors
+    return np.ascontiguousarray(found["vector"].to_numpy(), np.float32)
 
 
 def _schema(encoder: Encoder) -> Schema:
     return {"key": pl.String(), "reason": pl.String(), "vector": pl.Array(pl.Float32, encoder.dim)}
 
 
-def _rows(part: Sequence[str], vectors: Floats, reasons: Mapping[int, str], schema: Schema) -> pl.DataFrame:
-    told = [reasons.get(row) for row in range(len(part))]
-    return pl.DataFrame([pl.Series(n, v, t) for (n, t), v in zip(schema.items(), (part, told, vectors), strict=True)])
+def _rows(
+    named: tuple[Sequence[str], Sequence[str]], vectors: Floats, reasons: Mapping[int, str], schema: Schema
+) -> pl.DataFrame:
+    """Rows of the cache with these keys; raises BadData for vectors that are no numbers, with what they are of: such are not kept."""
+    keys, names = named
+    bad = np.flatnonzero(~np.isfinite(vectors).all(1))
+    if len(bad):
+        raise BadData(
+            "the model", f"its vectors of {len(bad):,} images or texts are no numbers", [names[k] for k in bad.tolist()]
+        )
+    told = [reasons.get(row) for row in range(len(keys))]
+    return pl.DataFrame({"key": keys, "reason": told, "vector": pl.Series(vectors, dtype=schema["vector"])}, schema)
 
 
 def _held(

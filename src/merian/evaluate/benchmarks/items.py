@@ -134,7 +134,7 @@ def _whole(frame: pl.DataFrame, root: Path, remarks: list[str]) -> pl.DataFrame:
     frame = frame.with_columns(pl.lit(None, pl.String).alias(c) for c in missing)
     if "id" not in frame.columns:
         frame = frame.with_columns(id=pl.col("path"))
-    split = pl.col("split").fill_null("") if "split" in frame.columns else pl.lit("")
+    split = pl.col("split").str.strip_chars().fill_null("") if "split" in frame.columns else pl.lit("")
     frame = frame.with_columns(split=split)
     ranks = [r for r in RANKS if r in frame.columns]
     if not ranks:

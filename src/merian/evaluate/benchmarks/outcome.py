@@ -12,6 +12,7 @@ from merian.core.chance import stream
 from merian.core.errors import BadData, Mismatch, Missing, nearest
 from merian.core.report import Number
 from merian.core.vectors import normalise
+from merian.evaluate.filters import wilson
 from merian.evaluate.intervals import Estimate, Resamples
 from merian.evaluate.samples import number
 
@@ -39,7 +40,14 @@ class Terms:
         return stream(self.seed, "benchmark", self.name, *words)
 
     def number(self, name: str, estimate: Estimate, unit: str = "share", note: str = "") -> Number:
-        """An estimate as the Number `<task>.<name>`."""
+        """An estimate as the Number `<task>.<name>`.
+
+        Where all cases are right, or none, no resample differs: the interval is then Wilson's for so many cases.
+        """
+        if unit == "share" and estimate.n and estimate.low == estimate.high and estimate.value in (0.0, 1.0):
+            low, high = wilson(round(estimate.value * estimate.n), estimate.n)
+            estimate = Estimate(estimate.value, low, high, estimate.n)
+            note = f"{note}; Wilson's interval, as no resample differs".removeprefix("; ")
         return number(f"{self.name}.{name}", estimate, self.group or self.name, unit, note)
 
     def plain(self, name: str, value: float, n: int, unit: str = "share", note: str = "") -> Number:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from merian.core.progress import track
 from merian.core.report import Number, Report
 from merian.curate.leakage import Side
 from merian.encode import Encoder
-from merian.evaluate.benchmarks.asks import ASKS, Held, held, shelf
+from merian.evaluate.benchmarks.asks import ASKS, Held, check_fold, held, shelf
 from merian.evaluate.benchmarks.compared import compared, suite_numbers
 from merian.evaluate.benchmarks.control import CONTROLLED, control_numbers
 from merian.evaluate.benchmarks.features import contents
@@ -27,20 +28,26 @@ from merian.evaluate.benchmarks.prompts import filled
 from merian.evaluate.benchmarks.settings import BenchmarkSettings
 from merian.evaluate.benchmarks.task import Protocol, Task, read
 
-__all__ = ["FORMAT", "KIND", "Plan", "benchmark"]
+__all__ = ["FORMAT", "KIND", "UNANSWERED", "UNREAD", "Plan", "benchmark"]
 
 KIND, FORMAT = "benchmarks", 2
+UNREAD, UNANSWERED = "unreadable", "unanswered"
+"""Ends of the names of numbers that are there only when something was refused."""
 UNCHECKED = "Whether these images were trained on was not looked at: name the model's training catalog (--trained)."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run of benchmarks reads and where it keeps vectors: the folder of data sets, that of cached vectors, the catalog the model was trained on."""
+    """What a run of benchmarks reads and where it keeps vectors: the folder of data sets, that of cached vectors, the catalog the model was trained on.
+
+    model: what the model is called in the report.
+    """
 
     tasks: Sequence[Task]
     data: Path
     cache: Path
     trained: Path | None = None
+    model: str = "The model"
 
 
 @dataclass(eq=False)
@@ -50,6 +57,24 @@ class _Run:
     numbers: list[Number] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    lost: Counter[str] = field(default_factory=Counter)
+
+    def unanswered(self, task: Task, count: int, remark: str) -> None:
+        """So many questions of a task have no answer, and why."""
+        self.lost[task.name] += count
+        self.remarks.append(remark)
+
+    def told(self, tasks: Sequence[Task]) -> list[Number]:
+        """How many questions of each task have no answer, where there are any."""
+        numbers = []
+        for task in tasks:
+            lost, n = self.lost[task.name], len(task.protocols)
+            note = f"{lost} of {n} questions could not be answered; the remarks say why"
+            if lost:
+                numbers.append(
+                    Number(f"{task.name}.{UNANSWERED}", lost / n, unit="share", n=n, note=note, group=task.title)
+                )
+        return numbers
 
 
 def benchmark(
@@ -61,9 +86,9 @@ def benchmark(
     on where it was. A finished run is not repeated; `overwrite` replaces another. Raises Missing when none of the data sets is there, BadData when nothing
     could be measured, BadSetting for --drop-leaked without a catalog.
     """
-    if settings.drop_leaked and plan.trained is None:
-        raise BadSetting("drop_leaked", True, "needs the catalog that the model was trained on: --trained CATALOG")
-    sets, absent = _sets(plan)
+    _sensible(settings, plan)
+    run = _Run()
+    sets = _sets(plan, settings, run)
     inputs = {"encoder": encoder.fingerprint} | {name: _digest(*found, plan.cache) for name, found in sets.items()}
     seen = None if plan.trained is None else trained_on(plan.trained)
     if seen is not None:
@@ -71,9 +96,6 @@ def benchmark(
     work = store.begin(out, KIND, FORMAT, settings, inputs, overwrite)
     if work.done:
         return Report.load(out / "report.json")
-    run = _Run(remarks=list(absent))
-    if seen is None:
-        run.remarks.append(UNCHECKED)
     with track("Benchmarks", len(sets), "tasks") as advance:
         for task, items in sets.values():
             _task(run, (task, items), encoder, plan.cache, settings, seen)
@@ -81,28 +103,49 @@ def benchmark(
     if not run.tables:
         work.abandon()
         raise BadData(", ".join(sets), "nothing could be measured", run.remarks)
-    run.numbers += suite_numbers(run.numbers)
-    title = "The model on benchmark tasks"
-    report = Report(title, command, inputs, tuple(run.numbers), store.plain(settings), tuple(run.remarks))
+    if seen is None:
+        run.remarks.insert(0, UNCHECKED)
+    run.numbers += suite_numbers(run.numbers) + run.told(plan.tasks)
+    report = Report(
+        f"{plan.model} on benchmark tasks",
+        command,
+        inputs,
+        tuple(run.numbers),
+        store.plain(settings),
+        tuple(run.remarks),
+    )
     _write(run, report, plan.tasks, out)
     work.finish()
     return report
 
 
-def _sets(plan: Plan) -> tuple[dict[str, tuple[Task, Items]], list[str]]:
-    """The tasks whose data sets are there, with their items, and remarks on the others."""
-    sets, absent = dict[str, tuple[Task, Items]](), list[str]()
+def _sensible(settings: BenchmarkSettings, plan: Plan) -> None:
+    """Raise BadSetting for settings that make no sense together, or by themselves."""
+    if settings.drop_leaked and plan.trained is None:
+        raise BadSetting("drop_leaked", True, "needs the catalog that the model was trained on: --trained CATALOG")
+    if not settings.shots or min(settings.shots) < 1 or len(set(settings.shots)) < len(settings.shots):
+        raise BadSetting("shots", list(settings.shots), "must be numbers of images from 1, each once, as 1 5")
+
+
+def _sets(plan: Plan, settings: BenchmarkSettings, run: _Run) -> dict[str, tuple[Task, Items]]:
+    """The tasks whose data sets are there and sound, with their items; the others are remarks, unless there is one task only."""
+    sets = dict[str, tuple[Task, Items]]()
     for task in plan.tasks:
         try:
-            sets[task.name] = task, read(task, plan.data)
+            items = read(task, plan.data)
+            check_fold(task, items, settings.fold)
+            sets[task.name] = task, items
         except (Missing, BadData, BadSetting) as error:
             if len(plan.tasks) == 1:
                 raise
-            absent.append(f"{task.name}: {error}")
+            broken = not isinstance(error, Missing)
+            run.unanswered(task, len(task.protocols) if broken else 0, f"{task.name}: {error}")
     if not sets:
         wanted = f"one of the tasks' folders, as {plan.tasks[0].folder}"
-        raise Missing("any of the data sets", plan.data, f"--data names the folder that holds {wanted}: {absent[0]}")
-    return sets, absent
+        raise Missing(
+            "any of the data sets", plan.data, f"--data names the folder that holds {wanted}: {run.remarks[0]}"
+        )
+    return sets
 
 
 def _digest(task: Task, items: Items, cache: Path) -> str:
@@ -131,14 +174,17 @@ def _task(
     run.remarks += [f"{task.name}: {remark}" for remark in items.remarks]
     try:
         data = held(task, items, encoder, cache, settings)
-    except (BadData, BadSetting) as error:
-        run.remarks.append(f"{task.name}: cannot be measured: {error}")
+    except BadData as error:
+        run.unanswered(task, len(task.protocols), f"{task.name}: cannot be measured: {error}")
         return
     if data.refused:
         path, reason = next(iter(data.refused.items()))
-        run.remarks.append(f"{task.name}: {len(data.refused):,} images could not be read, the first {path}: {reason}.")
+        count, n = len(data.refused), len(items)
+        note = f"{count:,} of {n:,} images could not be read"
+        run.numbers.append(Number(f"{task.name}.{UNREAD}", count / n, unit="share", n=n, note=note, group=task.title))
+        run.remarks.append(f"{task.name}: {note}, the first {path}: {reason}.")
     if not len(data.frame):
-        run.remarks.append(f"{task.name}: no image could be read; nothing is measured.")
+        run.unanswered(task, len(task.protocols), f"{task.name}: no image could be read; nothing is measured.")
         return
     run.remarks += _twins(data, contents(items.frame["path"].to_list(), cache, shelf(task)))
     if data.divided and (aside := int((~data.tested & ~data.shown).sum())):
@@ -177,18 +223,22 @@ def _ask(run: _Run, word: Protocol, data: Held, settings: BenchmarkSettings) -> 
     fixed = data.task.classes == "all"
     terms = Terms(name=name, group=data.task.title, seed=settings.seed, resamples=settings.resamples, fixed=fixed)
     if not data.asked_by(word).any():
-        run.remarks.append(f"{data.task.name}, {word}: cannot be measured: no image is left to be asked about.")
+        why = "no image is left to be asked about"
+        run.unanswered(data.task, 1, f"{data.task.name}, {word}: cannot be measured: {why}.")
         return
     try:
         found = ASKS[word](data, terms, settings)
     except (BadData, BadSetting, Mismatch, MissingExtra) as error:
-        run.remarks.append(f"{data.task.name}, {word}: cannot be measured: {error}")
+        run.unanswered(data.task, 1, f"{data.task.name}, {word}: cannot be measured: {error}")
         return
     run.numbers += found.numbers
     run.remarks += [f"{data.task.name}, {word}: {remark}" for remark in found.remarks]
     run.tables[name] = found.table
     if word in CONTROLLED and data.control is not None:
-        run.numbers += control_numbers(word, ASKS[word](data.control, terms, settings), name, settings)
+        try:
+            run.numbers += control_numbers(word, ASKS[word](data.control, terms, settings), name, settings)
+        except BadData as error:
+            run.remarks.append(f"{data.task.name}, {word}: no control by histograms: {error}")
 
 
 def _write(run: _Run, report: Report, tasks: Sequence[Task], out: Path) -> None:

@@ -24,6 +24,8 @@ __all__ = ["ALL", "Protocol", "Published", "Suite", "Task", "read", "suites", "t
 Protocol = Literal["zero-shot", "few-shot", "binary", "attributes", "discovery", "ranks", "probe"]
 HERE = Path(__file__).parent
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+TAKEN = ("suite", "encoder", "trained")
+"""Words that stand for something else where tasks are called by their names."""
 ALL = "all"
 """The word for every built-in task."""
 
@@ -149,8 +151,10 @@ def _task(path: Path) -> Task:
     for name in ("name", "title", "url", "folder", "layout", "protocols"):
         if not getattr(task, name):
             raise BadSetting(f"{path.name}: {name}", getattr(task, name), "must be given")
-    if not NAME.fullmatch(task.name) or task.name == "suite":
-        raise BadSetting(f"{path.name}: name", task.name, "must be letters, digits, - and _: files are called by it")
+    if not NAME.fullmatch(task.name) or task.name in TAKEN:
+        raise BadSetting(
+            f"{path.name}: name", task.name, f"must be letters, digits, - and _, and none of {', '.join(TAKEN)}"
+        )
     if len(set(task.protocols)) < len(task.protocols):
         raise BadSetting(f"{path.name}: protocols", list(task.protocols), "must name each protocol once")
     place = PurePosixPath(task.folder)
