@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import REFUSED, bold, escaped, path_of, say
+from merian.cli.validate import validate
 from merian.core.errors import BadSetting
 from merian.twin.settings import TwinSettings
 
@@ -23,6 +24,7 @@ app = App(
     help="The ecosystem twin: make an ecosystem of species, traits and ground, to simulate.",
     result_action="return_value",
 )
+app.command(validate, name="validate")
 
 
 @app.command(name="build")

@@ -81,9 +81,9 @@ def _lotka_volterra() -> list[Row]:
             float(np.abs(invariant - invariant[0]).max()),
             2e-9,
         ),
-        Row("Lotka period", "from 10 prey and 5 predators", source, 5.47969, length, 1e-4),
-        Row("Lotka mean prey", "over whole periods: gamma / delta", source, 20.0, means[0], 0.02),
-        Row("Lotka mean predators", "over whole periods: alpha / beta", source, 10.0, means[1], 0.02),
+        Row("Lotka-Volterra, period", "from 10 prey and 5 predators", source, 5.47969, length, 1e-4),
+        Row("Lotka-Volterra, mean prey", "over whole periods: gamma / delta", source, 20.0, means[0], 0.02),
+        Row("Lotka-Volterra, mean predators", "over whole periods: alpha / beta", source, 10.0, means[1], 0.02),
         Row(
             "Lotka-Volterra, small period",
             "near equilibrium: 2 pi / sqrt(alpha gamma)",
