@@ -274,6 +274,13 @@ def test_intervals_that_break_their_promise_are_told_of() -> None:
     bad.append(Number("mass.family.coverage.clades", 0.8, 0.7, 0.85, "share"))
     assert "with families left out intervals held 80.0 % (70.0 to 85.0)" in doubts_of(made, numbers + bad, QUICK)[2]
     assert doubts_of(made, numbers + bad[:2], QUICK)[2] == ""
+    # worse for a species than its relatives' mean, unless it is better for a family
+    worse, better = (
+        Number("mass.family.skill.relatives", -0.3, -0.4, -0.2),
+        Number("mass.family.skill.clades", 0.2, 0.1, 0.3),
+    )
+    assert "worse than the mean of the nearest relatives" in doubts_of(made, [*numbers, *bad[:2], worse], QUICK)[2]
+    assert doubts_of(made, [*numbers, *bad[:2], worse, better], QUICK)[2] == ""
 
 
 clades = st.lists(st.lists(st.integers(-50, 50), min_size=1, max_size=5), min_size=3, max_size=12)

@@ -44,12 +44,20 @@ def numbers_of(tested: Examined, settings: ImputeSettings) -> tuple[list[Number]
         if tested.design is not tested.taxonomy:
             numbers += _pictures(tested, left, alone, inside, settings)
         if not skill[1] > 0:
-            remarks.append(f"{name}: no skill is shown when {what} are left out: the simple means do as well there")
+            but = f", save when {what} are each counted once" if _shown(found, f"{name}.{left.scheme}") else ""
+            remarks.append(
+                f"{name}: no skill is shown when {what} are left out: the simple means do as well there{but}"
+            )
     empty = [number.name for number in numbers if not np.isfinite(number.value)]
     if empty:
         remarks.append(f"{', '.join(empty)} cannot be computed: what they are held against makes no error at all")
     numbers = [replace(number, group=f"Trait: {name}") for number in numbers if np.isfinite(number.value)]
     return numbers, remarks + [f"{name}: {doubt}" for doubt in doubts_of(tested, numbers, settings) if doubt]
+
+
+def _shown(numbers: Sequence[Number], name: str) -> bool:
+    """Whether skill is shown for a clade drawn at random, as against a species."""
+    return any(n.name == f"{name}.skill.clades" and n.low is not None and n.low > 0 for n in numbers)
 
 
 def doubts_of(tested: Examined, numbers: Sequence[Number], settings: ImputeSettings) -> list[str]:
@@ -66,10 +74,10 @@ def doubts_of(tested: Examined, numbers: Sequence[Number], settings: ImputeSetti
             words.append(
                 f"with {what} left out no skill can be tested: only {len(near)} then have a relative near enough"
             )
-        elif skill.low <= 0:
+        elif skill.low <= 0 and not _shown(numbers, name):
             words.append(f"with {what} left out no better than the mean of all")
         simple = found.get(f"{name}.skill.relatives")
-        if simple is not None and simple.high is not None and simple.high < 0:
+        if simple is not None and simple.high is not None and simple.high < 0 and not _shown(numbers, name):
             words.append(f"with {what} left out worse than the mean of the nearest relatives")
         if covered is not None and covered.high is not None and covered.high < settings.level:
             words.append(f"with {what} left out intervals held {covered.text}, not {100 * settings.level:g} %")
