@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from merian.core.chance import stream
 from merian.core.tree import Tree
+from merian.explore.axes import correlation, out_of_clade
 from merian.explore.emergence.claims import judged
 from merian.explore.emergence.hierarchy import closer, triplets
 from merian.explore.emergence.measures import Measure, adjusted, difference, p_value
@@ -249,6 +250,22 @@ def test_species_of_one_genus_leave_lambda_untold() -> None:
     assert kin.flat
     assert signal(kin, np.arange(6.0)) is None
     assert np.isnan(pgls(kin, np.arange(6.0)[:, None], stream(0).standard_normal((6, 1))).strength).all()
+
+
+def test_the_mean_of_the_others_is_not_taken_for_what_was_read() -> None:
+    """Species left out one by one from vectors that know nothing: with the mean of the others in it a prediction leans far below 0, and wholly where no vector
+    differs from another."""
+    read, predicted = [], []
+    for seed in range(40):
+        rng = stream(seed, "nothing")
+        means, values = rng.standard_normal((14, 30)), rng.standard_normal((14, 1))
+        told, own = out_of_clade(means, values, np.arange(14))
+        predicted.append(float(correlation(values, told)[0]))
+        read.append(float(correlation(values, own)[0]))
+    assert np.mean(read) > np.mean(predicted) + 0.2
+    flat, nothing = out_of_clade(np.zeros((14, 3)), values, np.arange(14))
+    assert correlation(values, flat)[0] == pytest.approx(-1)
+    assert np.isnan(correlation(values, nothing)[0])
 
 
 # ---- hierarchy -----------------------------------------------------------------------------------------------------

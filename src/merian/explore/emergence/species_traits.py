@@ -32,7 +32,7 @@ NO_TRAITS = (
     "subspecies",
     "common_name",
 )
-"""Columns of a wide table that are no traits, besides nameless ones and those that are numbers of records (taxonID, plot_id, ring number)."""
+"""Columns of a wide table that are no traits, besides nameless ones and those that are numbers of records (taxonID, plot_id, ring number, SpecCode)."""
 STATES = 12
 """A trait in words with more different ones is no trait but a note. A matter of taste."""
 
@@ -127,5 +127,5 @@ def _is_trait(column: str) -> bool:
     """Whether a column of a wide table may be a trait, by its name; a nameless one is read as column_1 and so on."""
     fold = column.casefold()
     nameless = not fold.strip() or (fold.startswith("column_") and fold[7:].isdigit())
-    record = fold == "id" or column.endswith(("ID", "Id", "_id", " id")) or fold.endswith("number")
+    record = fold == "id" or column.endswith(("ID", "Id", "_id", " id")) or fold.endswith(("number", "code"))
     return not nameless and not record and fold not in (*NO_TRAITS, *NAMES, "name")

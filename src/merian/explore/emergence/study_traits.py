@@ -38,8 +38,10 @@ PREDICTED = {
     "species": pl.String,
     "value": pl.Float64,
     "predicted": pl.Float64,
+    "read": pl.Float64,
 }
-"""Columns of the table of predictions: the trait's value and what is read out of clade."""
+"""Columns of the table of predictions: the trait's value, what is predicted out of clade, and how much of that was read from the vectors: the prediction less
+the mean of the other clades."""
 LEAVE_ONE = 60
 """The species of the plane are left out one by one up to this number, above it in as many groups."""
 
@@ -80,20 +82,17 @@ def measure_traits(study: Study, vectors: npt.NDArray[np.floating]) -> tuple[lis
         rng = study.chance("dealt", known.trait)
         dealt = np.stack([rng.permutation(known.values) for _ in range(m)], 1)
         columns = np.concatenate([known.values[:, None], dealt, evolved], 1)
-        predicted = out_of_clade(own, columns, known.folds)
-        tables.append(_table(study, known, predicted[:, 0]))
-        found += _axis(study, known, columns, predicted)
+        predicted, read = out_of_clade(own, columns, known.folds)
+        tables.append(_table(study, known, predicted[:, 0], read[:, 0]))
+        found += _axis(study, known, columns, (predicted, read))
         found += _mantels(study, known, own, evolved)
-        if np.ptp(predicted[:, 0]) > 0:
-            found.append(
-                _regression(
-                    known, kin, np.delete(columns, range(1, m + 1), 1), np.delete(predicted, range(1, m + 1), 1)
-                )
-            )
+        if np.ptp(read[:, 0]) > 0:
+            real = np.r_[0, m + 1 : columns.shape[1]]  # the trait and those that evolved
+            found.append(_regression(known, kin, columns[:, real], read[:, real]))
     return found, pl.concat(tables)
 
 
-def _table(study: Study, known: Known, predicted: Doubles) -> pl.DataFrame:
+def _table(study: Study, known: Known, predicted: Doubles, read: Doubles) -> pl.DataFrame:
     columns = {
         "trait": [known.trait] * len(known.taxa),
         "unit": [known.unit] * len(known.taxa),
@@ -101,22 +100,22 @@ def _table(study: Study, known: Known, predicted: Doubles) -> pl.DataFrame:
         "species": [study.named(t) for t in known.taxa],
         "value": known.values,
         "predicted": predicted,
+        "read": read,
     }
     return pl.DataFrame(columns, schema=PREDICTED)
 
 
-def _axis(study: Study, known: Known, columns: Doubles, predicted: Doubles) -> list[Measure]:
-    """rho and r2 with their bootstrap over species and both nulls."""
+def _axis(study: Study, known: Known, columns: Doubles, told: tuple[Doubles, Doubles]) -> list[Measure]:
+    """rho of what was read and r2 of the predictions (`told` are both), with their bootstrap over species and both nulls."""
     s, m = len(known.taxa), study.settings.shuffles
     drawn = study.chance("bootstrap", known.trait).integers(s, size=(study.settings.resamples, s))
-    again = columns[drawn, 0].T, predicted[drawn, 0].T
+    predicted, read = told
     found = []
-    for name, statistic in (("rho", ranks_agree), ("r2", explained)):
-        values = statistic(columns, predicted)
+    for name, statistic, own in (("rho", ranks_agree, read), ("r2", explained, predicted)):
+        values = statistic(columns, own)
+        again = statistic(columns[drawn, 0].T, own[drawn, 0].T)
         note = f"read with whole groups of {known.rank} left out"
-        measure = bootstrapped(
-            Measure(PART, known.trait, name, float(values[0]), s, chance=0.0, note=note), statistic(*again)
-        )
+        measure = bootstrapped(Measure(PART, known.trait, name, float(values[0]), s, chance=0.0, note=note), again)
         measure = measure.against(values[1 : m + 1])
         found.append(replace(measure, p_evolved=p_value(float(values[0]), values[m + 1 :])))
     return found
@@ -183,7 +182,8 @@ class Plane:
 
 
 def plane_of(study: Study, vectors: npt.NDArray[np.floating], known: Known) -> Plane:
-    """Each species of a trait placed by directions that were found without it: a point lies where it lies because the others say so.
+    """Each species of a trait placed by directions that were found without it: a point lies where it lies because the others say so. Places are told from the
+    mean of all (`out_of_clade` says why not from that of the others).
 
     What the papers draw (Darwin's finches along beak size), with a number: the correlation of axis and trait, its interval and p against the trait dealt to the
     species.
@@ -198,12 +198,12 @@ def plane_of(study: Study, vectors: npt.NDArray[np.floating], known: Known) -> P
     rng = study.chance("plane dealt", known.trait)
     columns = np.stack([known.values, *(rng.permutation(known.values) for _ in range(study.settings.shuffles))], 1)
     folds = study.chance("plane", known.trait).permutation(s) % min(s, LEAVE_ONE)
-    predicted, read = np.empty_like(columns), np.empty(len(own))
+    placed, read, centred = np.empty_like(columns), np.empty(len(own)), columns.mean(0)
     for fold in range(int(folds.max()) + 1):
         out = folds == fold
         base, weights = fitted(points[~out], columns[~out])
-        predicted[out] = (points[out] - base) @ weights + columns[~out].mean(0)
-        read[out[at]] = (images[out[at]] - base) @ weights[:, 0] + columns[~out, 0].mean()
+        placed[out] = (points[out] - base) @ weights + centred
+        read[out[at]] = (images[out[at]] - base) @ weights[:, 0] + centred[0]
     slope = fitted(points, columns[:, :1])[1][:, 0]
     slope /= max(float(np.linalg.norm(slope)), 1e-12)
     _, _, turned = np.linalg.svd(points - np.outer(points @ slope, slope), full_matrices=False)
@@ -211,12 +211,12 @@ def plane_of(study: Study, vectors: npt.NDArray[np.floating], known: Known) -> P
     drawn = study.chance("plane bootstrap", known.trait).integers(s, size=(study.settings.resamples, s))
     found = []
     for name, statistic in (("axis_rho", ranks_agree), ("axis_r", correlation)):
-        values = statistic(columns, predicted)
+        values = statistic(columns, placed)
         measure = Measure(
             PART, known.trait, name, float(values[0]), s, chance=0.0, note="each species read by the others alone"
         )
-        found.append(bootstrapped(measure, statistic(columns[drawn, 0].T, predicted[drawn, 0].T)).against(values[1:]))
-    table = _placed(study, known, np.bincount(at, minlength=s), predicted[:, 0], points @ second)
+        found.append(bootstrapped(measure, statistic(columns[drawn, 0].T, placed[drawn, 0].T)).against(values[1:]))
+    table = _placed(study, known, np.bincount(at, minlength=s), placed[:, 0], points @ second)
     shown = {"id": rows["id"], "taxon": known.taxa[at], "axis": read, "other": images @ second}
     return Plane(table, pl.DataFrame(shown), found)
 
