@@ -13,6 +13,7 @@ are right if the model is: tested by simulation-based calibration.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.errors import BadData, BadSetting, Mismatch
+from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles, Integers
 from merian.twin.observe.labels import Confusion, dirichlet
 
@@ -35,8 +37,8 @@ class Beliefs:
     log_density_sd: float = 3.0
     log_dispersion: float = 0.0
     log_dispersion_sd: float = 1.0
-    sweeps: int = 1500
-    thin: int = 2
+    sweeps: int = 900
+    thin: int = 1
 
     def __post_init__(self) -> None:
         for name in ("log_density_sd", "log_dispersion_sd"):
@@ -122,21 +124,30 @@ def _target(
     state: Doubles, at: int, photos: Integers, given: Doubles, beliefs: Beliefs
 ) -> Callable[[Doubles], Doubles]:
     """Log posterior density [s] of row `at` of the state (0: log density, 1: log dispersion), the other fixed, camera factors summed out."""
-    from scipy.special import gammaln
-
     centre = (beliefs.log_density, beliefs.log_dispersion)[at]
     sd = (beliefs.log_density_sd, beliefs.log_dispersion_sd)[at]
+    other = np.exp(state[1 - at])
 
     def log_density(row: Doubles) -> Doubles:
-        density, dispersion = np.exp(row if at == 0 else state[0]), np.exp(row if at == 1 else state[1])
-        mean = density * given
-        logs = photos * np.log(np.where(mean > 0, mean, 1.0)) - (photos + dispersion) * np.log(dispersion + mean)
-        logs += dispersion * np.log(dispersion)
-        if at == 1:
-            logs += gammaln(photos + dispersion) - gammaln(dispersion)
-        return np.asarray(logs.sum(0) - 0.5 * ((row - centre) / sd) ** 2)
+        density, dispersion = (np.exp(row), other) if at == 0 else (other, np.exp(row))
+        return np.asarray(_explained(photos, given, density, dispersion) - 0.5 * ((row - centre) / sd) ** 2)
 
     return log_density
+
+
+@compiled
+def _explained(photos: Integers, given: Doubles, density: Doubles, dispersion: Doubles) -> Doubles:
+    """Log probability [s] of negative binomial photos [c, s], but for what depends on neither density nor dispersion."""
+    cameras, species = photos.shape
+    out = np.zeros(species)
+    for kind in range(species):
+        k = dispersion[kind]
+        constant = k * math.log(k) - math.lgamma(k)
+        for camera in range(cameras):
+            mean, seen = density[kind] * given[camera, kind], photos[camera, kind]
+            if mean > 0.0:
+                out[kind] += constant + math.lgamma(seen + k) - (seen + k) * math.log(k + mean) + seen * math.log(mean)
+    return out
 
 
 def _sliced(start: Doubles, log_density: Callable[[Doubles], Doubles], rng: np.random.Generator) -> Doubles:
