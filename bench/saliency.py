@@ -30,6 +30,7 @@ from merian.drawn.scene import FILL, pose
 from merian.drawn.shots import organism_of, plan_images, shot_of
 from merian.drawn.world import DrawSettings, draw_tree
 from merian.encode import Pixels, decode
+from merian.evaluate.filters import wilson
 from merian.explore.explain.faithful import centre_map, chance_maps, faithful, inside_share, points_inside
 from merian.explore.explain.saliency import Lens, Occlusion, open_lens
 from merian.identify import Identifier
@@ -121,10 +122,16 @@ def tell(question: str, rows: Rows, names: list[str]) -> None:
 
 
 def told(values: np.ndarray, digits: int = 0) -> str:
-    """The mean of values, one a taxon, with its 95 % bootstrap interval: plain with so many digits, else in percent. "" where none is known."""
+    """The mean of values, one a taxon, with its 95 % interval: plain with so many digits, else in percent. "" where none is known.
+
+    The interval is Wilson's where all values are 0 or 1, else a bootstrap's.
+    """
     values = values[np.isfinite(values)]
     if not len(values):
         return ""
+    if not digits and np.isin(values, (0, 1)).all():
+        low, high = wilson(int(values.sum()), len(values))
+        return f"{values.mean():.1%} ({100 * low:.1f} to {100 * high:.1f})"
     drawn = stream(0, "bench", "bootstrap").integers(len(values), size=(REPLICATES, len(values)))
     low, high = np.quantile(values[drawn].mean(1), [0.025, 0.975])
     if digits:
