@@ -16,7 +16,7 @@ from merian.twin import draws
 from merian.twin.calibrate.abc import Plan, adjusted, infer
 from merian.twin.calibrate.abundance import Beliefs, abundance
 from merian.twin.calibrate.kalman import analysis, taper
-from merian.twin.calibrate.known import ANIMALS, REST, TRUE_MATRIX, WEB, Survey, photographed, read, readings
+from merian.twin.calibrate.known import REST, TRUE_MATRIX, WEB, Survey, photographed, read, readings
 from merian.twin.calibrate.particle import systematic, tracked
 from merian.twin.calibrate.priors import Normal, Uniform
 from merian.twin.calibrate.sbc import Ranks, ranks

@@ -66,7 +66,7 @@ def alike(confusion: Confusion, recorded: npt.ArrayLike) -> Doubles:
     """The matrix [s, l] of one who shares out the unknown as the named: labels are true, and every species is refused as often as all are."""
     labels = np.asarray(recorded, float)
     refused = labels[:, -1].sum() / max(labels.sum(), 1.0)
-    matrix = (1.0 - refused) * np.eye(len(confusion.species), len(confusion.labels))
+    matrix: Doubles = np.eye(len(confusion.species), len(confusion.labels)) * (1.0 - refused)
     matrix[:, -1] = refused
     return matrix
 

@@ -160,13 +160,13 @@ def readings(
             found = read(photos, way, survey, stream(seed, "known world", "read", way), beliefs)
             logs[way].append(np.log(np.median(found, axis=0) / photos.density))
             hits[way].append(covered(found, photos.density))
-    found = {way: np.array(rows) for way, rows in logs.items()}
+    logged = {way: np.array(rows) for way, rows in logs.items()}
     return [
         Reading(
             way,
             name,
-            averaged(found[way][:, at]),
-            averaged((found[way] - found[WAYS[0]])[:, at]),
+            averaged(logged[way][:, at]),
+            averaged((logged[way] - logged[WAYS[0]])[:, at]),
             share(np.array(hits[way])[:, at]),
         )
         for way in ways

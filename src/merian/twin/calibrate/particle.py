@@ -59,7 +59,7 @@ def systematic(weights: Doubles, count: int, start: float) -> Integers:
     heap = np.cumsum(weights)
     places = (start + np.arange(count)) / count * heap[-1]
     found = np.searchsorted(heap, places, side="right")
-    return np.minimum(found, np.flatnonzero(weights)[-1]).astype(np.int64)
+    return np.asarray(np.minimum(found, np.flatnonzero(weights)[-1]), np.int64)
 
 
 def tracked(

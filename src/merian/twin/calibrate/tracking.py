@@ -115,7 +115,7 @@ def course(seed: int, plan: Months = Months()) -> Course:
         mean = animals_km2(np.exp(state[0])) * plan.survey.exposure
         shown = counts(mean, plan.survey.dispersion, draws.key(seed, "followed", "cameras", step))
         labels.append(recorded(shown, TRUE_MATRIX, draws.key(seed, "followed", "labels", step)).sum(0))
-    return Course(np.array(biomass), np.array(labels), held)
+    return Course(np.array(biomass), np.array(labels), np.asarray(held, float))
 
 
 def labels_expected(states: Doubles, plan: Months, matrix: Doubles | None = None) -> tuple[Doubles, Doubles]:

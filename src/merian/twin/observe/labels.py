@@ -79,7 +79,7 @@ class Confusion:
     @property
     def weights(self) -> Doubles:
         """Parameters of the rows' Dirichlet distributions: float64 [s, l]."""
-        return self.photos + self.prior
+        return np.asarray(self.photos + self.prior, float)
 
     @property
     def mean(self) -> Doubles:

@@ -1,0 +1,221 @@
+"""What cameras and a classifier tell of a world: known worlds, where the answer is there to see, and a real table of events, where it is not.
+
+    .venv/bin/python bench/observe.py walkers [--seeds 8]          random encounters against walkers, by how often cameras look
+    .venv/bin/python bench/observe.py confusion [--seeds 40]       densities with and without the confusion matrix
+    .venv/bin/python bench/observe.py follow [--seeds 40]          filters through a drought, with and without it
+    .venv/bin/python bench/observe.py ranks [--seeds 200]          simulation-based calibration of the samplers
+    .venv/bin/python bench/observe.py events --table camtrap.csv   stays, scatter and densities of real cameras
+
+Nothing here is a promise of speed; intervals are 95 %, over seeds or cameras.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from merian.core.chance import stream
+from merian.twin import draws
+from merian.twin.calibrate.abc import Plan, adjusted, infer
+from merian.twin.calibrate.abundance import Beliefs, abundance
+from merian.twin.calibrate.known import WAYS, Survey, readings
+from merian.twin.calibrate.priors import Normal
+from merian.twin.calibrate.sbc import Ranks, ranks
+from merian.twin.calibrate.scores import Score, averaged
+from merian.twin.calibrate.survey import Known, densities, dispersion, over_cameras, stays
+from merian.twin.calibrate.tracking import followed
+from merian.twin.observe.camera import Zone, contacts, counts, density_km2
+from merian.twin.observe.labels import Confusion, recorded
+from merian.twin.observe.walkers import Walk, entries
+
+KNOWN = {
+    "impala": ("Aepyceros melampus", Known((4.0, 2.0), (0.010, 1.6), (0.7, 1.3))),
+    "kudu": ("Tragelaphus strepsiceros", Known((4.0, 2.0), (0.012, 1.6), (0.7, 1.3))),
+    "lion": ("Panthera leo", Known((8.0, 2.0), (0.012, 1.6), (0.7, 1.3))),
+    "wildebeestblue": ("Connochaetes taurinus", Known((6.0, 2.0), (0.012, 1.6), (0.7, 1.3))),
+    "zebraburchells": ("Equus quagga", Known((8.0, 2.0), (0.012, 1.6), (0.7, 1.3))),
+}
+"""Assumed: km that an animal goes in a day (within a factor of 2), how far off a camera detects it (1.6), the angle of a passive infrared sensor (1.3)."""
+
+
+def told(score: Score, form: str = "+.2f") -> str:
+    """A value and its interval."""
+    return f"{score.value:{form}} ({score.low:{form}} to {score.high:{form}})"
+
+
+def walkers(seeds: int) -> None:
+    """Density found for a true 20 km-2, by the time between looks and by how straight the paths are."""
+    zone, looks = Zone(0.01, 0.7), (1, 4, 16, 64)
+    print("| heading's variance, rad2 a day | between looks | contacts | density found for 20 |\n|---|---|---|---|")
+    for turning in (0.0, 200.0, 5000.0):
+        walk = Walk(turning=turning)
+        seen = np.array([entries(walk, zone, looks, draws.key(seed, "bench walkers")) for seed in range(seeds)])
+        per = float(contacts(walk.camera_days, 1.0, walk.speed_km_day, zone.width_km))
+        for at, every in enumerate(looks):
+            seconds = 86_400 * walk.days / walk.steps * every
+            stride = walk.speed_km_day * walk.days / walk.steps * every * 1000
+            mean = averaged(density_km2(seen[:, at], per))
+            print(f"| {turning:g} | {seconds:.0f} s, {stride:.1f} m | {seen[:, at].sum()} | {told(mean, '.2f')} |")
+
+
+def confusion(seeds: int) -> None:
+    """Bias and coverage of each way of reading, for three numbers of held-out photos."""
+    print(
+        "| held-out photos a species | way | species | ln(estimate / truth) | beside true species | in 90 % interval |"
+    )
+    print("|---|---|---|---|---|---|")
+    for held in (300, 1000, 3000):
+        for row in readings(Survey(held_out=held), range(seeds), WAYS if held == 300 else WAYS[3:]):
+            if held == 300 or row.way != WAYS[0]:
+                cells = (told(row.bias), told(row.shift), told(row.coverage, ".0%"))
+                print(f"| {held} | {row.way} | {row.species} | {' | '.join(cells)} |", flush=True)
+
+
+def follow(seeds: int) -> None:
+    """Bias, coverage and CRPS of each filter."""
+    print("| method | operator | species | ln(estimate / truth) | in 90 % interval | CRPS of ln density |")
+    print("|---|---|---|---|---|---|")
+    for row in followed(range(seeds)):
+        cells = (told(row.bias), told(row.coverage, ".0%"), told(row.crps, ".3f"))
+        print(f"| {row.method} | {row.operator} | {row.species} | {' | '.join(cells)} |", flush=True)
+
+
+SPREAD = Normal(np.array([0.5, 0.5]), np.array([0.7, 0.7]))
+
+
+def two_species(parameters: np.ndarray, key: draws.Key) -> np.ndarray:
+    """Labels of two species at ten cameras, and 20 held-out photos each; matrix and dispersion are drawn from what the sampler believes."""
+    rng = stream(int(key[0]) | int(key[1]) << 32, "two species")
+    matrix = rng.dirichlet(np.ones(3), 2)
+    held = np.stack([rng.multinomial(20, row) for row in matrix])
+    spread = np.tile(np.exp(rng.normal(size=2)), (10, 1))
+    shown = counts(np.tile(3 * np.exp(parameters), (10, 1)), spread, draws.branch(key, "shown"))
+    return np.concatenate([recorded(shown, matrix, draws.branch(key, "labels")).ravel(), held.ravel()]).astype(float)
+
+
+def densities_of(summaries: np.ndarray, rng: np.random.Generator, trusting: bool = False) -> np.ndarray:
+    """Draws of ln density for those labels; `trusting` takes them for truth."""
+    labels, held = summaries[:30].reshape(10, 3).astype(int), summaries[30:].reshape(2, 3).astype(int)
+    beliefs = Beliefs(0.5, 0.7, sweeps=900, thin=30)
+    if trusting:
+        labels[:, 2] = 0
+    rows = np.eye(2, 3) if trusting else Confusion(("a", "b"), ("a", "b", "unknown"), held, 1.0)
+    return np.log(abundance(labels, np.full((10, 2), 3.0), rows, rng, beliefs).density)[:19]
+
+
+def noisy(parameters: np.ndarray, key: draws.Key) -> np.ndarray:
+    """One observation of variance 1."""
+    return np.array([parameters[0] + draws.normal(key, 0, 0, 0)])
+
+
+def by_abc(summaries: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draws of its mean by adjusted ABC-SMC."""
+    prior = Normal(np.zeros(1), np.ones(1))
+    found = infer(prior, noisy, summaries, int(rng.integers(2**31)), Plan(200, 0.5, 3, 2000))
+    return adjusted(found, prior, summaries).drawn(19, rng)
+
+
+def calibrated(seeds: int) -> None:
+    """Whether ranks are uniform: p value of chi-squared over ten bins, and how often the 90 % interval holds the truth."""
+
+    def trusting(summaries: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return densities_of(summaries, rng, True)
+
+    one = Normal(np.zeros(1), np.ones(1))
+    parts = {
+        "density, matrix with its uncertainty": (SPREAD, two_species, densities_of),
+        "density, labels as truth": (SPREAD, two_species, trusting),
+        "normal mean by ABC": (one, noisy, by_abc),
+    }
+    print("| sampler | parameter | p of uniform ranks | in 90 % interval |\n|---|---|---|---|")
+    for name, (prior, simulate, sample) in parts.items():
+        found: Ranks = ranks(prior, simulate, sample, seeds, 1)
+        for at, (p, cover) in enumerate(zip(found.p_value(10), found.coverage(0.9), strict=True)):
+            print(f"| {name} | {at + 1} | {p:.3g} | {told(cover, '.0%')} |", flush=True)
+
+
+def events(table: Path) -> None:
+    """Stays, groups, rates, scatter and densities by random encounters, for each species; days out are bracketed."""
+    rows = pl.read_csv(table, infer_schema=False).with_columns(
+        minute=pl.concat_str("eventDate", pl.lit("T"), "eventTime").str.to_datetime().dt.epoch("s") / 60,
+        animals=pl.col("count").cast(pl.Int64),
+    )
+    # counts above ten were recorded as classes: 11 stands for 11 to 50, 51 for more
+    rows = rows.with_columns(most=pl.when(pl.col("animals") == 11).then(50).otherwise(pl.col("animals")))
+    rows = rows.with_columns(
+        stay=stays(rows["cameraID"].to_numpy(), rows["snapshotName"].to_numpy(), rows["minute"].to_numpy())
+    )
+    days = (
+        rows.group_by("cameraID")
+        .agg(seen=pl.col("eventDate").n_unique(), whole=(pl.col("minute").max() - pl.col("minute").min()) / 1440 + 1)
+        .sort("cameraID")
+    )
+    print(
+        f"{len(rows)} events, {rows['stay'].n_unique()} stays, {len(days)} cameras, {days['seen'].sum()} camera-days with"
+    )
+    print(
+        f"an event, {days['whole'].sum():.0f} from each camera's first to last event; {(rows['animals'] > 10).mean():.1%} of events are classes"
+    )
+    print(
+        "| species | events | stays | animals a stay | scatter | dispersion k | km-2, days seen | km-2, whole span | of it cameras alone |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in sorted(KNOWN):
+        per_stay = (
+            rows.filter(pl.col("snapshotName") == name)
+            .group_by("cameraID", "stay")
+            .agg(pl.len().alias("events"), pl.col("animals").max(), pl.col("most").max())
+        )
+        per = (
+            days.join(
+                per_stay.group_by("cameraID").agg(
+                    pl.len().alias("stays"), pl.col("animals").sum(), pl.col("most").sum()
+                ),
+                "cameraID",
+                "left",
+            )
+            .fill_null(0)
+            .sort("cameraID")
+        )
+        print(_species_row(name, per_stay, per), flush=True)
+
+
+def _species_row(name: str, per_stay: pl.DataFrame, per: pl.DataFrame) -> str:
+    found, seen, whole = (per[c].to_numpy().astype(float) for c in ("stays", "seen", "whole"))
+    rng, known = stream(1, "events", name), KNOWN[name][1]
+    mean = whole * found.sum() / whole.sum()
+    scatter = over_cameras(
+        lambda at: float(((found - mean)[at] ** 2 / mean[at]).sum() / (len(at) - 1)), len(found), rng
+    )
+    k = over_cameras(lambda at: dispersion(found[at], whole[at]), len(found), rng, 200)
+    group = f"{per_stay['animals'].mean():.2f} to {per_stay['most'].mean():.2f}"
+    most, least = (densities(per["animals"].to_numpy(), d, known, rng) for d in (seen, whole))
+    cells = (told(scatter, ".0f"), told(k, ".2f"), told(most[0], ".2g"), told(least[0], ".2g"), told(least[1], ".2g"))
+    return f"| {name} | {per_stay['events'].sum()} | {len(per_stay)} | {group} | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Run one part."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("walkers", "confusion", "follow", "ranks", "events"))
+    parser.add_argument("--seeds", type=int, default=0)
+    parser.add_argument("--table", type=Path)
+    given = parser.parse_args()
+    if given.part == "events":
+        if given.table is None:
+            parser.error("events needs --table: a CSV of cameraID, eventDate, eventTime, snapshotName, count")
+        return events(given.table)
+    part, seeds = {
+        "walkers": (walkers, 8),
+        "confusion": (confusion, 40),
+        "follow": (follow, 40),
+        "ranks": (calibrated, 200),
+    }[given.part]
+    return part(given.seeds or seeds)
+
+
+if __name__ == "__main__":
+    main()
