@@ -20,14 +20,17 @@ from merian.core.report import Report
 from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import Tree
 from merian.core.vectors import Embeddings, normalise
+from merian.encode import decode_many, open_encoder
 from merian.explore.emergence.claims import CHANGES, CLAIMS, Verdict, changes, summary
-from merian.explore.emergence.measures import Measure, bootstrapped
+from merian.explore.emergence.measures import Measure, bootstrapped, p_value
+from merian.explore.emergence.probes import across, inside
 from merian.explore.emergence.results import MEASURES, SERIES, number_of
 from merian.explore.emergence.run import CLAIMS_PAGE, FIGURES, PAGE, Subjects, emergence
 from merian.explore.emergence.settings import EmergenceSettings
 from merian.explore.emergence.species_traits import COLUMNS, species_traits
 from merian.explore.emergence.study import begin_study
 from merian.explore.emergence.variants import LEFT_OUT, labelled
+from merian.explore.emergence.within import Pairs
 
 TABLES = Path(__file__).parents[2].parent / "shared" / "data" / "tables"
 SPECIES, IMAGES, D = 24, 12, 20
@@ -416,6 +419,27 @@ def test_the_grants_beaks_are_a_table_of_traits_and_two_species_no_axis(
     study = begin_study(catalog, chosen)
     assert study.traits == []
     assert any("bdepth: known of 2 of the species" in r and "an axis always fits" in r for r in study.remarks)
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not (TABLES.parent / "photos.csv").is_file(), reason=f"the real photos are not at {TABLES.parent}")
+def test_colour_tells_ill_leaves_of_a_species_and_hardly_those_of_others() -> None:
+    """Apple, tomato, potato and pepper leaves of PlantVillage (Hughes & Salathe 2015): what a picture of one crop shows need not be health."""
+    photos = pl.read_csv(TABLES.parent / "photos.csv", infer_schema=False).filter(
+        pl.col("dataset").str.starts_with("plantvillage")
+    )
+    ill = pl.col("health") != "healthy"
+    photos = photos.with_columns(ill.alias("ill")).filter(pl.int_range(pl.len()).over("species", "ill") < 40)
+    encoder = open_encoder(Path("descriptor"))
+    files = [TABLES.parent / path for path in photos["path"]]
+    vectors = encoder.embed_images(decode_many(files, encoder.preprocess).pixels)
+    species = photos["species"].rank("dense").to_numpy().astype(np.int64)
+    pairs = Pairs.of(vectors, species, photos["ill"].to_numpy(), stream(0, "leaves"), 49)
+    assert inside(pairs).mean() > 0.85
+    told = across(pairs, stream(1, "leaves"))
+    assert told is not None
+    assert told[0].mean() < 0.7
+    assert p_value(float(told[0].mean()), told[1]) > 0.05
 
 
 def test_few_species_get_no_interval_and_no_verdict() -> None:

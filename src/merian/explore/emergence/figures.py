@@ -60,16 +60,17 @@ class Drawn:
 
 
 def drawn(
-    study: Study, catalog: Catalog, vectors: Vectors, axis: pl.DataFrame | None, controls: Mapping[str, Done]
+    study: Study, catalog: Catalog, vectors: Vectors, axis: pl.DataFrame | None, sets: Mapping[str, Done]
 ) -> tuple[list[Drawn], list[str]]:
     """The figures of the model's vectors [n, d] of the study's images, and for each that cannot be drawn a sentence that says why.
 
-    `axis` is the table axis_species of the model; the caption of its figure tells what the same axis is with the `controls`.
+    `axis` is the table axis_species of the model; the caption of its figure tells how far it follows the trait by each of the `sets` of measures (the model's
+    and the controls').
     """
     found: list[Drawn] = []
     why_not: list[str] = []
     if axis is not None:
-        found.append(_axis(study, catalog, vectors, axis, controls))
+        found.append(_axis(study, catalog, vectors, axis, sets))
     for contrast in study.contrasts:
         for draw in (_upright, _leaves) if contrast.first == DISEASED else (_upright,):
             try:
@@ -83,15 +84,17 @@ def drawn(
     return found, why_not
 
 
-def _axis(study: Study, catalog: Catalog, vectors: Vectors, axis: pl.DataFrame, controls: Mapping[str, Done]) -> Drawn:
+def _axis(study: Study, catalog: Catalog, vectors: Vectors, axis: pl.DataFrame, sets: Mapping[str, Done]) -> Drawn:
     from merian.explore import plots
 
     trait, unit = axis.row(0, named=True)["trait"], axis.row(0, named=True)["unit"]
     words = trait.replace("_", " ")
     asks = [(PART, trait, name) for name in ("axis_rho", "axis_r", "rho", "pgls", "partial_mantel")]
-    told = [f"{name} {_value(own[asks[0]])}" for name, own in controls.items() if asks[0] in own]
-    beside = f" Spearman's rho of axis and trait by the controls: {'; '.join(told)}." if told else ""
-    note = f"Each species is placed by a regression over the others.{beside}"
+    told = "; ".join(f"{name} {_value(own[asks[0]])}" for name, own in sets.items() if asks[0] in own)
+    note = (
+        "Each species is placed by a regression over the others. "
+        f"Spearman's rho of axis and trait, p with the trait dealt to the species: {told}."
+    )
     title = f"Species along {words}"
     svg = plots.species_axis(axis, title, words, unit, _pictures(study, catalog, vectors, axis), note)
     return Drawn("axis", title, svg, tuple(asks))
@@ -202,7 +205,7 @@ def series_figure(members: Sequence[tuple[float | None, Done]]) -> Drawn | None:
 
 def _value(measure: Measure) -> str:
     ends = f" ({measure.low:.2f} to {measure.high:.2f})" if np.isfinite(measure.low) else ""
-    return f"{measure.value:.2f}{ends}"
+    return f"{measure.value:.2f}{ends}, p = {measure.p:.3f}"
 
 
 def _file(contrast: Contrast) -> str:

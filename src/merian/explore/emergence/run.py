@@ -96,10 +96,10 @@ def emergence(
             for key, frame in parts.items():
                 frames[key].append(frame.select(pl.lit(name).alias("vectors"), pl.lit(role).alias("role"), pl.all()))
             advance(1, note=name)
-    controls = {name: measures for role, name, measures in done if role == CONTROL}
+    sets = {name: measures for role, name, measures in done if role != MEMBER}
     axis = frames["axis_species"][0].drop("vectors", "role") if frames["axis_species"] else None
     vectors = subjects.model[1].take(study.rows["id"]).vectors
-    figures, undrawn = drawn(study, catalog, vectors, axis, controls)
+    figures, undrawn = drawn(study, catalog, vectors, axis, sets)
     report = Report("Emergent properties", command, inputs, (), store.plain(work.settings), (*subjects.told, *undrawn))
     report = _written(out, study, done, frames, figures, report)
     work.finish()
