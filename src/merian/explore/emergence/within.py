@@ -14,6 +14,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from merian.explore.emergence.hierarchy import meeting
+
 __all__ = [
     "Moments",
     "Overlap",
@@ -32,8 +34,6 @@ __all__ = [
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 Flags = npt.NDArray[np.bool_]
-NEAR = {1: "genus", 2: "family", 3: "order", 4: "class", 5: "phylum", 6: "kingdom"}
-"""Tree distance -> the rank that two species at that distance share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,7 +267,9 @@ def sibling_overlap(pairs: Pairs, steps: Ints, most: int = 5) -> Overlap | None:
                 bases.append(rows[size > 1e-9 * size.max()])
             yield bases, [cases[s] for s in np.flatnonzero(asked)], np.nan
 
-    told = ", ".join(f"{int((ranks == r).sum())} of the same {name}" for r, name in NEAR.items() if (ranks == r).any())
+    told = ", ".join(
+        f"{count} of the same {meeting(int(r))}" for r, count in zip(*np.unique(ranks, return_counts=True), strict=True)
+    )
     return _summed(spans(), pairs.vectors.shape[1], told)
 
 
