@@ -3,6 +3,7 @@
     .venv/bin/python bench/observe.py walkers [--seeds 8]          random encounters against walkers, by how often cameras look
     .venv/bin/python bench/observe.py confusion [--seeds 40]       densities with and without the confusion matrix
     .venv/bin/python bench/observe.py follow [--seeds 40]          filters through a drought, with and without it
+    .venv/bin/python bench/observe.py fit [--seeds 20]             rates of the food web by ABC, with and without it
     .venv/bin/python bench/observe.py ranks [--seeds 200]          simulation-based calibration of the samplers
     .venv/bin/python bench/observe.py events --table camtrap.csv   stays, scatter and densities of real cameras
 
@@ -21,6 +22,7 @@ from merian.core.chance import stream
 from merian.twin import draws
 from merian.twin.calibrate.abc import Plan, adjusted, infer
 from merian.twin.calibrate.abundance import Beliefs, abundance
+from merian.twin.calibrate.fitting import fitted
 from merian.twin.calibrate.known import WAYS, Survey, readings
 from merian.twin.calibrate.priors import Normal
 from merian.twin.calibrate.sbc import Ranks, ranks
@@ -81,6 +83,14 @@ def follow(seeds: int) -> None:
     for row in followed(range(seeds)):
         cells = (told(row.bias), told(row.coverage, ".0%"), told(row.crps, ".3f"))
         print(f"| {row.method} | {row.operator} | {row.species} | {' | '.join(cells)} |", flush=True)
+
+
+def fit(seeds: int) -> None:
+    """Bias, width beside the prior and coverage of rates by ABC."""
+    print("| rate | matrix | ln(estimate / truth) | sd beside the prior's | in 90 % interval |\n|---|---|---|---|---|")
+    for row in fitted(range(seeds)):
+        cells = (told(row.bias), told(row.width, ".2f"), told(row.coverage, ".0%"))
+        print(f"| {row.rate} | {'modelled' if row.modelled else 'ignored'} | {' | '.join(cells)} |", flush=True)
 
 
 SPREAD = Normal(np.array([0.5, 0.5]), np.array([0.7, 0.7]))
@@ -200,7 +210,7 @@ def _species_row(name: str, per_stay: pl.DataFrame, per: pl.DataFrame) -> str:
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("walkers", "confusion", "follow", "ranks", "events"))
+    parser.add_argument("part", choices=("walkers", "confusion", "follow", "fit", "ranks", "events"))
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--table", type=Path)
     given = parser.parse_args()
@@ -212,6 +222,7 @@ def main() -> None:
         "walkers": (walkers, 8),
         "confusion": (confusion, 40),
         "follow": (follow, 40),
+        "fit": (fit, 20),
         "ranks": (calibrated, 200),
     }[given.part]
     return part(given.seeds or seeds)
