@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from merian.core import store
-from merian.core.errors import BadData, BadSetting, Mismatch
+from merian.core.errors import BadSetting, MerianError
 from merian.core.report import Number, Report
 from merian.twin.balance import persistence
 from merian.twin.ecosystem import FORMAT, KIND, Ecosystem, Facts, made
@@ -21,7 +21,7 @@ from merian.twin.pools import Climate, Pool
 from merian.twin.settings import TwinSettings
 from merian.twin.species import read_species
 from merian.twin.traits import EVIDENCE, TRAITS, read_traits
-from merian.twin.worked import WORKED, Worked, drawn_ecosystem, shipped
+from merian.twin.worked import WORKED, Worked, drawn_ecosystem, facts_of, shipped
 
 __all__ = ["Inputs", "build", "pool_of", "trial"]
 
@@ -60,14 +60,14 @@ def build(
     links.parquet, pools.parquet, refused.parquet, persistence.parquet, landscape/, ecosystem.json and report.json. A finished run is not repeated. Raises what
     reading the inputs raises, and BadData when no species can live there.
     """
-    own = Path(source).is_file()
-    hashes = inputs.hashes() | ({"species": store.digest(Path(source))} if own else {"worked": source})
+    file = Path(source) if Path(source).is_file() else facts_of(source)
+    hashes = inputs.hashes() | ({"worked": source} if file is None else {"species": store.digest(file)})
     work = store.begin(out, KIND, FORMAT, settings, hashes, overwrite)
     if work.done:
         return Report.load(out / "report.json")
     try:
         ecosystem = _ecosystem(source, settings, inputs)
-    except (BadData, BadSetting, Mismatch):
+    except MerianError:
         work.abandon()
         raise
     ecosystem.save(out)
@@ -186,7 +186,7 @@ def _ecosystem(source: str, settings: TwinSettings, inputs: Inputs) -> Ecosystem
         )
         return _of_worked(worked, settings, inputs, (tables, links))
     if not path.is_file():
-        raise BadSetting("species", source, f"is neither a file nor a worked ecosystem ({', '.join(WORKED)})", WORKED)
+        raise BadSetting("species", source, f"is neither a file nor a worked ecosystem ({', '.join(WORKED)})")
     ground = _ground(settings, inputs)
     rain = settings.rain_mm or ground.rain_mm
     if not rain > 0:

@@ -164,7 +164,8 @@ def made(facts: Facts, landscape: Landscape, least: float = 0.05, link: float = 
         remarks.append(f"{strangers:,} observed links are between species that are not in this ecosystem")
     fed = seen.filter(pl.col("probability") > 0)["eater"].unique().to_list()
     species = completed(facts.wanted, merged(tables, wanted), fed)
-    while True:
+    links = pl.DataFrame(schema=LINKS)
+    while species.names:
         links = _links(species, pools, seen, least)
         lives = links.filter(pl.col("probability") >= link).select("eater", "eaten").rows()
         hungry = unfed(lives, species.names, [name for name, _ in pools])

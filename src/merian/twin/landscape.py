@@ -114,7 +114,7 @@ def read_landscape(files: Mapping[str, Path], cell: float = 0.0) -> Landscape:
     """
     unknown = sorted(set(files) - set(LAYERS))
     if unknown:
-        raise BadSetting("landscape", unknown[0], f"is no layer; known are {', '.join(LAYERS)}", LAYERS)
+        raise BadSetting("landscape", unknown[0], f"is no layer; known are {', '.join(LAYERS)}")
     if "elevation" not in files:
         raise BadSetting(
             "landscape", ", ".join(files), "needs a file of elevation; without files a landscape is generated"

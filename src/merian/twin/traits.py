@@ -189,7 +189,7 @@ def read_traits(path: Path, mapping: Mapping[str, str] | None = None) -> pl.Data
     own = dict(mapping or {})
     unknown = [trait for trait in own.values() if trait not in TRAITS]
     if unknown:
-        raise BadSetting("columns", unknown[0], f"is no trait; known are {', '.join(TRAITS)}", TRAITS)
+        raise BadSetting("columns", unknown[0], f"is no trait; known are {', '.join(TRAITS)}")
     table = read_table(path)
     if {"trait", "source", "predicted"} <= set(table.columns):
         rows = _imputed(table, own)
@@ -261,7 +261,7 @@ def _wide(table: pl.DataFrame, own: Mapping[str, str]) -> pl.DataFrame:
     """Cells of a table with a column per trait."""
     absent = [column for column in own if column not in table.columns]
     if absent:
-        raise BadSetting("columns", absent[0], "is no column of the table", table.columns)
+        raise BadSetting("columns", absent[0], f"is no column of the table; it has {', '.join(table.columns)}")
     plain = {name: (trait, 1.0) for name, trait in own.items()}
     plain |= {c: COLUMNS[c] for c in table.columns if c in COLUMNS and c not in own}
     plain |= {c: (c, 1.0) for c in table.columns if c in TRAITS and c not in plain}
@@ -319,7 +319,7 @@ def _long(table: pl.DataFrame, own: Mapping[str, str]) -> pl.DataFrame:
         pl.col("measurementType").is_in(list(known))
     )
     name = pl.col("measurementType")
-    factor = name.replace_strict({k: v[1] for k, v in known.items()}, return_dtype=pl.Float64)
+    factor = name.replace_strict({k: float(v[1]) for k, v in known.items()}, return_dtype=pl.Float64)
     found = table.select(
         pl.col(".species").alias("species"),
         name.replace_strict({k: v[0] for k, v in known.items()}, return_dtype=pl.String).alias("trait"),

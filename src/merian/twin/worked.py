@@ -23,7 +23,7 @@ from merian.twin.landscape import Landscape, generated
 from merian.twin.pools import Climate, Pool
 from merian.twin.traits import TRAITS, cells_of
 
-__all__ = ["WORKED", "Worked", "drawn_ecosystem", "shipped"]
+__all__ = ["WORKED", "Worked", "drawn_ecosystem", "facts_of", "shipped"]
 
 FOLDER = Path(__file__).parent / "ecosystems"
 WORKED = ("savanna", "isle-royale", "drawn")
@@ -47,11 +47,17 @@ class Worked:
         return generated(self.land, seed, rows, width, self.months)
 
 
+def facts_of(name: str) -> Path | None:
+    """The file of a shipped ecosystem, None for a name that has none."""
+    path = FOLDER / f"{name}.toml"
+    return path if name in WORKED and path.is_file() else None
+
+
 def shipped(name: str) -> Worked:
     """A worked ecosystem by name, or the TOML file of one's own in the same form. Raises BadSetting for another name, BadData for a file that is none."""
-    path = FOLDER / f"{name}.toml" if name in WORKED else Path(name)
+    path = facts_of(name) or Path(name)
     if not path.is_file():
-        raise BadSetting("ecosystem", name, f"is none of {', '.join(WORKED)}", WORKED)
+        raise BadSetting("ecosystem", name, f"is none of {', '.join(WORKED)}")
     document = cast(dict[str, Any], read_toml(path))
     try:
         return _worked(document, path)
