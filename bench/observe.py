@@ -160,7 +160,11 @@ def events(table: Path) -> None:
     )
     days = (
         rows.group_by("cameraID")
-        .agg(seen=pl.col("eventDate").n_unique(), whole=(pl.col("minute").max() - pl.col("minute").min()) / 1440 + 1)
+        .agg(
+            pl.col("locationID").first(),
+            seen=pl.col("eventDate").n_unique(),
+            whole=(pl.col("minute").max() - pl.col("minute").min()) / 1440 + 1,
+        )
         .sort("cameraID")
     )
     print(
@@ -169,31 +173,21 @@ def events(table: Path) -> None:
     print(
         f"an event, {days['whole'].sum():.0f} from each camera's first to last event; {(rows['animals'] > 10).mean():.1%} of events are classes"
     )
-    print(
-        "| species | events | stays | animals a stay | scatter | dispersion k | km-2, days seen | km-2, whole span | of it cameras alone |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
+    measures = "animals a stay | scatter | dispersion k | km-2, days seen | km-2, whole span | of it cameras alone"
+    print(f"| species | cameras | events | animals an event | stays | {measures} |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name in sorted(KNOWN):
-        per_stay = (
-            rows.filter(pl.col("snapshotName") == name)
-            .group_by("cameraID", "stay")
-            .agg(pl.len().alias("events"), pl.col("animals").max(), pl.col("most").max())
-        )
-        per = (
-            days.join(
-                per_stay.group_by("cameraID").agg(
-                    pl.len().alias("stays"), pl.col("animals").sum(), pl.col("most").sum()
-                ),
-                "cameraID",
-                "left",
-            )
-            .fill_null(0)
-            .sort("cameraID")
-        )
-        print(_species_row(name, per_stay, per), flush=True)
+        of = rows.filter(pl.col("snapshotName") == name)
+        sizes = (pl.col("animals").max(), pl.col("most").max())
+        per_stay = of.group_by("cameraID", "stay").agg(pl.len().alias("events"), *sizes)
+        per_camera = per_stay.group_by("cameraID").agg(pl.len().alias("stays"), pl.col("animals").sum())
+        # cameras of reserves where the species never came say nothing of how its counts scatter where it lives
+        home = days.filter(pl.col("locationID").is_in(of["locationID"].unique().to_list()))
+        per = home.join(per_camera, "cameraID", "left").fill_null(0).sort("cameraID")
+        print(_species_row(name, of, per_stay, per), flush=True)
 
 
-def _species_row(name: str, per_stay: pl.DataFrame, per: pl.DataFrame) -> str:
+def _species_row(name: str, of: pl.DataFrame, per_stay: pl.DataFrame, per: pl.DataFrame) -> str:
     found, seen, whole = (per[c].to_numpy().astype(float) for c in ("stays", "seen", "whole"))
     rng, known = stream(1, "events", name), KNOWN[name][1]
     mean = whole * found.sum() / whole.sum()
@@ -204,7 +198,8 @@ def _species_row(name: str, per_stay: pl.DataFrame, per: pl.DataFrame) -> str:
     group = f"{per_stay['animals'].mean():.2f} to {per_stay['most'].mean():.2f}"
     most, least = (densities(per["animals"].to_numpy(), d, known, rng) for d in (seen, whole))
     cells = (told(scatter, ".0f"), told(k, ".2f"), told(most[0], ".2g"), told(least[0], ".2g"), told(least[1], ".2g"))
-    return f"| {name} | {per_stay['events'].sum()} | {len(per_stay)} | {group} | {' | '.join(cells)} |"
+    each = f"{of['animals'].mean():.2f} to {of['most'].mean():.2f}"
+    return f"| {name} | {len(per)} | {len(of)} | {each} | {len(per_stay)} | {group} | {' | '.join(cells)} |"
 
 
 def main() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 
 from merian.core.chance import stream
@@ -38,3 +41,13 @@ def test_a_simulation_depends_on_its_key_and_rates_alone() -> None:
     held = Confusion(ANIMALS, (*ANIMALS, UNKNOWN), (1000 * TRUE_MATRIX).astype(np.int64))
     assert simulator(held, EVEN, False)(np.zeros(3), key).shape == (3,)
     assert simulator(held, EVEN, True)(np.zeros(3), key).shape == (4,)
+
+
+def test_the_examples_of_the_page_run() -> None:
+    page = Path(__file__).parents[2] / "docs/how/observe.md"
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, str(page), "exec"), names)
+    assert names["labels"].sum() == names["shown"].sum()
+    assert (names["low"] < names["high"]).all()
+    assert names["sample"].shape == (500, 1)

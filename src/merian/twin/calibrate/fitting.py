@@ -1,8 +1,8 @@
 """Rates of a known world from what its cameras bring home, by ABC: with the confusion matrix in the simulator and without it.
 
 Three rates of the world of `known` are not known: how fast grass grows (it feeds the grazer), how fast shrubs grow (they feed the browser), and how well
-the hunter hunts. Each is given as the logarithm of itself over its true typical value, with a normal prior. A simulation runs ten years, photographs the world, and counts
-labels; where the matrix is modelled, each simulation draws one from the held-out photos.
+the hunter hunts. Each is given as the logarithm of itself over its true typical value, with a normal prior. A simulation runs ten years, photographs the world,
+and counts labels; where the matrix is modelled, each simulation draws one from the held-out photos.
 """
 
 from __future__ import annotations
