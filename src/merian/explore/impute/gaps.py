@@ -93,6 +93,12 @@ class Examined:
         return self.trait.values[self.known].astype(np.int64)
 
     @property
+    def unit(self) -> str:
+        """The unit of the model's scale; Darwin Core's 1 is none."""
+        unit = "" if self.trait.unit == "1" else self.trait.unit
+        return f"log10 {unit or 'units'}" if self.scale.log else unit
+
+    @property
     def floor(self) -> float:
         """What no score of a state is taken below: one species among the known ones and one per state."""
         return 1 / (int(self.known.sum()) + len(self.trait.states))

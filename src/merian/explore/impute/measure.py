@@ -176,7 +176,6 @@ def _scheme(tested: Examined, left: LeftOut) -> tuple[str, Ints]:
 def _errors(tested: Examined, left: LeftOut, inside: Flags, groups: Groups) -> list[Number]:
     """The typical error of an amount, beside that of the relatives' mean."""
     y, name = tested.y[tested.known], f"{tested.trait.name}.{left.scheme}"
-    unit = f"log10 {tested.trait.unit or 'units'}" if tested.scale.log else tested.trait.unit
     numbers = []
     pairs = (
         ("rmse", tested.scale.bound(left.mean), ""),
@@ -184,7 +183,7 @@ def _errors(tested: Examined, left: LeftOut, inside: Flags, groups: Groups) -> l
     )
     for what, said, note in pairs:
         value, low, high = np.sqrt(groups.mean(_squares(y, said)[inside]))
-        numbers.append(_number(f"{name}.{what}", (value, low, high), int(inside.sum()), unit, note))
+        numbers.append(_number(f"{name}.{what}", (value, low, high), int(inside.sum()), tested.unit, note))
     return numbers
 
 
@@ -235,9 +234,8 @@ def _coverage(tested: Examined, left: LeftOut, settings: ImputeSettings) -> list
     bounds = held_quantile(scores, left.folds[used], left.groups[used], settings.level)
     numbers = _covered(name, left.scheme, scores <= bounds, groups, note)
     if np.isfinite(bounds).all():
-        unit = f"log10 {tested.trait.unit or 'units'}" if tested.scale.log else tested.trait.unit
         reach = groups.mean(bounds * left.sd[used, 0])
-        numbers.append(_number(f"{name}.half_width", reach, n, unit, "mean half width of the intervals"))
+        numbers.append(_number(f"{name}.half_width", reach, n, tested.unit, "mean half width of the intervals"))
     return numbers
 
 
