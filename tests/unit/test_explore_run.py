@@ -95,6 +95,8 @@ def traits_file(path: Path) -> Path:
     names = lineages()["species"].to_list()
     rows = [(n, "beak", f"{v:.4f}", "mm") for n, v in zip(names, beak(), strict=True)]
     rows += [(n, "rare", "1.5", "g") for n in names[:2]] + [(n, "legs", "2", "") for n in names]
+    rows += [(n, "food", ["seeds", "seeds", "fruit", "insects"][s % 4], "") for s, n in enumerate(names)]
+    rows += [(n, "sings", "no" if s else "yes", "") for s, n in enumerate(names[:11])]
     columns = ["scientificName", "measurementType", "measurementValue", "measurementUnit"]
     pl.DataFrame(rows, schema=columns, orient="row").write_csv(path)
     return path
@@ -153,6 +155,8 @@ def test_the_map_holds_pictures_ranks_traits_and_notes(made: tuple[Catalog, Embe
     assert by["trait beak"]["unit"] == "mm"
     assert by["id"]["kind"] == "note"
     assert "trait legs" not in by, "one value colours nothing"
+    assert by["trait food"]["names"] == ["seeds", "fruit", "insects"]
+    assert by["trait sings"]["names"] == ["not yes", "yes"]
     assert data["first"] == "order"
     assert 20 <= len(data["sheets"]["rows"]) <= 40
     assert 5 not in data["sheets"]["rows"], "the damaged image has no picture"
@@ -162,7 +166,7 @@ def test_the_map_holds_pictures_ranks_traits_and_notes(made: tuple[Catalog, Embe
     assert figures == {"dendrogram", "layout_images", "layout_place", "layout_rank", "layout_trait", "trait"}
     read = pl.read_parquet(root / "out/traits.parquet")
     assert read.columns == ["trait", "unit", "taxon", "value", "predicted"]
-    assert read["trait"].unique().to_list() == ["beak"]
+    assert read["trait"].unique().sort().to_list() == ["beak", "food = fruit", "food = insects", "food = seeds"]
 
 
 def test_a_run_is_not_repeated_and_another_is_told_apart(made: tuple[Catalog, Embeddings, Path, Report]) -> None:
@@ -221,7 +225,7 @@ def test_bad_settings_are_refused_before_anything_is_written(
 
 def test_bad_data_are_refused(made: tuple[Catalog, Embeddings, Path, Report], tmp_path: Path) -> None:
     catalog, embeddings, root, _ = made
-    with pytest.raises(BadSetting, match="it has beak, legs, rare"):
+    with pytest.raises(BadSetting, match="it has beak, food = fruit"):
         explore(catalog, embeddings, tmp_path / "out", replace(QUICK, traits=root / "traits.csv", trait="beka"))
     with pytest.raises(Mismatch, match="embed this catalog"):
         explore(catalog, Embeddings(embeddings.ids, embeddings.vectors, "made", "another"), tmp_path / "out", QUICK)

@@ -9,25 +9,14 @@ from typing import Any
 
 import pytest
 from tiny_site import Site, served
+from visits import Visit
 
-CHROMIUM = next((p for p in (Path("/usr/bin/chromium"), Path("/usr/bin/chromium-browser")) if p.is_file()), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DROP = """([data, name]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
   document.querySelector("#drop").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
 }"""
-DRIVER = "GL Driver Message"
-"""Chromium's remarks on its own software rendering are no errors of the page."""
 
 
 @pytest.fixture(scope="module")
@@ -36,45 +25,16 @@ def address(site: Site) -> Iterator[str]:
         yield where
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install 'merian[dev]'"
-    )
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed at /usr/bin/chromium")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-class Visit:
-    """A page that remembers what went wrong and what it asked for."""
-
-    def __init__(self, browser: Any, address: str, **options: Any) -> None:
-        self.page = browser.new_page(**options)
-        self.errors: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        self.page.on("request", lambda r: self.asked.append(r.url))
-        self.page.goto(address)
-        self.page.wait_for_selector("body[data-ready=yes]")
+class Explorer(Visit):
+    """The explorer, that photos can be dropped on."""
 
     def drop(self, name: str, data: bytes) -> None:
         self.page.evaluate(DROP, [base64.b64encode(data).decode(), name])
         self.page.wait_for_selector(".plate[aria-busy=false]")
 
-    def leave(self, address: str) -> None:
-        """Close the page; no error, and nothing from elsewhere."""
-        self.page.close()
-        assert [e for e in self.errors if DRIVER not in e] == []
-        assert [u for u in self.asked if not u.startswith((address, "blob:"))] == []
-
 
 def test_a_dropped_photo_is_named_placed_and_explored(site: Site, browser: Any, address: str) -> None:
-    visit = Visit(browser, address, viewport={"width": 1440, "height": 900})
+    visit = Explorer(browser, address, viewport={"width": 1440, "height": 900})
     page = visit.page
     visit.drop("mine.jpg", site.photo()[1])
     plate = page.locator(".plate")
@@ -90,11 +50,11 @@ def test_a_dropped_photo_is_named_placed_and_explored(site: Site, browser: Any, 
     assert page.locator("#card .rank").inner_text() == "kingdom"
     page.locator("#card .close").click()
     assert page.locator("#card").is_hidden()
-    visit.leave(address)
+    visit.leave(address, "blob:")
 
 
 def test_a_bad_photo_is_said_and_the_next_one_works(site: Site, browser: Any, address: str) -> None:
-    visit = Visit(browser, address)
+    visit = Explorer(browser, address)
     visit.drop("notes.jpg", b"no image at all")
     assert "Not read: not an image." in visit.page.locator(".plate.unread").inner_text()
     visit.page.locator("#samples .thumb").first.click()
@@ -102,11 +62,11 @@ def test_a_bad_photo_is_said_and_the_next_one_works(site: Site, browser: Any, ad
     assert "Label in the catalog" in visit.page.locator(".plate").first.inner_text()
     visit.page.click("#clear")
     assert visit.page.locator(".plate").count() == 0
-    visit.leave(address)
+    visit.leave(address, "blob:")
 
 
 def test_the_map_is_walked_by_keyboard(browser: Any, address: str) -> None:
-    visit = Visit(browser, address, reduced_motion="reduce", color_scheme="dark")
+    visit = Explorer(browser, address, reduced_motion="reduce", color_scheme="dark")
     page = visit.page
     page.focus("#map .over")
     page.keyboard.press("ArrowRight")
@@ -122,31 +82,31 @@ def test_the_map_is_walked_by_keyboard(browser: Any, address: str) -> None:
     key = page.locator("#legend .key").first
     key.click()
     assert page.locator("#legend .key").first.get_attribute("aria-pressed") == "true"
-    visit.leave(address)
+    visit.leave(address, "blob:")
 
 
 @pytest.mark.parametrize("width", [360, 390, 820, 1440])
 def test_no_page_is_wider_than_the_window(site: Site, browser: Any, address: str, width: int) -> None:
-    visit = Visit(browser, address, viewport={"width": width, "height": 800})
+    visit = Explorer(browser, address, viewport={"width": width, "height": 800})
     visit.drop("a-rather-long-name-of-a-photo-that-somebody-took-in-the-garden.jpg", site.photo()[1])
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-    visit.leave(address)
+    visit.leave(address, "blob:")
 
 
 def test_each_control_has_a_name(browser: Any, address: str) -> None:
-    visit = Visit(browser, address)
+    visit = Explorer(browser, address)
     nameless = visit.page.evaluate(
         """() => [...document.querySelectorAll("button, a, select, input, canvas[tabindex], img")].filter((e) =>
           !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length || e.hasAttribute("alt"))).map((e) => e.outerHTML)"""
     )
     assert nameless == []
-    visit.leave(address)
+    visit.leave(address, "blob:")
 
 
 def test_what_a_store_lacks_is_said_in_its_place(site: Site, browser: Any, tmp_path: Path) -> None:
     (tmp_path / "catalog").symlink_to(site.store / "catalog")
     with served(tmp_path, None) as where:
-        visit = Visit(browser, where)
+        visit = Explorer(browser, where)
         assert "merian train" in visit.page.locator("#identify .absent").inner_text()
         assert "merian explore" in visit.page.locator("#explore .absent").inner_text()
-        visit.leave(where)
+        visit.leave(where, "blob:")

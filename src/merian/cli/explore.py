@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "explore", "explore_store"]
 
+REMARKS = 8
+"""Remarks that are printed; report.json has all."""
+
 
 @with_settings(ExploreSettings, "explore")
 def explore(
@@ -49,8 +52,10 @@ def explore(
     from merian.explore.figures import MAP
 
     report = explore_store(catalog, embeddings, out, settings, overwrite, command_line())
-    for remark in report.remarks:
+    for remark in report.remarks[:REMARKS]:
         say(f"   {escaped(remark)}")
+    if len(report.remarks) > REMARKS:
+        say(f"   and {len(report.remarks) - REMARKS} more remarks in {path_of(out / 'report.json')}")
     figures = ", ".join(sorted(p.stem for p in (out / "figures").glob("*.svg")))
     say(f"{path_of(out / MAP)}  a map to walk through: open it in a browser; figures/ as SVG: {figures}")
     return 0

@@ -227,7 +227,9 @@ def _measure(out: Path, settings: TourSettings, overwrite: bool) -> None:
     )
     choice = ExploreSettings(trait="ground_lightness", traits=out / "source" / "trait.csv", seed=settings.seed)
     explore_store(out / "catalog", out / "embeddings", out / "exploration", choice, overwrite, f"merian tour {out}")
-    say(f"   figures: {path_of(out / 'exploration' / 'figures')}")
+    say(
+        f"   a map to walk through: {path_of(out / 'exploration' / 'layout.html')}; for print: {path_of(out / 'exploration' / 'figures')}"
+    )
 
 
 HEADLINES = {

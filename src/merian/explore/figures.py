@@ -18,7 +18,7 @@ from merian.encode.pixels import Pixels, Preprocess, decode_many
 from merian.explore.atlas_page import AtlasLook, atlas_page
 from merian.explore.dendrogram import Tangle
 from merian.explore.emergence.variants import labelled
-from merian.explore.reading import Reading
+from merian.explore.reading import Reading, Trait
 from merian.explore.settings import ExploreSettings
 from merian.explore.thumbnails import chosen, sheets, spread
 
@@ -89,12 +89,13 @@ def points_of(shown: Shown, settings: ExploreSettings) -> tuple[pl.DataFrame, At
     columns = [pl.Series("x", shown.places[:, 0]), pl.Series("y", shown.places[:, 1])]
     columns += [ranks[rank] for rank in RANKS if ranks[rank].null_count() < len(ranks)]
     columns += [about[c] for c in (*VARIANTS, *ASPECTS) if about[c].drop_nulls().n_unique() > 1]
-    units = {}
-    for reading in shown.readings[:TRAITS]:
-        name = reading.trait.name
-        columns.append(pl.Series(f"trait {name}", reading.trait.of(tree, taxa)))
-        units[f"trait {name}"] = reading.trait.unit
-    words = WORDS | {key: key.removeprefix("trait ").replace("_", " ") for key in units}
+    traits = _traits(shown)
+    columns += [series.alias(f"trait {name}") for name, (series, _) in traits.items()]
+    units = {f"trait {name}": unit for name, (_, unit) in traits.items()}
+    words = WORDS | {
+        f"trait {name}": name.replace("_", " ") + (" of the species" if name in about.columns else "")
+        for name in traits
+    }
     columns += [about[c] for c in NOTES if about[c].null_count() < len(about)]
     points = pl.DataFrame(columns).with_columns(about["latitude"], about["longitude"])
     varied = [r for r in RANKS if r in points.columns and points[r].n_unique() > 1]
@@ -104,6 +105,26 @@ def points_of(shown: Shown, settings: ExploreSettings) -> tuple[pl.DataFrame, At
         f"laid out by {METHODS[settings.method]}: those it finds alike stand near each other; far distances mean little"
     )
     return points, AtlasLook(title, how, first, units, words, NOTES)
+
+
+def _traits(shown: Shown) -> dict[str, tuple[pl.Series, str]]:
+    """Name -> values of each image's species and their unit, of the first TRAITS traits; those of 0 and 1 for the words of one trait become its words."""
+    tree, taxa = shown.catalog.tree, shown.rows["taxon"].to_numpy()
+    named: dict[str, list[Trait]] = {}
+    for trait in (reading.trait for reading in shown.readings):
+        named.setdefault(trait.name.removesuffix(f" = {trait.word}"), []).append(trait)
+    found: dict[str, tuple[pl.Series, str]] = {}
+    for name, own in list(named.items())[:TRAITS]:
+        values = np.stack([trait.of(tree, taxa) for trait in own])
+        if not own[0].word:
+            found[name] = pl.Series(values[0]), own[0].unit
+            continue
+        share = np.nan_to_num(values, nan=-1.0)
+        best, most = share.argmax(0), share.max(0)
+        other = f"not {own[0].word}" if len(own) == 1 else None  # of several words none may hold for most of a species
+        told = [own[k].word if m > 0.5 else other if m >= 0 else None for k, m in zip(best, most, strict=True)]
+        found[name] = pl.Series(told, dtype=pl.String), ""
+    return found
 
 
 def _decoded(shown: Shown, rows: npt.NDArray[np.integer], side: int, title: str) -> list[tuple[int, Pixels]]:
@@ -134,9 +155,10 @@ def _layouts(folder: Path, shown: Shown, settings: ExploreSettings) -> None:
         store.write_text(folder / "layout_images.svg", svg)
     if shown.readings:
         trait = shown.readings[0].trait
-        name = trait.name.replace("_", " ")
-        svg = plots.by_value(places, trait.of(tree, taxa), f"The same images; colour is {name}", name, trait.unit)
-        store.write_text(folder / "layout_trait.svg", svg)
+        value, name = trait.of(tree, taxa), trait.name.replace("_", " ")
+        if len(np.unique(value[np.isfinite(value)])) > 1:
+            svg = plots.by_value(places, value, f"The same images; colour is {name}", name, trait.unit)
+            store.write_text(folder / "layout_trait.svg", svg)
     lat, lon = (shown.rows[c].fill_null(np.nan).to_numpy() for c in ("latitude", "longitude"))
     if np.isfinite(lat + lon).sum() > 2 and max(np.nanmax(lat) - np.nanmin(lat), np.nanmax(lon) - np.nanmin(lon)) > 0:
         svg = plots.by_place(places, lat, lon, "The same images; colour is where they were taken")
@@ -148,7 +170,7 @@ def _trait(folder: Path, shown: Shown, rank: str) -> None:
     from merian.explore import plots
 
     reading = shown.readings[0] if shown.readings else None
-    if reading is None or reading.axis is None:
+    if reading is None or reading.axis is None or reading.trait.word:
         return
     name = reading.trait.name.replace("_", " ")
     orders = shown.catalog.tree.lineages(reading.taxa)[rank].fill_null("none").to_list()

@@ -37,6 +37,11 @@ class Trait:
     taxa: npt.NDArray[np.int32]
     values: Doubles
 
+    @property
+    def word(self) -> str:
+        """The word that a trait of 0 and 1 stands for (forest, of "habitat = forest"); empty for numbers."""
+        return self.name.partition(" = ")[2]
+
     def of(self, tree: Tree, taxa: Ints) -> Doubles:
         """The value of the species of each taxon [n], nan where it is not known: [n]."""
         value = np.full(len(tree) + 1, np.nan)
@@ -57,7 +62,7 @@ class Reading:
 
 
 def traits_of(settings: ExploreSettings, tree: Tree) -> list[Trait]:
-    """The traits in the table of the settings, the chosen one first, then by the number of species. Raises BadSetting for a trait that is not in it."""
+    """The traits in the table of the settings: the chosen one, numbers, words, each by the number of species. Raises BadSetting for one that is not there."""
     if settings.traits is None:
         if settings.trait:
             raise BadSetting("trait", settings.trait, "needs a table of traits: give --traits")
@@ -71,7 +76,7 @@ def traits_of(settings: ExploreSettings, tree: Tree) -> list[Trait]:
     names = [t.name for t in found]
     if settings.trait and settings.trait not in names:
         raise BadSetting("trait", settings.trait, f"is no trait of the table; it has {', '.join(names[:20])}", names)
-    return sorted(found, key=lambda t: (t.name != settings.trait, -len(t.taxa), t.name))
+    return sorted(found, key=lambda t: (t.name != settings.trait, t.word != "", -len(t.taxa), t.name))
 
 
 def read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -210,6 +211,6 @@ def agreement(measured: Doubles, predicted: Doubles, clades: Sequence[str], titl
     axes.grid(True, color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
     suffix = f" ({unit})" if unit and unit != "1" else ""
-    words(axes, title, f"measured{suffix}", f"read from the images{suffix}")
+    words(axes, textwrap.fill(title, 46), f"measured{suffix}", f"read from the images{suffix}")
     legend(figure, loc="outside right upper")
     return svg(figure, title)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-import pytest
+from visits import Visit
 
 from merian.core.chance import stream
 from merian.explore.atlas_page import AtlasLook, atlas_page
@@ -16,55 +15,13 @@ from merian.explore.orthogonality import panel
 from merian.explore.orthogonality_page import orthogonality_page
 from merian.explore.thumbnails import sheets
 
-CHROMIUM = next((p for p in (Path("/usr/bin/chromium"), Path("/usr/bin/chromium-browser")) if p.is_file()), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-sync",
-]
-DRIVER = "GL Driver Message"
-"""Chromium's remarks on its own software rendering are no errors of the page."""
-PATIENCE_MS = 170_000
+OWN = ("file:", "data:")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install 'merian[dev]'"
-    )
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed at /usr/bin/chromium")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS, timeout=PATIENCE_MS)
-        yield chromium
-        chromium.close()
-
-
-class Visit:
-    """A page opened from its file, that remembers what went wrong and what it asked for."""
-
-    def __init__(self, browser: Any, path: Path, html: str, **options: Any) -> None:
-        path.write_text(html, encoding="utf-8")
-        self.page = browser.new_page(**options)
-        self.page.set_default_timeout(PATIENCE_MS)
-        self.errors: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        self.page.on("request", lambda r: self.asked.append(r.url))
-        self.page.goto(path.as_uri())
-        self.page.wait_for_selector("body[data-ready=yes]")
-
-    def said(self) -> str:
-        return str(self.page.locator("#said").inner_text())
-
-    def leave(self) -> None:
-        self.page.close()
-        assert [e for e in self.errors if DRIVER not in e] == []
-        assert [u for u in self.asked if not u.startswith(("file:", "data:"))] == []
+def visited(browser: Any, path: Path, html: str, **options: Any) -> Visit:
+    """The page opened from its file."""
+    path.write_text(html, encoding="utf-8")
+    return Visit(browser, path.as_uri(), **options)
 
 
 def atlas() -> str:
@@ -86,7 +43,7 @@ def atlas() -> str:
 
 
 def test_the_map_is_coloured_filtered_searched_and_walked(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(
+    visit = visited(
         browser, tmp_path / "map.html", atlas(), viewport={"width": 1100, "height": 760}, reduced_motion="reduce"
     )
     page = visit.page
@@ -121,11 +78,13 @@ def test_the_map_is_coloured_filtered_searched_and_walked(browser: Any, tmp_path
     page.focus(".over")
     page.keyboard.press("Escape")
     assert page.locator("#card").is_hidden()
-    visit.leave()
+    visit.leave(*OWN)
 
 
 def test_a_point_under_the_mouse_says_its_name_in_the_dark(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path / "dark.html", atlas(), color_scheme="dark", viewport={"width": 900, "height": 700})
+    visit = visited(
+        browser, tmp_path / "dark.html", atlas(), color_scheme="dark", viewport={"width": 900, "height": 700}
+    )
     page = visit.page
     page.focus(".over")
     page.keyboard.press("ArrowRight")
@@ -137,7 +96,7 @@ def test_a_point_under_the_mouse_says_its_name_in_the_dark(browser: Any, tmp_pat
         if page.locator("#tip").is_visible():
             break
     assert "Genus sp" in page.locator("#tip").inner_text()
-    visit.leave()
+    visit.leave(*OWN)
 
 
 def test_the_figure_in_three_dimensions_is_turned_by_keys_and_mouse(browser: Any, tmp_path: Path) -> None:
@@ -149,7 +108,7 @@ def test_the_figure_in_three_dimensions_is_turned_by_keys_and_mouse(browser: Any
         + 0.2 * rng.standard_normal((120, 12))
     )
     found = panel(z, [f"Genus sp{s}" for s in of], ["old" if o else "young" for o in old], stream(1), 60)
-    visit = Visit(
+    visit = visited(
         browser, tmp_path / "turn.html", orthogonality_page(found, "Upright"), viewport={"width": 900, "height": 700}
     )
     page = visit.page
@@ -167,4 +126,4 @@ def test_the_figure_in_three_dimensions_is_turned_by_keys_and_mouse(browser: Any
     page.mouse.move(box["x"] + 380, box["y"] + 220)
     page.mouse.up()
     assert "ρ = " in page.locator("#caption").inner_text()
-    visit.leave()
+    visit.leave(*OWN)

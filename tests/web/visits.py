@@ -1,0 +1,34 @@
+"""A page in a browser that remembers what went wrong and what it asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DRIVER = "GL Driver Message"
+"""Chromium's remarks on its own software rendering are no errors of the page."""
+PATIENCE_MS = 170_000
+
+
+class Visit:
+    """The page at an address, ready."""
+
+    def __init__(self, browser: Any, address: str, **options: Any) -> None:
+        self.page = browser.new_page(**options)
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.errors: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
+        self.page.on("request", lambda r: self.asked.append(r.url))
+        self.page.goto(address)
+        self.page.wait_for_selector("body[data-ready=yes]")
+
+    def said(self) -> str:
+        """What the page last told those who cannot see it."""
+        return str(self.page.locator("#said").inner_text())
+
+    def leave(self, *own: str) -> None:
+        """Close the page; no error, and nothing asked for that does not begin as one of its `own`."""
+        self.page.close()
+        assert [e for e in self.errors if DRIVER not in e] == []
+        assert [u for u in self.asked if not u.startswith(own)] == []
