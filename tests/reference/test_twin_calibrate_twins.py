@@ -11,7 +11,7 @@ from merian.core.chance import stream
 from merian.twin import draws
 from merian.twin.calibrate.abc import Plan, adjusted, infer
 from merian.twin.calibrate.abundance import Beliefs, abundance
-from merian.twin.calibrate.kalman import analysis, filtered
+from merian.twin.calibrate.kalman import Sight, analysis, filtered
 from merian.twin.calibrate.particle import tracked
 from merian.twin.calibrate.priors import Normal
 from merian.twin.calibrate.scores import crps
@@ -65,12 +65,42 @@ def test_the_ensemble_filter_is_kalmans_in_a_linear_world() -> None:
     seen = course(12)
     start = np.random.default_rng(2).normal(size=(4000, 2))
     errors = np.diag(ERRORS)
-    found = filtered(start, forecast, lambda x: x @ LOOK.T, seen, lambda _: errors, draws.key(1, "linear"), 1.0)
+    found = filtered(start, forecast, Sight(lambda x: x @ LOOK.T, lambda _: errors), seen, draws.key(1, "linear"), 1.0)
     for states, (mean, spread, _) in zip(
         found.states, kalman(np.zeros(2), np.eye(2), (MOVE, NOISE, LOOK, ERRORS), seen), strict=True
     ):
         assert np.abs(states.mean(0) - mean).max() < 0.1 * np.sqrt(np.diag(spread)).min()
         assert states.var(0) == pytest.approx(np.diag(spread), rel=0.1)
+
+
+def test_localisation_brings_a_small_ensemble_nearer_to_kalmans() -> None:
+    """Thirty variables that have nothing to do with each other, ten members: chance covariances mislead, and are taken away by weights of 0 (fixed seeds)."""
+    rng = np.random.default_rng(5)
+    state, seen = np.zeros(30), []
+    for _ in range(15):
+        state = 0.9 * state + rng.normal(0, 0.5, 30)
+        seen.append(state + rng.normal(0, 0.5, 30))
+    exact = [
+        m
+        for m, _, _ in kalman(
+            np.zeros(30),
+            np.eye(30),
+            (0.9 * np.eye(30), 0.25 * np.eye(30), np.eye(30), 0.25 * np.eye(30)),
+            np.array(seen),
+        )
+    ]
+
+    def ahead(states: np.ndarray, step: int, key: draws.Key) -> np.ndarray:
+        return 0.9 * states + np.random.default_rng(key).normal(0, 0.5, states.shape)
+
+    off = []
+    for near in (None, np.concatenate([np.eye(30), np.eye(30)])):
+        sight = Sight(lambda states: states, lambda states: np.full(30, 0.25), near)
+        start = np.random.default_rng(6).normal(size=(10, 30))
+        found = filtered(start, ahead, sight, np.array(seen), draws.key(1, "near"))
+        off.append(float(np.sqrt(((found.mean - exact) ** 2).mean())))
+    assert off[1] < 0.5 * off[0]
+    assert off[1] < 0.3
 
 
 def test_the_particle_filter_is_kalmans_in_a_linear_world() -> None:

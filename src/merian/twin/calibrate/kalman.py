@@ -19,12 +19,17 @@ from merian.twin import draws
 from merian.twin.calibrate.particle import Forecast
 from merian.twin.foodweb import Doubles
 
-__all__ = ["Filtered", "Predict", "Variance", "analysis", "filtered", "inflated", "taper"]
+__all__ = ["Filtered", "Sight", "analysis", "filtered", "inflated", "taper"]
 
-Predict = Callable[[Doubles], Doubles]
-"""What states [m, n] would show: predicted observations [m, k]."""
-Variance = Callable[[Doubles], Doubles]
-"""Error variance [k] of the observations, for predictions [m, k]."""
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """How states are seen: `predict` gives what states [m, n] would show, [m, k]; `variance` the error variance [k] of observations of those states; `near`
+    [n + k, k] weighs covariances as in `analysis` (localisation; None: all count in full)."""
+
+    predict: Callable[[Doubles], Doubles]
+    variance: Callable[[Doubles], Doubles]
+    near: Doubles | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +97,8 @@ def analysis(
 def filtered(
     start: Doubles,
     forecast: Forecast,
-    predict: Predict,
+    sight: Sight,
     observed: Doubles,
-    variance: Variance,
     key: draws.Key,
     inflation: float = 1.02,
 ) -> Filtered:
@@ -105,8 +109,8 @@ def filtered(
     states, kept, shown = np.array(start, float), list[Doubles](), list[Doubles]()
     for step, seen in enumerate(observed):
         states = inflated(np.asarray(forecast(states, step, draws.branch(key, "forecast", step)), float), inflation)
-        predicted = predict(states)
-        states = analysis(states, predicted, seen, variance(predicted))
+        predicted = sight.predict(states)
+        states = analysis(states, predicted, seen, sight.variance(states), sight.near)
         if not np.isfinite(states).all():
             raise Unstable("ensemble filter", "state", "all", step)
         kept.append(states)

@@ -14,7 +14,7 @@ import numpy as np
 from merian.core.chance import stream
 from merian.core.errors import BadSetting
 from merian.twin import draws
-from merian.twin.calibrate.kalman import filtered
+from merian.twin.calibrate.kalman import Sight, filtered
 from merian.twin.calibrate.known import ANIMALS, NAMES, REST, TRUE_MATRIX, WEB, Survey, animals_km2
 from merian.twin.calibrate.particle import tracked
 from merian.twin.calibrate.scores import Score, averaged, covered, crps
@@ -169,13 +169,8 @@ def follow(found: Course, seed: int, method: str, operator: str, plan: Months = 
         )
     else:
         shown = np.full_like(seen, np.nan) if method == "no photos" else seen
-        now = list[Doubles]()
-
-        def keep(states: Doubles) -> Doubles:
-            now[:] = [variance(states).mean(0)]
-            return predict(states)
-
-        states = filtered(start, forecast, keep, shown, lambda _: now[0], key, plan.inflation).states
+        sight = Sight(predict, lambda members: variance(members).mean(0))
+        states = filtered(start, forecast, sight, shown, key, plan.inflation).states
     return np.log(animals_km2(np.exp(states[..., : len(NAMES)])))
 
 

@@ -45,7 +45,11 @@ class Confusion:
             )
         for name, words in (("species", self.species), ("label", self.labels)):
             if len(set(words)) < len(words):
-                raise BadData("confusion matrix", f"a {name} comes once", sorted(w for w in set(words)))
+                raise BadData(
+                    "confusion matrix",
+                    f"a {name} comes once",
+                    sorted({word for word in words if words.count(word) > 1}),
+                )
         if not self.labels or self.labels[-1] != UNKNOWN:
             raise BadData(
                 "confusion matrix", f"its last label is {UNKNOWN!r}: what is not named has a place of its own"
