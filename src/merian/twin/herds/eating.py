@@ -1,0 +1,214 @@
+"""Grazing and hunting: each animal eats at the rate of the food web where it is, plants by the gram, animals one by one.
+
+An eater of species i in a cell finds food j at w_ij a_ij B_j^q / (1 + c_i B_i + sum_k w_ik a_ik h_ik B_k^q) per gram of itself and day, as in
+merian.twin.solver, with the densities of its cell. What it finds of plants it eats; what it finds of animals is a Poisson number of kills, each of one
+animal of the cell by chance. So with one well-mixed cell and many animals this is tier P.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from merian.twin import draws
+from merian.twin.compiled import compiled
+from merian.twin.engine import Moment
+from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
+from merian.twin.herds.counts import poisson
+from merian.twin.ledger import Array, Flow
+
+__all__ = ["Census", "Eating", "Growing"]
+
+Integers = npt.NDArray[np.int64]
+INTERFERENCE = list(SPECIES).index("interference")
+SHARE, ATTACK, HANDLING, EFFICIENCY, EXPONENT = (
+    list(LINK).index(n) for n in ("share", "attack", "handling", "efficiency", "exponent")
+)
+
+
+class Census:
+    """Every animal is counted where it stands: biomass of each species in each cell, g m-2, plants among them."""
+
+    name = "census"
+    reads = ("plants", "cell", "species", "number", "mass")
+    writes = ("biomass",)
+
+    def __init__(self, web: FoodWeb, cell_m2: float) -> None:
+        self.producer, self.cell_m2 = web.producer, cell_m2
+
+    def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
+        """Count."""
+        biomass = values["biomass"]
+        biomass[self.producer] = values["plants"]
+        species, cells = biomass.shape[0], biomass[0].size
+        weight = values["number"] * values["mass"] / self.cell_m2
+        found = np.bincount(values["species"] * cells + values["cell"], weight, species * cells).reshape(biomass.shape)
+        biomass[~self.producer] = found[~self.producer]
+        return {}
+
+
+class Growing:
+    """Plants grow logistically in each cell, growth multiplied by how green it is, room by the cell's.
+
+    The logistic is solved exactly over the step; what stands beyond its room dies back.
+    """
+
+    name = "growing"
+    reads = ("green", "room")
+    writes = ("plants",)
+
+    def __init__(self, web: FoodWeb, cell_m2: float) -> None:
+        self.growth, self.capacity = web["growth"][web.producer], web["capacity"][web.producer]
+        self.cell_m2 = cell_m2
+
+    def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
+        """Grow."""
+        plants = values["plants"]
+        room = self.capacity[:, None, None] * values["room"]
+        rise = np.exp(self.growth[:, None, None] * values["green"] * moment.days)
+        with np.errstate(invalid="ignore"):
+            after = np.where(np.isinf(room), plants * rise, plants * rise / (1 + plants * (rise - 1) / room))
+        change = after - plants
+        values["plants"] = after
+        kg = self.cell_m2 / 1000.0
+        return {"biomass": Flow(float(np.maximum(change, 0).sum() * kg), float(np.maximum(-change, 0).sum() * kg))}
+
+
+class Eating:
+    """Animals graze and hunt where they are.
+
+    Rates are those of the food web at the densities of the cell. A kill takes one animal of the cell, all as likely; the eater gains the efficient part of it
+    and the rest is egested or left.
+    """
+
+    name = "eating"
+    reads = ("who", "species", "cell", "biomass")
+    writes = ("number", "mass", "plants")
+
+    def __init__(self, web: FoodWeb, cell_m2: float) -> None:
+        self.web, self.cell_m2 = web, cell_m2
+        self.pool = np.where(web.producer, np.cumsum(web.producer) - 1, -1)
+
+    def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
+        """Graze and hunt."""
+        web, cells = self.web, values["biomass"][0].size
+        kind = values["cell"] * len(web.names) + values["species"]
+        herds = _herds(kind, values["number"], values["mass"], cells * len(web.names))
+        agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
+        fields = values["biomass"].reshape(len(web.names), cells), values["plants"].reshape(-1, cells)
+        columns = web.species, web.links, web.first, web.eaten, self.pool
+        egested = _eat(
+            agents, fields, columns, herds, moment.chance, np.array([moment.days, moment.step, self.cell_m2])
+        )
+        return {"biomass": Flow(went=egested / 1000.0)}
+
+
+Herds = tuple[Integers, Integers, Integers, Integers, Doubles]
+"""Where the herds of each kind (cell and species) begin [k + 1] in a list of all of them by kind [a]; the most animals in one herd of each kind, and how many
+animals and grams of each there are [k]."""
+
+
+@compiled
+def _herds(kind: Integers, number: Integers, mass: Doubles, kinds: int) -> Herds:
+    """The herds of each kind."""
+    first, most, heads, grams = (
+        np.zeros(kinds + 1, np.int64),
+        np.zeros(kinds, np.int64),
+        np.zeros(kinds, np.int64),
+        np.zeros(kinds),
+    )
+    for herd in range(len(kind)):
+        own = kind[herd]
+        first[own + 1] += 1
+        most[own] = max(most[own], number[herd])
+        heads[own] += number[herd]
+        grams[own] += number[herd] * mass[herd]
+    for own in range(kinds):
+        first[own + 1] += first[own]
+    filled, here = first[:-1].copy(), np.empty(len(kind), np.int64)
+    for herd in range(len(kind)):
+        here[filled[kind[herd]]] = herd
+        filled[kind[herd]] += 1
+    return first, here, most, heads, grams
+
+
+Agents = tuple[Integers, Integers, Integers, Integers, Doubles]
+Fields = tuple[Doubles, Doubles]
+Web = tuple[Doubles, Doubles, Integers, Integers, Integers]
+
+
+@compiled
+def _eat(agents: Agents, fields: Fields, web: Web, herds: Herds, chance: draws.Key, when: Doubles) -> float:
+    """All animals eat, in the order of their list: what is egested, g."""
+    who, species, cell, number, mass = agents
+    biomass, plants = fields
+    columns, links, begin, eaten, pool = web
+    days, step, area = when[0], int(when[1]), when[2]
+    egested = 0.0
+    for animal in range(len(who)):
+        own, place = species[animal], cell[animal]
+        if number[animal] <= 0 or begin[own] == begin[own + 1]:
+            continue
+        busy = 1.0 + columns[INTERFERENCE, own] * biomass[own, place]
+        for link in range(begin[own], begin[own + 1]):
+            busy += _found(links, link, biomass[eaten[link], place]) * links[HANDLING, link]
+        eats = number[animal] * mass[animal] * days / busy
+        gained = 0.0
+        for link in range(begin[own], begin[own + 1]):
+            food = eaten[link]
+            wanted = eats * _found(links, link, biomass[food, place])
+            if wanted <= 0.0:
+                continue
+            if pool[food] >= 0:
+                taken = min(wanted, plants[pool[food], place] * area)
+                plants[pool[food], place] -= taken / area
+            else:
+                taken = _hunted(agents, herds, place * len(begin[1:]) + food, wanted, (chance, animal, step, link))
+            gained += links[EFFICIENCY, link] * taken
+            egested += (1.0 - links[EFFICIENCY, link]) * taken
+        # a herd that was itself eaten to the last in this step keeps nothing
+        if number[animal] > 0:
+            mass[animal] += gained / number[animal]
+        else:
+            egested += gained
+    return egested
+
+
+@compiled
+def _hunted(agents: Agents, herds: Herds, kind: int, wanted: float, draw: tuple[draws.Key, int, int, int]) -> float:
+    """Kill animals of one species in a cell, so that the mean is what is wanted: grams killed.
+
+    Each animal is as likely: a herd is tried, and taken from with the chance of its number over that of the largest.
+    """
+    who, _, _, number, mass = agents
+    first, here, most, heads, grams = herds
+    chance, hunter, step, link = draw
+    if heads[kind] <= 0:
+        return 0.0
+    uniform = draws.uniform(chance, who[hunter], step, 10_000 * link)
+    kills = min(poisson(uniform, wanted * heads[kind] / grams[kind]), heads[kind])
+    taken, slot = 0.0, 10_000 * link
+    for _ in range(kills):
+        # tries are bounded, since all but the last herds may have been emptied in this very step
+        for _ in range(1000):
+            slot += 1
+            one, other = draws.uniforms(chance, who[hunter], step, slot)
+            prey = here[first[kind] + int(one * (first[kind + 1] - first[kind]))]
+            if prey != hunter and other * most[kind] < number[prey]:
+                number[prey] -= 1
+                heads[kind] -= 1
+                grams[kind] -= mass[prey]
+                taken += mass[prey]
+                break
+    return taken
+
+
+@compiled
+def _found(links: Doubles, link: int, biomass: float) -> float:
+    """What an eater that does nothing else finds along a link, per gram of itself and day."""
+    if biomass <= 0.0:
+        return 0.0
+    exponent = links[EXPONENT, link]
+    return float(links[SHARE, link] * links[ATTACK, link] * (biomass if exponent == 1.0 else biomass**exponent))

@@ -1,0 +1,109 @@
+"""Metabolism, starvation, death and birth of animals that are counted one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from merian.core.errors import BadData
+from merian.twin import draws
+from merian.twin.compiled import compiled
+from merian.twin.engine import Moment
+from merian.twin.foodweb import Doubles
+from merian.twin.herds.counts import binomial
+from merian.twin.herds.eating import Agents, Integers
+from merian.twin.ledger import Array, Flow
+
+__all__ = ["AGENT", "Living"]
+
+AGENT = ("who", "species", "cell", "x", "y", "heading", "number", "mass", "age")
+"""The variables of an animal or herd."""
+
+
+class Living:
+    """Animals burn what they ate, die, and breed when there is more of them than of their bodies.
+
+    Metabolism takes `burnt` of the body a day. Each animal dies with hazard `mortality` a day; when it weighs less than an adult, starvation adds
+    1 / (1 + exp((M - 0.6 A) / 0.05 A)) a day (Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841). A herd whose bodies add up to more adults than it counts
+    has so many young more; one of more than twice its `largest` number parts in two. The dead take their bodies out of the budget.
+    """
+
+    name = "living"
+    reads = ()
+    writes = AGENT
+
+    def __init__(
+        self, adult_g: Doubles, burnt: Doubles, mortality: Doubles, largest: Integers, starves: bool = True
+    ) -> None:
+        """Arrays [s] by species: adult mass g, metabolism and mortality day-1, the size at which herds part. Raises BadData for what is none."""
+        for what, values in (
+            ("adult mass", adult_g),
+            ("metabolism", burnt),
+            ("mortality", mortality),
+            ("largest herd", largest),
+        ):
+            if not (np.isfinite(values).all() and (values >= 0).all()):
+                raise BadData(what, "is a number from 0 on for each species")
+        self.adult_g, self.burnt, self.mortality, self.largest, self.starves = (
+            adult_g,
+            burnt,
+            mortality,
+            largest,
+            starves,
+        )
+
+    def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
+        """Burn, die and breed; what is burnt and who died go out."""
+        agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
+        rates = np.stack([self.adult_g, self.burnt, self.mortality, np.full(len(self.adult_g), float(self.starves))])
+        went = _live(agents, rates, moment.chance, moment.step, moment.days)
+        values["age"] += moment.days
+        self._part(values)
+        alive = values["number"] > 0
+        if not alive.all():
+            for name in AGENT:
+                values[name] = values[name][alive]
+        return {"biomass": Flow(went=went / 1000.0)}
+
+    def _part(self, values: dict[str, Array]) -> None:
+        """Herds that have grown too large part in two; the new one stands beside the old and is numbered on."""
+        large = np.flatnonzero(values["number"] > 2 * np.maximum(self.largest[values["species"]], 1))
+        if not len(large):
+            return
+        half = values["number"][large] // 2
+        values["number"][large] -= half
+        fresh = {name: values[name][large] for name in AGENT}
+        fresh["number"] = half
+        fresh["who"] = values["who"].max() + 1 + np.arange(len(large))
+        for name in AGENT:
+            values[name] = np.concatenate([values[name], fresh[name]])
+
+
+@compiled
+def _live(agents: Agents, rates: Doubles, chance: draws.Key, step: int, days: float) -> float:
+    """Burn, die and breed in place: what went, g."""
+    who, species, _, number, mass = agents
+    went, spent = 0.0, -np.expm1(-rates[1] * days)
+    for animal in range(len(who)):
+        if number[animal] <= 0:
+            number[animal] = 0
+            continue
+        own = species[animal]
+        adult = rates[0, own]
+        burnt = mass[animal] * spent[own]
+        went += number[animal] * burnt
+        mass[animal] -= burnt
+        hazard = rates[2, own]
+        if rates[3, own] > 0.0 and mass[animal] < adult:
+            hazard += 1.0 / (1.0 + math.exp(min((mass[animal] - 0.6 * adult) / (0.05 * adult), 700.0)))
+        dead = binomial(draws.uniform(chance, who[animal], step, 0), number[animal], -math.expm1(-hazard * days))
+        went += dead * mass[animal]
+        number[animal] -= dead
+        if number[animal] > 0 and mass[animal] > adult:
+            born = int(number[animal] * (mass[animal] / adult - 1.0))
+            if born > 0:
+                mass[animal] *= number[animal] / (number[animal] + born)
+                number[animal] += born
+    return went

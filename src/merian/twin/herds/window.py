@@ -1,0 +1,195 @@
+"""A window of a landscape with its animals one by one: the ledger, the world at its start, and the processes of tier I."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from merian.core.chance import stream
+from merian.core.errors import BadData, BadSetting, Mismatch
+from merian.core.settings import knob
+from merian.twin.engine import Engine, Process
+from merian.twin.foodweb import Doubles, FoodWeb
+from merian.twin.grid.land import Quality
+from merian.twin.grid.moving import Gates
+from merian.twin.grid.weather import Air, Rain, Season, Soil, season_mean
+from merian.twin.herds.eating import Census, Eating, Growing
+from merian.twin.herds.living import Living
+from merian.twin.herds.roaming import Roaming
+from merian.twin.landscape import Landscape
+from merian.twin.ledger import Array, Budget, Ledger, Values, Variable
+from merian.twin.world import World
+
+__all__ = ["Animals", "WindowSettings", "ledger", "window"]
+
+SPECIES, PLANTS, PLACE, ONE = ("species", "y", "x"), ("plant", "y", "x"), ("y", "x"), ("animal",)
+MOST = 50_000_000
+"""Animals or herds above which a window is refused: some 5 GB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Animals:
+    """What is known of the animals of a food web beside its links, arrays [s] (of plants nothing is read): adult mass g, the part of the web's loss that is
+    death (day-1), how far they diffuse (m2 day-1), and how many go together."""
+
+    adult_g: Doubles
+    mortality: Doubles
+    diffusion: Doubles
+    group: Doubles
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSettings:
+    """How the animals of a window live."""
+
+    days: float = knob(1 / 24, "Length of a step", unit="days", gt=0, le=7)
+    latitude_deg: float = knob(-2.0, "Latitude, for the radiation of the seasons", unit="degrees", ge=-90, le=90)
+    range_c: float = knob(12.0, "Mean difference between day and night", unit="K", ge=0, le=60)
+    brim_mm: float = knob(150.0, "Water that the soil can hold", unit="mm", gt=0, le=5000)
+    rain_spread: float = knob(0.2, "Standard deviation of the logarithm of a year's rain", ge=0, le=3)
+    choice: float = knob(0.5, "How strongly animals choose better cells", ge=0, le=10)
+    persistence: float = knob(0.0, "How much they keep their heading: 0 not at all, 1 straight on", ge=0, le=1)
+    crossing: float = knob(0.0, "Share of those at a fence that cross it", ge=0, le=1)
+    starves: bool = knob(True, "Whether animals that weigh little die of it")
+    seed: int = knob(0, "Names all chance", ge=0)
+    threads: int = knob(0, "Threads; 0: one for each core", ge=0)
+
+
+def ledger(cell_m2: float) -> Ledger:
+    """The ledger of tier I on cells of so many m2."""
+    return Ledger.of(
+        [
+            Variable("who", "1", ONE, "Number of an animal or herd, never given twice", 0),
+            Variable("species", "1", ONE, "Its species", 0),
+            Variable("cell", "1", ONE, "The cell where it is", 0),
+            Variable("x", "m", ONE, "East of the window's corner", 0.0),
+            Variable("y", "m", ONE, "South of the window's corner", 0.0),
+            Variable("heading", "rad", ONE, "The way it goes, clockwise from east", -100.0, 100.0),
+            Variable("number", "1", ONE, "Animals in it", 0),
+            Variable("mass", "g", ONE, "Mass of each", 0.0, 1e9),
+            Variable("age", "days", ONE, "Since the herd began", 0.0),
+            Variable("plants", "g m-2", PLANTS, "Of what grows", 0.0, 1e7),
+            Variable("soil_water", "mm", PLACE, "Water in the soil", 0.0, 5000.0),
+            Variable("room", "1", PLACE, "Room of what grows, as a multiple of the mean", 0.0, 100.0),
+            Variable("rain", "mm day-1", PLACE, "Rain of the step", 0.0, 5000.0, "made"),
+            Variable("green", "1", PLACE, "Growth of plants, as a multiple of its mean", 0.0, 1e6, "made"),
+            Variable("biomass", "g m-2", SPECIES, "Of each species in each cell", 0.0, 1e8, "made"),
+            Variable(
+                "quality", "1", SPECIES, "Logarithm of how good a cell is for each species", -100.0, 100.0, "made"
+            ),
+        ],
+        [
+            Budget("biomass", "kg", lambda values: _kg(values, cell_m2), "All that lives"),
+            Budget("water", "kg", lambda values: float(values["soil_water"].sum()) * cell_m2, "Water in the soil"),
+        ],
+    )
+
+
+def _kg(values: Values, cell_m2: float) -> float:
+    return float(values["plants"].sum()) * cell_m2 / 1000 + float((values["number"] * values["mass"]).sum()) / 1000
+
+
+def window(
+    web: FoodWeb, start: Doubles, animals: Animals, landscape: Landscape, celsius: float, settings: WindowSettings
+) -> Engine:
+    """An Engine of a food web whose animals are counted one by one, or in herds of their group size.
+
+    start: g m-2 of each species on the mean land cell [s]. Herds begin at random cells of the land. Raises BadData for an adult mass that is none or a
+    window of too many herds, BadSetting without rain, Mismatch when shapes differ.
+    """
+    count, land, months = len(web.names), landscape.land, landscape.layers["rain"]
+    for what, column in (
+        ("start", start),
+        ("adult mass", animals.adult_g),
+        ("group", animals.group),
+        ("diffusion", animals.diffusion),
+    ):
+        if column.shape != (count,):
+            raise Mismatch(f"{what} and food web", column.shape, (count,))
+    eats = ~web.producer
+    if not (animals.adult_g[eats] > 0).all():
+        raise BadData("adult mass", "is above 0 g for each animal")
+    if months.sum() <= 0:
+        raise BadSetting("rain", 0.0, "nothing grows on a landscape without rain")
+    cell_m2 = landscape.frame.cell**2
+    air = Air(settings.latitude_deg, celsius, settings.range_c, settings.brim_mm)
+    mean, water = season_mean(months, air, 7.0)
+    yearly = months.sum(0)
+    room = np.where(land, yearly / yearly[land].mean(), 0.0)
+    zeros = np.zeros(land.shape)
+    values: dict[str, Array] = {
+        **_begun(web, start, animals, landscape, settings.seed),
+        "plants": np.where(land, start[web.producer][:, None, None] * room, 0.0),
+        "soil_water": np.where(land, water, 0.0),
+        "room": np.maximum(room, 1e-9),
+        "rain": zeros.copy(),
+        "green": zeros.copy(),
+        "biomass": np.zeros((count, *land.shape)),
+        "quality": np.zeros((count, *land.shape)),
+    }
+    gates = Gates.of(land, landscape.layers["fences"], settings.crossing)
+    burnt = np.maximum(web["loss"] - animals.mortality, 0.0)
+    processes: list[Process] = [
+        Rain(months * land, settings.rain_spread),
+        Soil(air, cell_m2),
+        Season(air.brim_mm, np.where(land, mean, 0.0)),
+        Growing(web, cell_m2),
+        Census(web, cell_m2),
+        Eating(web, cell_m2),
+        Living(
+            np.where(eats, animals.adult_g, 1.0),
+            burnt,
+            animals.mortality,
+            np.maximum(animals.group, 1).astype(np.int64),
+            settings.starves,
+        ),
+        Quality(web, land, landscape.layers["water"], settings.choice),
+        Roaming(
+            np.where(eats, np.sqrt(2 * animals.diffusion), 0.0),
+            settings.persistence,
+            gates,
+            landscape.frame.cell,
+            settings.threads,
+        ),
+    ]
+    return Engine(World(ledger(cell_m2), values, settings.seed), processes, settings.days)
+
+
+def _begun(web: FoodWeb, start: Doubles, animals: Animals, landscape: Landscape, seed: int) -> dict[str, Array]:
+    """Herds at random places of the land, of the group size, of adult mass, as many as the starting density asks for (to the nearest animal)."""
+    frame, cells = landscape.frame, np.flatnonzero(landscape.land)
+    area = len(cells) * frame.cell**2
+    species: list[npt.NDArray[np.int64]] = []
+    number: list[npt.NDArray[np.int64]] = []
+    for at in np.flatnonzero(~web.producer).tolist():
+        heads = round(float(start[at]) * area / float(animals.adult_g[at]))
+        size = max(round(float(animals.group[at])), 1)
+        herds = math.ceil(heads / size)
+        if herds > MOST:
+            raise BadData(
+                "window",
+                f"{web.names[at]} would be {herds:,} herds, more than {MOST:,}: take a smaller window or larger groups",
+            )
+        sizes = np.full(herds, size, np.int64)
+        if herds:
+            sizes[-1] = heads - size * (herds - 1)
+        species.append(np.full(herds, at, np.int64))
+        number.append(sizes)
+    which, many = np.concatenate(species), np.concatenate(number)
+    rng = stream(seed, "window", "places")
+    cell = rng.choice(cells, len(which))
+    inside = rng.random((3, len(which)))
+    return {
+        "who": np.arange(len(which)),
+        "species": which,
+        "cell": cell,
+        "x": (cell % frame.columns + inside[0]) * frame.cell,
+        "y": (cell // frame.columns + inside[1]) * frame.cell,
+        "heading": 2 * np.pi * inside[2],
+        "number": many,
+        "mass": animals.adult_g[which].astype(float),
+        "age": np.zeros(len(which)),
+    }
