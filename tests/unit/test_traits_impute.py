@@ -349,6 +349,8 @@ def test_the_figure_repeats_itself() -> None:
     numbers += [Number("a.b.family.coverage", 0.3, 0.2, 0.5), Number("c.genus.coverage.clades", 0.9, 0.8, 0.95)]
     assert ET.fromstring(skill_figure(numbers, 0.9)).tag.endswith("svg")
     assert skill_figure(numbers, 0.9) == skill_figure(numbers, 0.9)
+    pictured = skill_figure([*numbers, Number("a.b.species.pictures", 0.9, 0.8, 1.0)], 0.9)
+    assert pictured != skill_figure(numbers, 0.9)
 
 
 WORLD = DrawSettings(species=48, images=170, size=32, per_species=3, seed=3)
