@@ -194,7 +194,7 @@ def test_the_light_starve_and_the_others_do_not() -> None:
 def test_windows_that_cannot_be() -> None:
     with pytest.raises(BadData, match="adult mass"):
         window(web(), begin(), replace(ANIMALS, adult_g=np.array([1, 0.0, 1.0])), land(), 22.0, MIXED)
-    with pytest.raises(BadData, match="hare would be .* herds, more than"):
+    with pytest.raises(BadSetting, match="herds of hare'.*needs some .* GB of memory"):
         window(web(), begin(), replace(ANIMALS, adult_g=np.array([1, 1e-6, 1.0])), land(), 22.0, MIXED)
     with pytest.raises(Mismatch, match="group and food web"):
         window(web(), begin(), replace(ANIMALS, group=np.ones(2)), land(), 22.0, MIXED)

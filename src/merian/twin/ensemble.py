@@ -21,6 +21,7 @@ from merian.core.settings import knob
 from merian.core.workers import cores
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
+from merian.twin.memory import room_for
 from merian.twin.scenario import YEAR_DAYS, Scenario
 from merian.twin.solver import Limits, run
 
@@ -167,6 +168,14 @@ def ensemble(setting: Setting, scenario: Scenario, settings: EnsembleSettings) -
     Raises BadSetting when the scenario does not fit the web, Unstable when no member could be run.
     """
     scenario.checked(setting.web, settings.years)
+    courses = 2 * settings.members * len(_kept_years(settings.years)) * len(setting.web.names)
+    # the members one by one, and then stacked; the long table beside them
+    room_for(
+        8.0 * courses * 4,
+        "members",
+        settings.members,
+        "fewer members, years or species; several runs of other seeds may be joined",
+    )
     with (
         ThreadPoolExecutor(settings.threads or cores()) as pool,
         track("members", settings.members, "members") as advance,

@@ -17,6 +17,7 @@ from merian.twin.grid.moving import Gates, Moving
 from merian.twin.grid.weather import Air, Rain, Season, Soil, season_mean
 from merian.twin.landscape import Landscape
 from merian.twin.ledger import Array, Budget, Flow, Ledger, Variable
+from merian.twin.memory import room_for
 from merian.twin.solver import Limits
 from merian.twin.world import World
 
@@ -123,6 +124,9 @@ def gridded(
         raise BadSetting(
             "rain", 0.0, "nothing grows on a landscape without rain: give a rain raster, or months to a generated one"
         )
+    # biomass, quality, what feeding copies, and what movement makes of one species
+    needed = 8.0 * land.size * (5 * len(web.names) + 20)
+    room_for(needed, "rows", land.shape, "a coarser landscape, or one of fewer cells")
     air = Air(settings.latitude_deg, celsius, settings.range_c, settings.brim_mm)
     cell_m2 = landscape.frame.cell**2
     mean, water = season_mean(months, air, settings.days)

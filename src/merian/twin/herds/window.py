@@ -21,13 +21,14 @@ from merian.twin.herds.living import Living
 from merian.twin.herds.roaming import Roaming
 from merian.twin.landscape import Landscape
 from merian.twin.ledger import Array, Budget, Ledger, Values, Variable
+from merian.twin.memory import room_for
 from merian.twin.world import World
 
 __all__ = ["Animals", "WindowSettings", "ledger", "window"]
 
 SPECIES, PLANTS, PLACE, ONE = ("species", "y", "x"), ("plant", "y", "x"), ("y", "x"), ("animal",)
-MOST = 50_000_000
-"""Animals or herds above which a window is refused: some 5 GB."""
+BYTES = 9 * 8 * 3
+"""Memory that a herd takes: nine numbers, and as much again twice while a step sorts and parts them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +98,8 @@ def window(
 ) -> Engine:
     """An Engine of a food web whose animals are counted one by one, or in herds of their group size.
 
-    start: g m-2 of each species on the mean land cell [s]. Herds begin at random cells of the land. Raises BadData for an adult mass that is none or a
-    window of too many herds, BadSetting without rain, Mismatch when shapes differ.
+    start: g m-2 of each species on the mean land cell [s]. Herds begin at random cells of the land. Raises BadData for an adult mass that is none,
+    BadSetting without rain or where memory does not suffice, Mismatch when shapes differ.
     """
     count, land, months = len(web.names), landscape.land, landscape.layers["rain"]
     for what, column in (
@@ -168,11 +169,10 @@ def _begun(web: FoodWeb, start: Doubles, animals: Animals, landscape: Landscape,
         heads = round(float(start[at]) * area / float(animals.adult_g[at]))
         size = max(round(float(animals.group[at])), 1)
         herds = math.ceil(heads / size)
-        if herds > MOST:
-            raise BadData(
-                "window",
-                f"{web.names[at]} would be {herds:,} herds, more than {MOST:,}: take a smaller window or larger groups",
-            )
+        remedy = "a smaller window, or larger groups"
+        room_for(
+            float(BYTES * (herds + sum(map(len, species)))), "window", f"{herds:,} herds of {web.names[at]}", remedy
+        )
         sizes = np.full(herds, size, np.int64)
         if herds:
             sizes[-1] = heads - size * (herds - 1)
