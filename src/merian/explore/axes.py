@@ -20,6 +20,7 @@ __all__ = [
     "species_means",
     "trait_axis",
     "turned",
+    "unit",
 ]
 
 Doubles = npt.NDArray[np.float64]
@@ -81,19 +82,26 @@ def turned(means: Doubles) -> Doubles:
 
 
 def out_of_clade(means: Doubles, values: Doubles, clades: Ints) -> tuple[Doubles, Doubles]:
-    """Values [s, m] predicted from means [s, d], those of each clade [s] by a regression over all other clades: predicted [s, m], and what was read [s, m],
-    which is the prediction less the mean value of the other clades.
+    """Values [s, m] predicted from means [s, d], those of each clade [s] by a regression over all other clades: predicted [s, m], and what was read [s, m], the
+    place along the unit direction of that regression, from the mean of the other clades.
 
-    Correlations are of what was read. The mean of the others is low where what is left out is high, so that predictions of nothing are anticorrelated with the
-    values, perfectly so where species are left out one by one (Forman & Scholz 2010, SIGKDD Explorations 12).
+    Correlations are of what was read. A prediction begins with the mean value of the others, low where what is left out is high: predictions of nothing
+    are anticorrelated with the values, perfectly so where species are left out singly (Forman & Scholz 2010, SIGKDD Explorations 12). And it shrinks by a
+    penalty that differs from clade to clade.
     """
-    points, read, start = turned(means), np.empty_like(values), np.empty_like(values)
+    points, predicted, read = turned(means), np.empty_like(values), np.empty_like(values)
     for clade in np.unique(clades):
         here = clades == clade
         base, weights = fitted(points[~here], values[~here])
-        read[here] = (points[here] - base) @ weights
-        start[here] = values[~here].mean(0)
-    return read + start, read
+        predicted[here] = (points[here] - base) @ weights + values[~here].mean(0)
+        read[here] = (points[here] - base) @ unit(weights)
+    return predicted, read
+
+
+def unit(weights: Doubles) -> Doubles:
+    """The columns of weights [d, m] scaled to length 1; a column of zeros stays."""
+    lengths = np.linalg.norm(weights, axis=0)
+    return np.asarray(weights / np.where(lengths > 0, lengths, 1))
 
 
 def mean_ranks(values: npt.NDArray[Any]) -> Doubles:

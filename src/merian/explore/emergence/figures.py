@@ -33,7 +33,7 @@ __all__ = ["Drawn", "drawn", "series_figure"]
 Vectors = npt.NDArray[np.floating]
 Pictures = dict[str, npt.NDArray[np.uint8]]
 SHOWN = 6
-"""Species in the figure of a contrast, those with most specimens of the rarer variant: more cannot be told apart in three dimensions. A matter of taste."""
+"""Species in the figure of a contrast: more cannot be told apart in three dimensions. A matter of taste."""
 PICTURED, SIDE = 40, 72
 """Species that get a picture on the axis of a trait, at most, and its side in pixels."""
 ALONG = (
@@ -122,37 +122,44 @@ def _pictures(study: Study, catalog: Catalog, vectors: Vectors, axis: pl.DataFra
     return {name: square(image, SIDE) for name, image in zip(some["species"], images, strict=True)}
 
 
-def _upright(study: Study, contrast: Contrast, vectors: Vectors) -> Drawn:
-    """Variation within the species known from most specimens, upright on the plane of the differences between them."""
-    from merian.explore import plots
-
+def _chosen(study: Study, contrast: Contrast) -> tuple[npt.NDArray[np.bool_], pl.DataFrame]:
+    """Which of a contrast's images are of the SHOWN species with most specimens of the rarer variant, and their rows with the species' short name."""
     taxa, of = np.unique(contrast.species, return_inverse=True)
     first = np.bincount(of, contrast.is_first)
     rarer = np.minimum(first, np.bincount(of) - first)
     shown = taxa[np.lexsort((taxa, -rarer))[:SHOWN]]
     rows = study.rows[contrast.rows.tolist()]
-    inside = rows["species"].is_in(shown.tolist()).to_numpy()
-    names = [study.named(t) for t in rows["species"].to_numpy()[inside]]
-    variants = rows[contrast.attribute].to_numpy()[inside].tolist()
-    own = panel(vectors[contrast.rows[inside]], names, variants, study.chance("panel", contrast.name))
+    inside = rows["species"].is_in(shown.tolist())
+    names = {int(t): study.named(t) for t in shown}
+    initials = {t: f"{name[0]}. {name.partition(' ')[2]}" if " " in name else name for t, name in names.items()}
+    short = initials if len(set(initials.values())) == len(names) else names
+    own = rows.filter(inside)
+    return inside.to_numpy(), own.with_columns(pl.Series("name", [short[t] for t in own["species"]], pl.String))
+
+
+def _upright(study: Study, contrast: Contrast, vectors: Vectors) -> Drawn:
+    """Variation within some species, upright on the plane of the differences between them."""
+    from merian.explore import plots
+
+    inside, rows = _chosen(study, contrast)
+    variants = rows[contrast.attribute].to_list()
+    own = panel(vectors[contrast.rows[inside]], rows["name"].to_list(), variants, study.chance("panel", contrast.name))
     title = f"{contrast.attribute.replace('_', ' ').capitalize()} and species"
-    asks = tuple(
-        (WITHIN, contrast.name, name) for name in (*(f"rho.k{k}" for k in study.settings.spans), "rho_siblings", "fdr")
-    )
-    return Drawn(
-        f"upright-{_file(contrast)}", title, plots.orthogonality(own, title), asks, orthogonality_page(own, title)
-    )
+    spans = (f"{name}.k{k}" for k in study.settings.spans for name in ("rho", "rho_plain"))
+    asks = tuple((WITHIN, contrast.name, name) for name in (*spans, "rho_siblings", "fdr"))
+    svg, page = plots.orthogonality(own, title), orthogonality_page(own, title)
+    return Drawn(f"upright-{_file(contrast)}", title, svg, asks, page)
 
 
 def _leaves(study: Study, contrast: Contrast, vectors: Vectors) -> Drawn:
-    """Diseased and healthy images by species: a picture of what can be told within a species; probe_across says what in others."""
+    """Diseased and healthy images of some species: a picture of what can be told within a species; probe_across says what in others."""
     from merian.explore import plots
 
-    rows = study.rows[contrast.rows.tolist()]
+    inside, rows = _chosen(study, contrast)
     ill = (rows[contrast.attribute] == contrast.first).to_list()
-    crops = [study.named(t) for t in rows["species"]]
     groups = rows.select(pl.coalesce("group", "id")).to_series().to_list()
-    found = leaves(vectors[contrast.rows], ill, crops, study.chance("leaves"), groups)
+    rng = study.chance("leaves", contrast.name)
+    found = leaves(vectors[contrast.rows[inside]], ill, rows["name"].to_list(), rng, groups)
     asks = tuple((WITHIN, contrast.name, name) for name in ("probe_within", "probe_across", "fdr"))
     title = "Healthy and diseased"
     return Drawn("health", title, plots.leaf_scatter(found, title), asks)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from merian.explore.axes import correlation, explained, fitted, out_of_clade, ranks_agree, species_means
+from merian.explore.axes import correlation, explained, fitted, out_of_clade, ranks_agree, species_means, unit
 from merian.explore.emergence.measures import Measure, bootstrapped, p_value
 from merian.explore.emergence.relations import (
     Kinship,
@@ -40,8 +40,8 @@ PREDICTED = {
     "predicted": pl.Float64,
     "read": pl.Float64,
 }
-"""Columns of the table of predictions: the trait's value, what is predicted out of clade, and how much of that was read from the vectors: the prediction less
-the mean of the other clades."""
+"""Columns of the table of predictions: the trait's value, what is predicted out of clade, and what was read, the place along the direction that the other
+clades give."""
 LEAVE_ONE = 60
 """The species of the plane are left out one by one up to this number, above it in as many groups."""
 
@@ -172,8 +172,8 @@ def _regression(known: Known, kin: Kinship, columns: Doubles, predicted: Doubles
 class Plane:
     """The axis of one trait as two coordinates, and its measures.
 
-    species: trait, unit, taxon, species, genus, family, images, value, axis, other; images: id, taxon, axis, other. axis is the trait as read from other
-    species, in its unit; other the first principal component at right angles to the axis.
+    species: trait, unit, taxon, species, genus, family, images, value, axis, other; images: id, taxon, axis, other. axis is the place along the direction
+    that the other species give, from their mean, in the unit of the vectors; other the first principal component at right angles to the axis of all.
     """
 
     species: pl.DataFrame
@@ -182,8 +182,7 @@ class Plane:
 
 
 def plane_of(study: Study, vectors: npt.NDArray[np.floating], known: Known) -> Plane:
-    """Each species of a trait placed by directions that were found without it: a point lies where it lies because the others say so. Places are told from the
-    mean of all (`out_of_clade` says why not from that of the others).
+    """Each species of a trait placed by directions that were found without it: a point lies where it lies because the others say so.
 
     What the papers draw (Darwin's finches along beak size), with a number: the correlation of axis and trait, its interval and p against the trait dealt to the
     species.
@@ -198,14 +197,13 @@ def plane_of(study: Study, vectors: npt.NDArray[np.floating], known: Known) -> P
     rng = study.chance("plane dealt", known.trait)
     columns = np.stack([known.values, *(rng.permutation(known.values) for _ in range(study.settings.shuffles))], 1)
     folds = study.chance("plane", known.trait).permutation(s) % min(s, LEAVE_ONE)
-    placed, read, centred = np.empty_like(columns), np.empty(len(own)), columns.mean(0)
+    placed, read = np.empty_like(columns), np.empty(len(own))
     for fold in range(int(folds.max()) + 1):
         out = folds == fold
         base, weights = fitted(points[~out], columns[~out])
-        placed[out] = (points[out] - base) @ weights + centred
-        read[out[at]] = (images[out[at]] - base) @ weights[:, 0] + centred[0]
-    slope = fitted(points, columns[:, :1])[1][:, 0]
-    slope /= max(float(np.linalg.norm(slope)), 1e-12)
+        placed[out] = (points[out] - base) @ unit(weights)
+        read[out[at]] = (images[out[at]] - base) @ unit(weights)[:, 0]
+    slope = unit(fitted(points, columns[:, :1])[1])[:, 0]
     _, _, turned = np.linalg.svd(points - np.outer(points @ slope, slope), full_matrices=False)
     second = turned[0] * (1 if turned[0][np.abs(turned[0]).argmax()] > 0 else -1)
     drawn = study.chance("plane bootstrap", known.trait).integers(s, size=(study.settings.resamples, s))

@@ -33,7 +33,7 @@ __all__ = ["HIERARCHY", "VARIATION", "WITHIN", "measure_hierarchy", "measure_wit
 Doubles = npt.NDArray[np.float64]
 WITHIN, HIERARCHY = "within", "hierarchy"
 ALL = "all"
-SHORT = "the variants' differences may be no longer than noise makes them"
+SHORT = "the differences may be noise alone"
 VARIATION = {
     "contrast": pl.String,
     "taxon": pl.Int32,
