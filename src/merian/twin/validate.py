@@ -15,6 +15,7 @@ from merian.core.progress import track
 from merian.core.report import Number, Report
 from merian.twin.empirical import EMPIRICAL, Tables, predators_and_prey
 from merian.twin.grid.theory import SPACE
+from merian.twin.herds.theory import MIXED
 from merian.twin.theory import THEORY, Row
 
 __all__ = ["FORMAT", "KIND", "PAGE", "panel", "validate"]
@@ -32,7 +33,7 @@ def panel(tables: Tables | None = None) -> Families:
         field = [*((lambda family=family: family(given)) for family in EMPIRICAL), predators_and_prey]
     return (
         ("Theory of food webs", THEORY),
-        ("Theory of space, and the tiers beside each other", SPACE),
+        ("Theory of space, and the tiers beside each other", (*SPACE, *MIXED)),
         ("Field data", field),
     )
 
