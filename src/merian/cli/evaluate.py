@@ -46,9 +46,7 @@ def evaluate(
     On tasks: what the papers ask of NABirds, Meta-Album, Rare Species, camera traps, FishNet, NeWT, AwA2, Herbarium 19, PlantDoc, iNaturalist 2021, beside
     what they published, and beside what histograms reach. Data sets are read as they are distributed; those that are not in the folder are left out, and it
     is said. Writes OUT/report.html, report.json, table.csv, and tables per class. Each image is embedded once per model, whatever asks for it. The exit
-    code is 3 when images could not be read, or something that was asked could not be measured.
-
-    A set of your own is a TOML file of ten lines: docs/how/benchmarks.md.
+    code is 3 when images could not be read, or something could not be measured. A set of your own is a TOML file of ten lines: docs/how/benchmarks.md.
 
     Parameters
     ----------
@@ -68,16 +66,13 @@ def evaluate(
         Replace an evaluation of another run.
     """
     if tasks is not None:
-        for name, given in (("embeddings", embeddings), ("truth", truth)):
-            if given is not None:
-                raise BadSetting(name, str(given), "is of an evaluation on a catalog; with --tasks leave it out")
+        _refuse("is of an evaluation on a catalog; with --tasks leave it out", embeddings=embeddings, truth=truth)
         return _on_tasks(places, tasks, (data, trained), settings, backend, overwrite)
     if len(places) != 3:
         raise BadSetting(
             "CATALOG MODEL OUT", " ".join(map(str, places)), "must be three places, or a model with --tasks"
         )
-    if trained is not None or settings.drop_leaked:
-        raise BadSetting("trained", str(trained), "is for --tasks; merian leakage compares catalogs")
+    _refuse("is for --tasks; merian leakage compares catalogs", trained=trained)
     catalog, model, out = places
     vectors = embeddings or out.with_name(out.name + "-embeddings")
     if embeddings is None:
@@ -90,6 +85,13 @@ def evaluate(
     _tell(report)
     say(f"\n{path_of(out / 'report.json')}")
     return 0
+
+
+def _refuse(why: str, **given: Path | None) -> None:
+    """Raise BadSetting for a flag that is given and is not of this kind of evaluation."""
+    for name, value in given.items():
+        if value is not None:
+            raise BadSetting(name, str(value), why)
 
 
 def _on_tasks(
