@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from merian.twin.compiled import compiled
 
-__all__ = ["Key", "branch", "exponential", "key", "normal", "philox", "row", "uniform", "uniforms"]
+__all__ = ["Key", "branch", "exponential", "key", "normal", "philox", "row", "uniform", "uniforms", "words"]
 
 Key = npt.NDArray[np.uint32]
 """Two words that stand for a seed and the name of a stream: uint32 [2]."""
@@ -55,10 +55,16 @@ def philox(
 
 
 @compiled
+def words(key: Key, who: int, step: int, slot: int) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32]:
+    """Four independent words of 32 bits, for `who` (64 bits), `step` and `slot` (32 bits each)."""
+    number = np.uint64(who)
+    return philox(key, (np.uint32(number & LOW), np.uint32(number >> WORD), np.uint32(step), np.uint32(slot)))
+
+
+@compiled
 def uniforms(key: Key, who: int, step: int, slot: int) -> tuple[float, float]:
     """Two independent uniforms in [0, 1) with 53 bits, for `who` (64 bits), `step` and `slot` (32 bits each)."""
-    number = np.uint64(who)
-    a, b, c, d = philox(key, (np.uint32(number & LOW), np.uint32(number >> WORD), np.uint32(step), np.uint32(slot)))
+    a, b, c, d = words(key, who, step, slot)
     first = (np.uint64(a) << WORD | np.uint64(b)) >> np.uint64(11)
     second = (np.uint64(c) << WORD | np.uint64(d)) >> np.uint64(11)
     return first * TINY, second * TINY

@@ -98,9 +98,11 @@ def _live(agents: Agents, rates: Doubles, chance: draws.Key, step: int, days: fl
         hazard = rates[2, own]
         if rates[3, own] > 0.0 and mass[animal] < adult:
             hazard += 1.0 / (1.0 + math.exp(min((mass[animal] - 0.6 * adult) / (0.05 * adult), 700.0)))
-        dead = binomial(draws.uniform(chance, who[animal], step, 0), number[animal], -math.expm1(-hazard * days))
-        went += dead * mass[animal]
-        number[animal] -= dead
+        uniform = draws.uniform(chance, who[animal], step, 0)
+        if hazard > 0.0 and uniform >= math.exp(-hazard * days * number[animal]):
+            dead = binomial(uniform, number[animal], -math.expm1(-hazard * days))
+            went += dead * mass[animal]
+            number[animal] -= dead
         if number[animal] > 0 and mass[animal] > adult:
             born = int(number[animal] * (mass[animal] / adult - 1.0))
             if born > 0:

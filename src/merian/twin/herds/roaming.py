@@ -1,6 +1,6 @@
 """Movement of animals and herds: a correlated random walk whose steps are chosen by where they lead (step selection).
 
-In each step an animal thinks of a few steps of its usual length, turned by a von Mises-like angle from the way it goes, and takes one with chance in
+In each step an animal thinks of a few steps of its usual length, turned by some angle from the way it goes, and takes one with chance in
 proportion to exp(quality of the cell it ends in): integrated step selection (Avgar et al. 2016, doi:10.1111/2041-210X.12528), with the quality that tier C
 uses. A step that leads out of the land, over a fenced edge that does not let it through, or off the map is not thought of.
 """
@@ -27,6 +27,10 @@ from merian.twin.ledger import Array, Flow
 __all__ = ["Roaming"]
 
 Integers = npt.NDArray[np.int64]
+WAYS = 4096
+"""Directions that are told apart: a tenth of a degree."""
+COSINE, SINE = np.cos(np.arange(WAYS) * 2 * np.pi / WAYS), np.sin(np.arange(WAYS) * 2 * np.pi / WAYS)
+FINE = 2.0**-32
 CHOICES = 3
 """Steps that are thought of (a choice)."""
 
@@ -85,53 +89,59 @@ def _roam(
     who, species, worth = agents
     x, y, heading, cell = place
     _, rows, columns = worth.shape
-    step, wander, wide = int(how[0]), math.pi * (1.0 - how[1]), how[2]
-    to_x, to_y, to_way, weight = np.empty(CHOICES), np.empty(CHOICES), np.empty(CHOICES), np.empty(CHOICES)
+    step, wander, narrow = int(how[0]), 0.5 * (1.0 - how[1]) * WAYS, 1.0 / how[2]
+    to_x, to_y, to_way, weight = np.empty(CHOICES), np.empty(CHOICES), np.empty(CHOICES, np.int64), np.empty(CHOICES)
     for animal in range(span[0], span[1]):
         own = species[animal]
         mean = how[3 + own]
         if mean <= 0.0:
             continue
-        total = 0.0
-        for choice in range(CHOICES):
-            first, second = draws.uniforms(chance, who[animal], step, choice)
-            # a uniform turn, drawn in toward straight on as persistence rises
-            way, length = heading[animal] + wander * (2.0 * first - 1.0), -mean * math.log1p(-second)
+        total, ahead = 0.0, int(heading[animal] * WAYS / (2.0 * math.pi))
+        row, column = int(y[animal] * narrow), int(x[animal] * narrow)
+        # a number of 32 bits for each turn and length, and one for the choice
+        a, b, c, d = draws.words(chance, who[animal], step, 0)
+        e, f, g, _ = draws.words(chance, who[animal], step, 1)
+        for choice, turn, length in ((0, a, b), (1, c, d), (2, e, f)):
+            way = (ahead + int(wander * (2.0 * FINE * turn - 1.0))) & (WAYS - 1)
+            far = -mean * math.log(FINE * (length + 0.5))
             to_way[choice] = way
-            to_x[choice], to_y[choice] = x[animal] + length * math.cos(way), y[animal] + length * math.sin(way)
+            to_x[choice], to_y[choice] = x[animal] + far * COSINE[way], y[animal] + far * SINE[way]
             weight[choice] = 0.0
-            if 0.0 <= to_x[choice] < columns * wide and 0.0 <= to_y[choice] < rows * wide:
-                lets = _lets(x[animal], y[animal], to_x[choice], to_y[choice], gates, wide)
+            next_row, next_column = math.floor(to_y[choice] * narrow), math.floor(to_x[choice] * narrow)
+            if 0 <= next_row < rows and 0 <= next_column < columns:
+                lets = 1.0
+                if next_row != row or next_column != column:
+                    lets = _lets(x[animal], y[animal], to_x[choice], to_y[choice], gates, narrow)
                 if lets >= 1.0 or (lets > 0.0 and draws.uniform(chance, who[animal], step, 100 + choice) < lets):
-                    weight[choice] = worth[own, int(to_y[choice] / wide), int(to_x[choice] / wide)]
+                    weight[choice] = worth[own, next_row, next_column]
             total += weight[choice]
         if total <= 0.0:
             # nowhere to go: it turns round
-            heading[animal] = (heading[animal] + math.pi) % (2.0 * math.pi)
+            heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * (2.0 * math.pi / WAYS)
             continue
-        left = draws.uniform(chance, who[animal], step, 200) * total
-        taken = 0
+        left, taken = FINE * g * total, 0
         for choice in range(CHOICES):
             if weight[choice] > 0.0:
                 taken = choice
                 left -= weight[choice]
                 if left < 0.0:
                     break
-        x[animal], y[animal], heading[animal] = to_x[taken], to_y[taken], to_way[taken] % (2.0 * math.pi)
-        cell[animal] = int(y[animal] / wide) * columns + int(x[animal] / wide)
+        x[animal], y[animal], heading[animal] = to_x[taken], to_y[taken], to_way[taken] * (2.0 * math.pi / WAYS)
+        cell[animal] = int(y[animal] * narrow) * columns + int(x[animal] * narrow)
 
 
 @compiled
-def _lets(x: float, y: float, to_x: float, to_y: float, gates: tuple[Doubles, Doubles], wide: float) -> float:
-    """How open the way is in a straight line: the product of the gates on it, looked at every quarter of a cell."""
+def _lets(x: float, y: float, to_x: float, to_y: float, gates: tuple[Doubles, Doubles], narrow: float) -> float:
+    """How open the way to another cell is in a straight line: the product of the gates on it, looked at every quarter of a cell. narrow: cells in a m."""
     east, south = gates
-    row, column = int(y / wide), int(x / wide)
-    if row == int(to_y / wide) and column == int(to_x / wide):
-        return 1.0
-    parts = int(4.0 * math.hypot(to_x - x, to_y - y) / wide) + 1
+    row, column = int(y * narrow), int(x * narrow)
+    parts = int(4.0 * math.hypot(to_x - x, to_y - y) * narrow) + 1
     open_by = 1.0
     for part in range(1, parts + 1):
-        next_row, next_column = int((y + (to_y - y) * part / parts) / wide), int((x + (to_x - x) * part / parts) / wide)
+        next_row, next_column = (
+            int((y + (to_y - y) * part / parts) * narrow),
+            int((x + (to_x - x) * part / parts) * narrow),
+        )
         if next_column != column:
             open_by *= east[row, min(column, next_column)]
             column = next_column
