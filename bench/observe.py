@@ -50,17 +50,19 @@ def told(score: Score, form: str = "+.2f") -> str:
 
 def walkers(seeds: int) -> None:
     """Density found for a true 20 km-2, by the time between looks and by how straight the paths are."""
-    zone, looks = Zone(0.01, 0.7), (1, 4, 16, 64)
+    zone = Zone(0.01, 0.7)
+    walks = [(Walk(turning=turning), (1, 4, 16, 64)) for turning in (0.0, 200.0, 5000.0)]
+    # a quarter of the square in steps an eighth as long: what is left of the bias goes
+    walks.append((Walk(side_km=2.5, across=25, steps=131_072), (1, 8)))
     print("| heading's variance, rad2 a day | between looks | contacts | density found for 20 |\n|---|---|---|---|")
-    for turning in (0.0, 200.0, 5000.0):
-        walk = Walk(turning=turning)
+    for walk, looks in walks:
         seen = np.array([entries(walk, zone, looks, draws.key(seed, "bench walkers")) for seed in range(seeds)])
         per = float(contacts(walk.camera_days, 1.0, walk.speed_km_day, zone.width_km))
         for at, every in enumerate(looks):
             seconds = 86_400 * walk.days / walk.steps * every
             stride = walk.speed_km_day * walk.days / walk.steps * every * 1000
             mean = averaged(density_km2(seen[:, at], per))
-            print(f"| {turning:g} | {seconds:.0f} s, {stride:.1f} m | {seen[:, at].sum()} | {told(mean, '.2f')} |")
+            print(f"| {walk.turning:g} | {seconds:.1f} s, {stride:.2f} m | {seen[:, at].sum()} | {told(mean, '.2f')} |")
 
 
 def confusion(seeds: int) -> None:
