@@ -117,7 +117,7 @@ def test_a_small_population_grows_by_the_rate_that_is_known() -> None:
     """With the food of today, an animal that is nearly gone and that nobody eats grows by r; one that is eaten grows more slowly."""
     worked = shipped("savanna")
     balance = made(worked.facts, worked.landscape(0, 8)).balance()
-    rates = balance.rates.drop_nans("increase_year")
+    rates = balance.rates.drop_nulls("increase_year")
     free = 0
     for k, (increase, eaten) in enumerate(rates.select("increase_year", "eaten_year").iter_rows()):
         few = balance.start.copy()

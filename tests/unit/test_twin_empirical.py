@@ -9,8 +9,10 @@ import pytest
 
 from merian.core.errors import Missing
 from merian.twin.allometry import PRIORS, fitted
-from merian.twin.ecosystem import made
+from merian.twin.build import Inputs, build
+from merian.twin.ecosystem import Ecosystem, made
 from merian.twin.empirical import EMPIRICAL, Tables, law_of, predators_and_prey, rainfall
+from merian.twin.settings import TwinSettings
 from merian.twin.worked import shipped
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "tables"
@@ -81,3 +83,25 @@ def test_the_published_slopes_come_out_of_the_tables() -> None:
     rows = [row for family in EMPIRICAL for row in family(Tables.of(DATA))]
     assert {row.name for row in rows if not row.holds} == MISSES
     assert len(rows) == 17
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"the real data are not at {DATA}")
+def test_an_ecosystem_of_real_tables(tmp_path: Path) -> None:
+    names = ["Connochaetes taurinus", "Aepyceros melampus", "Lepus capensis", "Panthera leo", "Canis mesomelas"]
+    (tmp_path / "list.csv").write_text("scientificName,class\n" + "".join(f"{name},Mammalia\n" for name in names))
+    tables = (DATA / "trait_elton_mammals.parquet", DATA / "trait_pantheria.parquet")
+    pools = ("grass:grass=deshmukh", "shrubs:browse=40", "insects:invertebrates=1", "fruit:fruit=2")
+    report = build(
+        str(tmp_path / "list.csv"), tmp_path / "out", TwinSettings(rain_mm=700, rows=8, pools=pools), Inputs(tables)
+    )
+    ecosystem = Ecosystem.load(tmp_path / "out")
+    assert ecosystem.species.names == tuple(names)
+    assert report["values.observed"].value > 0.7
+    assert report["persist"].value == 1.0
+    links = set(ecosystem.web_links.select("eater", "eaten").iter_rows())
+    assert ("Panthera leo", "Connochaetes taurinus") in links
+    assert ("Panthera leo", "Lepus capensis") not in links
+    hare = ecosystem.links.filter(eater="Canis mesomelas", eaten="Lepus capensis").row(0, named=True)
+    assert 0.05 <= hare["probability"] < 0.5  # jackals do eat hares: Madingley's optimum of a tenth of their mass is narrow
+    assert ("Canis mesomelas", "Connochaetes taurinus") not in links

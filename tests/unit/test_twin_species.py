@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from merian.cli.main import run
 from merian.core.errors import BadData, BadSetting, Mismatch, Missing
 from merian.core.store import read
 from merian.core.tables import Records
+from merian.explore.impute.gaps import ROWS
 from merian.twin.allometry import fitted, prior, speed_km_h
 from merian.twin.build import Inputs, build, pool_of
 from merian.twin.ecosystem import Ecosystem, Facts, made
@@ -78,6 +80,10 @@ def test_a_diet_is_taken_whole_from_one_table() -> None:
     )
     second = cells_of([("a b", "diet_seeds", 1.0, None, "observed", "y")])
     assert merged([first, second], ["a b"])["trait"].to_list() == ["diet_fruit", "diet_plants"]
+
+
+def test_imputed_tables_have_the_columns_that_are_read() -> None:
+    assert {"trait", "value", "source", "predicted", "low", "high", "level"} <= set(ROWS)
 
 
 def test_imputed_tables_are_inferred_and_keep_their_interval(tmp_path: Path) -> None:
@@ -274,8 +280,6 @@ def test_more_is_eaten_than_can_grow_is_said() -> None:
         .then(3.0)
         .otherwise("value")
     )
-    from dataclasses import replace
-
     many = replace(ecosystem, species=replace(ecosystem.species, cells=crowd)).balance()
     problems = dict(many.rates.select("species", "problem").drop_nulls().iter_rows())
     assert set(problems) == {"Cervus alpha"}

@@ -51,7 +51,8 @@ UNSURE_SD = 0.5
 class Balance:
     """A food web with the biomass at which it balances: `start` g m-2 [s + p], pools after animals.
 
-    `rates`: columns species, biomass_g_m2, metabolism_year, age_year, eaten_year, increase_year (all year-1, of its biomass), problem (null when it balances).
+    `rates`: columns species, biomass_g_m2, metabolism_year, age_year, increase_year (null of pools), eaten_year (all year-1, of its biomass), problem (null
+    when it balances).
     """
 
     web: FoodWeb
@@ -107,27 +108,20 @@ def balanced(
         },
         {"share": part, "attack": 1 / (handling * half * start[eaten]), "handling": handling, "efficiency": worth},
     )
-    problems: list[str | None] = [None] * len(names)
-    for k in np.flatnonzero(interference < 0).tolist():
-        problems[k] = (
-            f"{100 * (lost - spent - age)[k] * YEAR_DAYS:.0f} % of it is eaten in a year, more than it can make"
-        )
-    for k in np.flatnonzero(short).tolist():
-        problems[count + k] = "more of it is eaten than grows"
-    none = np.full(len(pools), np.nan)
-    yearly = {
-        "metabolism_year": np.concatenate([spent, none]) * YEAR_DAYS,
-        "age_year": np.concatenate([age, none]) * YEAR_DAYS,
-        "eaten_year": taken / start * YEAR_DAYS,
-        "increase_year": np.concatenate([increase, none]) * YEAR_DAYS,
-    }
-    return Balance(
-        web,
-        start,
-        pl.DataFrame(
-            {"species": names, "biomass_g_m2": start, **yearly, "problem": pl.Series(problems, dtype=pl.String)}
-        ),
-    )
+    rates = {"metabolism_year": spent, "age_year": age, "increase_year": increase}
+    table = _table(names, start, {name: rate * YEAR_DAYS for name, rate in rates.items()}, taken / start * YEAR_DAYS)
+    problems = [
+        None if c >= 0 else f"{100 * p:.0f} % of it is eaten in a year, more than it can make"
+        for c, p in zip(interference, (lost - spent - age) * YEAR_DAYS, strict=True)
+    ]
+    problems += ["more of it is eaten than grows" if wrong else None for wrong in short]
+    return Balance(web, start, table.with_columns(problem=pl.Series(problems, dtype=pl.String)))
+
+
+def _table(names: list[str], start: Doubles, rates: Mapping[str, Doubles], eaten: Doubles) -> pl.DataFrame:
+    """The rates of animals, null for pools, with what is eaten of each."""
+    columns = {name: [*rate.tolist(), *[None] * (len(names) - len(rate))] for name, rate in rates.items()}
+    return pl.DataFrame({"species": names, "biomass_g_m2": start, **columns, "eaten_year": eaten})
 
 
 def _worth(species: Species, pools: tuple[Pool, ...]) -> Doubles:

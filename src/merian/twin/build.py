@@ -60,8 +60,8 @@ def build(
     links.parquet, pools.parquet, refused.parquet, persistence.parquet, landscape/, ecosystem.json and report.json. A finished run is not repeated. Raises what
     reading the inputs raises, and BadData when no species can live there.
     """
-    file = Path(source) if Path(source).is_file() else facts_of(source)
-    hashes = inputs.hashes() | ({"worked": source} if file is None else {"species": store.digest(file)})
+    read = Path(source) if Path(source).is_file() else facts_of(source)
+    hashes = inputs.hashes() | ({"worked": source} if read is None else {"species": store.digest(read)})
     work = store.begin(out, KIND, FORMAT, settings, hashes, overwrite)
     if work.done:
         return Report.load(out / "report.json")
