@@ -30,7 +30,7 @@ from merian.explore.impute.probabilities import (
     new_sets,
     probabilities,
 )
-from merian.explore.impute.process import Components, Design, dense, fit, likelihood, predict, shares
+from merian.explore.impute.process import Components, Design, fit, likelihood, predict, shares
 from merian.explore.impute.settings import ImputeSettings
 from merian.explore.impute.skill import Groups, skills
 from merian.explore.impute.states import Trait
@@ -59,6 +59,14 @@ def brownian(of: Nest, variances: tuple[float, ...], seed: int) -> np.ndarray:
 def design_of(n: int, d: int, seed: int) -> Design:
     rng = stream(seed, "features")
     return Design(nest(n, seed=seed), rng.standard_normal((n, d)) / np.sqrt(max(d, 1)), (rng.random(n) < 0.3) * 1.0)
+
+
+def dense(design: Design, components: Components) -> np.ndarray:
+    """The covariance [n, n] of the measurements relative to the noise, as one matrix: the slow twin of the passes over the tree."""
+    matrix = np.diag(1 + components.features * design.slack)
+    for column, variance in zip(design.nest.group.T, components.ranks, strict=True):
+        matrix += variance * (column[:, None] == column)
+    return np.asarray(matrix + components.features * design.features @ design.features.T)
 
 
 def amount(values: np.ndarray, known: np.ndarray) -> Trait:

@@ -76,7 +76,7 @@ def test_a_wide_table_is_read_as_it_is(tmp_path: Path) -> None:
     assert len(read.names) == 96
     assert not read.remarks
     diet, mass, nocturnal = read.traits
-    assert (mass.name, mass.unit, mass.kind, mass.title) == ("Mass_g", "g", "number", "Mass_g (g)")
+    assert (mass.name, mass.unit, mass.kind) == ("Mass_g", "g", "number")
     assert np.isnan(mass.values).sum() == 16
     assert (diet.kind, diet.states) == ("category", ("insects", "meat", "plants"))
     assert (nocturnal.kind, nocturnal.states) == ("category", ("0", "1"))

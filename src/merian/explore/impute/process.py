@@ -17,7 +17,7 @@ import numpy.typing as npt
 from merian.core.errors import BadData, Mismatch
 from merian.explore.impute.nest import Nest, Pass, krige
 
-__all__ = ["Components", "Design", "Prediction", "dense", "fit", "likelihood", "predict", "shares"]
+__all__ = ["Components", "Design", "Prediction", "fit", "likelihood", "predict", "shares"]
 
 Doubles = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -228,11 +228,3 @@ def shares(nest: Nest, components: Components, pictures: bool) -> dict[str, floa
     if pictures:
         parts["pictures"] = components.features / components.prior
     return parts | {"species": 1 / components.prior}
-
-
-def dense(design: Design, components: Components) -> Doubles:
-    """The covariance [n, n] of the measurements relative to the noise, as one matrix: what the passes avoid, for tests and small sets."""
-    matrix = np.diag(1 + components.features * design.slack)
-    for column, variance in zip(design.nest.group.T, components.ranks, strict=True):
-        matrix += variance * (column[:, None] == column)
-    return np.asarray(matrix + components.features * design.features @ design.features.T)

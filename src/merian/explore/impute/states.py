@@ -57,11 +57,6 @@ class Trait:
         """number, ordered or category."""
         return "number" if not self.states else "ordered" if self.ordered else "category"
 
-    @property
-    def title(self) -> str:
-        """The name, with the unit where there is one."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
-
 
 def trait_of(name: str, unit: str, rows: pl.DataFrame, n: int, settings: ImputeSettings) -> Trait:
     """The Trait that rows of `place` (the species' number, below n) and `value` (text) give.
