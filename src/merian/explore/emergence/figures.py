@@ -34,6 +34,8 @@ Vectors = npt.NDArray[np.floating]
 Pictures = dict[str, npt.NDArray[np.uint8]]
 SHOWN = 6
 """Species in the figure of a contrast: more cannot be told apart in three dimensions. A matter of taste."""
+LONGEST = 20
+"""Letters of a name that the legends of these figures hold; with longer ones genera are told by their initial."""
 PICTURED, SIDE = 40, 72
 """Species that get a picture on the axis of a trait, at most, and its side in pixels."""
 ALONG = (
@@ -132,7 +134,8 @@ def _chosen(study: Study, contrast: Contrast) -> tuple[npt.NDArray[np.bool_], pl
     inside = rows["species"].is_in(shown.tolist())
     names = {int(t): study.named(t) for t in shown}
     initials = {t: f"{name[0]}. {name.partition(' ')[2]}" if " " in name else name for t, name in names.items()}
-    short = initials if len(set(initials.values())) == len(names) else names
+    cramped = max(len(name) for name in names.values()) > LONGEST
+    short = initials if cramped and len(set(initials.values())) == len(names) else names
     own = rows.filter(inside)
     return inside.to_numpy(), own.with_columns(pl.Series("name", [short[t] for t in own["species"]], pl.String))
 
