@@ -55,6 +55,22 @@ def test_one_analysis_is_kalmans_for_the_sample_covariance() -> None:
     assert np.cov(after.T) == pytest.approx(spread, rel=1e-10)
 
 
+def test_an_analysis_of_errors_that_depend_on_each_other_is_kalmans_too() -> None:
+    rng = np.random.default_rng(4)
+    ensemble, seen = rng.normal(size=(9, 2)), np.array([0.3, -1.0, 2.0])
+    errors = np.array([[1.0, 0.6, 0.1], [0.6, 0.9, 0.0], [0.1, 0.0, 0.5]])
+    after = analysis(ensemble, ensemble @ LOOK.T, seen, errors)
+    mean, spread, _ = kalman(
+        ensemble.mean(0), np.cov(ensemble.T), (np.eye(2), np.zeros((2, 2)), LOOK, errors), seen[None]
+    )[0]
+    assert after.mean(0) == pytest.approx(mean, rel=1e-10)
+    assert np.cov(after.T) == pytest.approx(spread, rel=1e-10)
+    part = analysis(ensemble, ensemble @ LOOK.T, [0.3, np.nan, 2.0], errors)
+    some = [0, 2]
+    model = (np.eye(2), np.zeros((2, 2)), LOOK[some], errors[np.ix_(some, some)])
+    assert part.mean(0) == pytest.approx(kalman(ensemble.mean(0), np.cov(ensemble.T), model, seen[None, some])[0][0])
+
+
 def forecast(states: np.ndarray, step: int, key: draws.Key) -> np.ndarray:
     rng = np.random.default_rng(key)
     return states @ MOVE.T + rng.normal(size=states.shape) @ np.sqrt(NOISE)

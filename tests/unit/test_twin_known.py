@@ -234,10 +234,11 @@ def test_the_particle_filter_follows_too() -> None:
 
 def test_expected_labels_are_photos_times_the_matrix() -> None:
     states = np.log(REST)[None]
-    mean, variance = labels_expected(states, SMALL, TRUE_MATRIX)
+    mean, spread = labels_expected(states, SMALL, TRUE_MATRIX)
     photos = REST[2:] * 1000 / np.array([45, 180, 60]) * SMALL.survey.exposure.sum(0)
     assert mean[0] == pytest.approx(photos @ TRUE_MATRIX)
-    assert variance[0] == pytest.approx(mean[0] + (photos**2) @ TRUE_MATRIX**2 / 40)
+    together = TRUE_MATRIX.T @ np.diag(photos**2) @ TRUE_MATRIX
+    assert spread[0] == pytest.approx(np.diag(mean[0]) + together / 40)
     own = np.concatenate([states, TRUE_MATRIX[:, :3].ravel()[None]], 1)
     assert labels_expected(own, SMALL)[0] == pytest.approx(mean)
 
@@ -261,6 +262,10 @@ def test_filters_that_break_say_where() -> None:
         analysis(start, start, [1.0], [0.0])
     with pytest.raises(Mismatch, match="ensemble, predictions"):
         analysis(start, start, [1.0, 2.0], [1.0, 1.0])
+    with pytest.raises(BadData, match="positive definite"):
+        analysis(start, np.ones((10, 2)), [1.0, 2.0], [[1.0, 2.0], [2.0, 1.0]])
+    with pytest.raises(Mismatch, match="depend on each other"):
+        analysis(start, start, [1.0], [[1.0]], np.ones((2, 1)))
     with pytest.raises(Mismatch, match="weights of covariances"):
         analysis(start, start, [1.0], [1.0], np.ones((1, 1)))
     with pytest.raises(BadSetting, match="above 0"):

@@ -24,8 +24,8 @@ __all__ = ["Filtered", "Sight", "analysis", "filtered", "inflated", "taper"]
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """How states are seen: `predict` gives what states [m, n] would show, [m, k]; `variance` the error variance [k] of observations of those states; `near`
-    [n + k, k] weighs covariances as in `analysis` (localisation; None: all count in full)."""
+    """How states are seen: `predict` gives what states [m, n] would show, [m, k]; `variance` the error variance [k], or covariance [k, k], of observations of
+    those states; `near` [n + k, k] weighs covariances as in `analysis` (localisation; None: all count in full)."""
 
     predict: Callable[[Doubles], Doubles]
     variance: Callable[[Doubles], Doubles]
@@ -67,15 +67,20 @@ def inflated(ensemble: Doubles, factor: float) -> Doubles:
 def analysis(
     ensemble: Doubles, predicted: Doubles, observed: npt.ArrayLike, variance: npt.ArrayLike, near: Doubles | None = None
 ) -> Doubles:
-    """The ensemble [m, n] after an observation [k] whose errors are independent, of `variance` [k], where the ensemble predicted [m, k].
+    """The ensemble [m, n] after an observation [k] whose errors have `variance` [k], or covariance [k, k], where the ensemble predicted [m, k].
 
     NaN in `observed` is what was not seen. `near` [n + k, k] weighs the covariance of each state variable, and then of each observation, with each
-    observation; None: 1. Raises Mismatch for shapes, BadData for a variance that is not above 0.
+    observation whose errors are independent; None: 1. Raises Mismatch for shapes, BadData for a variance that is not above 0.
     """
     seen, errors = np.asarray(observed, float), np.asarray(variance, float)
     members, variables = ensemble.shape
-    if predicted.shape != (members, len(seen)) or errors.shape != seen.shape:
+    if predicted.shape != (members, len(seen)) or errors.shape not in (seen.shape, 2 * seen.shape):
         raise Mismatch("ensemble, predictions and observations", (ensemble.shape, predicted.shape), seen.shape)
+    if errors.ndim == 2:
+        if near is not None:
+            raise Mismatch("weights of covariances", "localisation", "observations whose errors depend on each other")
+        seen, predicted = _apart(seen, predicted, errors)
+        errors = np.ones(len(seen))
     if near is not None and near.shape != (variables + len(seen), len(seen)):
         raise Mismatch("weights of covariances", near.shape, (variables + len(seen), len(seen)))
     if members < 2 or not (errors[np.isfinite(seen)] > 0).all():
@@ -92,6 +97,16 @@ def analysis(
         shrink = 1.0 / (1.0 + np.sqrt(errors[k] / (spread + errors[k])))
         away = away - shrink * shown[:, None] * gain
     return np.asarray((mean + away)[:, :variables])
+
+
+def _apart(seen: Doubles, predicted: Doubles, covariance: Doubles) -> tuple[Doubles, Doubles]:
+    """Observations [j] and predictions [m, j] turned so that their errors are independent and of variance 1; what was not seen is left out."""
+    there = np.isfinite(seen)
+    try:
+        root = np.linalg.cholesky(covariance[np.ix_(there, there)])
+    except np.linalg.LinAlgError as error:
+        raise BadData("analysis", "the covariance of errors is symmetric and positive definite") from error
+    return np.linalg.solve(root, seen[there]), np.linalg.solve(root, predicted[:, there].T).T
 
 
 def filtered(

@@ -119,7 +119,10 @@ def course(seed: int, plan: Months = Months()) -> Course:
 
 
 def labels_expected(states: Doubles, plan: Months, matrix: Doubles | None = None) -> tuple[Doubles, Doubles]:
-    """Mean and variance [m, l] of a month's labels over all cameras for states [m, n]; the matrix is the member's own, or the one given."""
+    """Mean [m, l] and covariance [m, l, l] of a month's labels over all cameras for states [m, n]; the matrix is the member's own, or the one given.
+
+    Labels of one species vary together: a camera that many of them pass gets more of each.
+    """
     photos = animals_km2(np.exp(states[:, : len(NAMES)])) * plan.survey.exposure.sum(0)
     if matrix is None:
         shares = np.maximum(states[:, len(NAMES) :].reshape(len(states), SPECIES, LABELS - 1), 0.0)
@@ -128,8 +131,9 @@ def labels_expected(states: Doubles, plan: Months, matrix: Doubles | None = None
     else:
         rows = np.broadcast_to(matrix, (len(states), *matrix.shape))
     parts = photos[:, :, None] * rows
-    scattered = (parts**2).sum(1) / (plan.survey.dispersion * plan.survey.cameras)
-    return parts.sum(1), parts.sum(1) + scattered
+    together = np.einsum("msl,msk->mlk", parts, parts) / (plan.survey.dispersion * plan.survey.cameras)
+    mean = parts.sum(1)
+    return mean, together + mean[:, :, None] * np.eye(mean.shape[1])
 
 
 def follow(found: Course, seed: int, method: str, operator: str, plan: Months = Months()) -> Doubles:
@@ -155,13 +159,17 @@ def follow(found: Course, seed: int, method: str, operator: str, plan: Months = 
     def predict(states: Doubles) -> Doubles:
         return np.asarray(np.sqrt(labels_expected(states, plan, trusting)[0][:, :width] + 0.375))
 
-    def variance(states: Doubles) -> Doubles:
-        mean, var = labels_expected(states, plan, trusting)
-        return np.asarray(0.25 * (var + 0.375) / (mean + 0.375))[:, :width]
+    def covariance(states: Doubles) -> Doubles:
+        """Of square roots, by the slope of the root at the mean: [m, k, k]."""
+        mean, spread = labels_expected(states, plan, trusting)
+        root = 2.0 * np.sqrt(mean[:, :width] + 0.375)
+        whole = spread[:, :width, :width] + 0.375 * np.eye(width)
+        return np.asarray(whole / (root[:, :, None] * root[:, None, :]))
 
     def likelihood(states: Doubles, step: int) -> Doubles:
-        var = variance(states)
-        return np.asarray(-0.5 * ((seen[step] - predict(states)) ** 2 / var + np.log(var)).sum(1))
+        spread, away = covariance(states), seen[step] - predict(states)
+        chi = (away * np.linalg.solve(spread, away[..., None])[..., 0]).sum(1)
+        return np.asarray(-0.5 * (chi + np.linalg.slogdet(spread)[1]))
 
     if method == "particle filter":
         states = tracked(start, forecast, likelihood, plan.months, key).drawn(
@@ -169,7 +177,7 @@ def follow(found: Course, seed: int, method: str, operator: str, plan: Months = 
         )
     else:
         shown = np.full_like(seen, np.nan) if method == "no photos" else seen
-        sight = Sight(predict, lambda members: variance(members).mean(0))
+        sight = Sight(predict, lambda members: covariance(members).mean(0))
         states = filtered(start, forecast, sight, shown, key, plan.inflation).states
     return np.log(animals_km2(np.exp(states[..., : len(NAMES)])))
 
