@@ -106,7 +106,8 @@ def _apart(seen: Doubles, predicted: Doubles, covariance: Doubles) -> tuple[Doub
         root = np.linalg.cholesky(covariance[np.ix_(there, there)])
     except np.linalg.LinAlgError as error:
         raise BadData("analysis", "the covariance of errors is symmetric and positive definite") from error
-    return np.linalg.solve(root, seen[there]), np.linalg.solve(root, predicted[:, there].T).T
+    turned = np.linalg.solve(root, np.column_stack([seen[there], predicted[:, there].T]))
+    return np.asarray(turned[:, 0], float), np.asarray(turned[:, 1:].T, float)
 
 
 def filtered(
