@@ -28,10 +28,10 @@ def probability(eater: dict[str, Any], eaten: dict[str, Any]) -> float:
 
     if "food" in eaten:
         part = {"grass": eater["grass"], "browse": 1 - eater["grass"]}.get(eaten["food"], 1.0)
-        root = (eater.get(FOODS[eaten["food"]], 0.0) * part) ** (1 / 3)
+        root = (eater.get(FOODS[eaten["food"]], 0.0) * part) ** 0.2
         return 1 / (1 + (1 - root + 0.05) / (root + 0.05))
     offers = OFFERS.get(eaten["class"], ("diet_invertebrates",))
-    root = min(sum(eater.get(name, 0.0) for name in offers), 1.0) ** (1 / 3)
+    root = min(sum(eater.get(name, 0.0) for name in offers), 1.0) ** 0.2
     score = math.log((root + 0.05) / (1 - root + 0.05))
     ratio = math.log(eaten["mass_g"] / eater["mass_g"])
     hunted = diet(eater, "endotherms") + diet(eater, "ectotherms") + diet(eater, "vertebrates")

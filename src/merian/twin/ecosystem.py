@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from merian.core import store
 from merian.core.chance import stream
 from merian.core.errors import BadData
 from merian.twin.balance import Balance, balanced
-from merian.twin.feeding import FOODS, LINKS, feeding, portions, unfed
+from merian.twin.feeding import LINKS, covered, feeding, portions, unfed
 from merian.twin.landscape import Landscape
 from merian.twin.pools import Climate, Pool
 from merian.twin.species import REFUSED, Species, completed, valued
@@ -182,7 +182,7 @@ def made(facts: Facts, landscape: Landscape, least: float = 0.05, link: float = 
     links = links.join(
         inside.select("eater", "eaten", "part"), on=["eater", "eaten"], how="left", maintain_order="left"
     )
-    remarks += _lacking(species, pools)
+    remarks += _lacking(inside, species, pools)
     return Ecosystem(facts.name, species, facts.pools, links, facts.climate, facts.area_km2, landscape, tuple(remarks))
 
 
@@ -210,23 +210,8 @@ def _available(species: Species, pools: Sequence[Pool], climate: Climate) -> Any
     return np.concatenate([species["density_km2"] * species["mass_g"] / 1e6, [pool.crop(climate) for pool in pools]])
 
 
-def _lacking(species: Species, pools: Sequence[tuple[str, str]]) -> list[str]:
-    """Whose diet holds what is not in this ecosystem, a twentieth of it or more."""
-    from merian.twin.feeding import OFFERS
-
-    there: Mapping[str, set[str]] = {"diet": {FOODS[food] for _, food in pools if food not in ("grass", "browse")}}
-    offered = there["diet"].union(*(OFFERS.get(c, ("diet_invertebrates",)) for c in species.classes))
-    plants = {food for _, food in pools} & {"grass", "browse"}
-    said = []
-    for k, name in enumerate(species.names):
-        lack = 0.0
-        for trait in (t for t in TRAITS if t.startswith("diet_")):
-            share = float(np.nan_to_num(species[trait][k]))
-            grass = float(np.nan_to_num(species["grass"][k], nan=0.5))
-            if trait == "diet_plants":
-                lack += share * ((1 - grass) * ("browse" not in plants) + grass * ("grass" not in plants))
-            elif trait not in offered:
-                lack += share
-        if lack >= 0.05:
-            said.append(f"{100 * lack:.0f} % of the diet of {name} is not in this ecosystem; the rest stands for all")
-    return said
+def _lacking(links: pl.DataFrame, species: Species, pools: Sequence[tuple[str, str]]) -> list[str]:
+    """Whose diet holds what no link of the web gives, a twentieth of it or more."""
+    lack = 1 - covered(links, species, pools)
+    said = "of the diet of {} is not on any link of the food web; the rest stands for all"
+    return [f"{100 * lack[k]:.0f} % {said.format(species.names[k])}" for k in np.flatnonzero(lack >= 0.05).tolist()]

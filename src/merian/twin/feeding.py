@@ -2,8 +2,8 @@
 
     P(i eats j) = 1 / (1 + exp(-(diet + size + strata + activity + guild)))
 
-    diet      ln((s + e) / (1 - s + e)), s the cube root of the share of i's diet in the class of food that j is, e = 0.05: from -3 (no such food) to +3 (all
-              of it), and even odds at an eighth
+    diet      ln((s + e) / (1 - s + e)), s the fifth root of the share of i's diet in the class of food that j is, e = 0.05: from -3 (no such food) to +3 (all
+              of it), and even odds at a thirtieth: a tenth, the least that EltonTraits notes, is probable
     size      -(ln(M_j / M_i) - ln 0.1)^2 / 0.7^2, the optimum of Madingley's terrestrial carnivores (Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841);
               for mammals of 21.5 kg and more that live on vertebrates 0 between 0.5 and 3 times their mass, and the same fall-off beyond (Carbone et al. 1999,
               Nature 402:286, from memory, not re-read); nothing of plants
@@ -31,7 +31,7 @@ from merian.twin.foodweb import Doubles
 from merian.twin.species import ANIMAL_DIET, STRATA, Species
 from merian.twin.traits import DIET
 
-__all__ = ["FOODS", "LINKS", "Feeding", "feeding", "observed", "portions", "read_links", "unfed"]
+__all__ = ["FOODS", "LINKS", "Feeding", "covered", "feeding", "observed", "portions", "read_links", "unfed"]
 
 FOODS: Mapping[str, str] = {
     "grass": "diet_plants",
@@ -102,7 +102,7 @@ def feeding(species: Species, pools: Sequence[tuple[str, str]]) -> Feeding:
     """The probability of every pair; pools are (name, what food it is, a key of FOODS). An animal does not eat its own kind."""
     count, whole = len(species.names), len(species.names) + len(pools)
     offered = _offered(species, [food for _, food in pools])
-    root = np.cbrt(offered)
+    root = offered**0.2
     terms = {"diet": np.log((root + EVEN) / (1 - root + EVEN))}
     for name in ("size", "strata", "activity", "guild"):
         terms[name] = np.zeros((count, whole))
@@ -211,8 +211,7 @@ def portions(
     """
     names = [*species.names, *(name for name, _ in pools)]
     at = {name: k for k, name in enumerate(names)}
-    kinds = [OFFERS.get(c, ("diet_invertebrates",))[0] for c in species.classes]
-    kinds += [food if food in ("grass", "browse") else FOODS[food] for _, food in pools]
+    kinds = _kinds(species, pools)
     offered = _offered(species, [food for _, food in pools])
     told = links["evidence"].to_numpy() == "observed"
     i = np.array([at[name] for name in links["eater"]], np.int64)
@@ -233,6 +232,24 @@ def portions(
     frame = frame.with_columns(part=pl.when(fixed).then("share").otherwise(rest))
     frame = frame.with_columns(part=pl.col("part") / pl.col("part").sum().over("eater"))
     return frame.drop("kind", "wanted", "weight", "loose")
+
+
+def covered(links: pl.DataFrame, species: Species, pools: Sequence[tuple[str, str]]) -> Doubles:
+    """The share of each species' diet whose classes of food are on the other end of some of these links: [s]; 1 where observed shares say what is eaten."""
+    at = {name: k for k, name in enumerate([*species.names, *(name for name, _ in pools)])}
+    kinds, offered = _kinds(species, pools), _offered(species, [food for _, food in pools])
+    found: list[dict[str, float]] = [{} for _ in species.names]
+    for eater, eaten in links.select("eater", "eaten").iter_rows():
+        i, j = at[eater], at[eaten]
+        found[i][kinds[j]] = max(found[i].get(kinds[j], 0.0), float(offered[i, j]))
+    told = {at[name] for name in links.drop_nulls("share")["eater"]}
+    return np.array([1.0 if k in told else min(sum(shares.values()), 1.0) for k, shares in enumerate(found)])
+
+
+def _kinds(species: Species, pools: Sequence[tuple[str, str]]) -> list[str]:
+    """The class of food that each species and pool is, by one name."""
+    kinds = [OFFERS.get(name, ("diet_invertebrates",))[0] for name in species.classes]
+    return kinds + [food if food in ("grass", "browse") else FOODS[food] for _, food in pools]
 
 
 def unfed(links: Sequence[tuple[str, str]], animals: Sequence[str], pools: Sequence[str]) -> dict[str, str]:
