@@ -151,6 +151,8 @@ def test_every_table_has_its_declared_columns_and_the_page_tells_them(done: tupl
     assert set(measures["role"]) == {"model", "control", "series", "tree"}
     own = measures.filter((pl.col("role") == "model") & (pl.col("measure") == "rho.k2"))
     assert own["chance"].to_list() == pytest.approx([2 / D] * 2)
+    scatter = measures.filter((pl.col("role") == "model") & (pl.col("measure") == "scatter.k2"))
+    assert scatter["value"].to_list() == pytest.approx([2 / D], abs=0.05), "specimens scatter alike in all directions"
     known = measures.filter(pl.col("low").is_not_null())
     assert (known["low"] <= known["high"]).all()
     assert pl.read_parquet(out / "series.parquet").columns == list(SERIES)

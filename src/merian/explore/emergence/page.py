@@ -23,7 +23,8 @@ WORDS: Mapping[str, str] = {
     "rho": "read with whole clades left out (Spearman)",
     "pgls": "beyond kinship (phylogenetic regression, partial r)",
     "partial_mantel": "distances, kinship given (partial Mantel r)",
-    "rho_plain.k2": "the same with the noise in it, as papers have it",
+    "scatter": "the same of the scatter of specimens",
+    "rho_plain": "the same with the noise in it, as papers have it",
     "rho_siblings": "share along the differences of siblings",
     "fdr": "Fisher's ratio without noise",
     "probe_within": "told apart within a species (AUROC)",
@@ -80,9 +81,7 @@ def _figure(figure: Drawn, sets: Sequence[tuple[str, Done]]) -> dict[str, Any]:
             continue
         kind, _, k = key[2].partition(".k")
         words = (
-            f"share inside the first {k} directions of the species"
-            if kind == "rho" and k
-            else WORDS.get(key[2], key[2])
+            f"share inside the first {k} directions of the species" if kind == "rho" and k else WORDS.get(kind, key[2])
         )
         chance = f"{own[0].chance:.3f}" if np.isfinite(own[0].chance) else ""
         rows.append(

@@ -52,8 +52,9 @@ def measure_within(study: Study, vectors: npt.NDArray[np.floating]) -> tuple[lis
     """The measures of every contrast for these vectors [n, d] of the study's images, and the table of species (columns VARIATION).
 
     fdr, fdr_plain: Fisher's ratio. rho.k2, rho.k10 ...: the share of the variants' differences inside so many directions of the species; rho_siblings: inside
-    the span of the nearest relatives; rho_plain.k2: as the papers have it; angle.k2: the mean squared cosine of the principal angles. probe_across,
-    probe_within: AUROCs. retained: the share of all variance that lies within species.
+    the span of the nearest relatives; scatter.*: the same shares of the scatter of specimens within variants; rho_plain.k2: as the papers have it;
+    angle.k2: the mean squared cosine of the principal angles. probe_across, probe_within: AUROCs. retained: the share of all variance that lies within
+    species.
     """
     found = _retained(study, vectors)
     tables = [pl.DataFrame(schema=VARIATION)]
@@ -124,11 +125,11 @@ def _spans(study: Study, contrast: Contrast, pairs: Pairs) -> list[Measure]:
         if np.quantile(weights @ own.whole, (1 - LEVEL) / 2 if s >= ENOUGH else 0.5) <= 0 or own.whole.sum() <= 0:
             found.append(measure)  # a share of what may be nothing means nothing
             continue
-        held = f"the span holds {own.explained:.0%} of the variance of species; " if np.isfinite(own.explained) else ""
-        note = f"{held}{own.variance:.3f} of the variance within variants lies inside" + (
-            f"; {own.note}" if own.note else ""
-        )
+        held = f"the span holds {own.explained:.0%} of the variance of species" if np.isfinite(own.explained) else ""
+        note = "; ".join(part for part in (held, own.note) if part)
         found.append(bootstrapped(replace(measure, value=own.share, note=note), own.replicates(weights)))
+        note = "of the variance within variants: what a difference along any direction of that scatter gives"
+        found.append(replace(measure, name=name.replace("rho", "scatter"), value=own.variance, note=note))
     for k in study.settings.spans:
         plain = plain_overlap(pairs, k)
         if plain is not None:
