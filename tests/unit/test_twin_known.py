@@ -172,6 +172,7 @@ def test_abc_keeps_to_its_bounds_and_its_budget() -> None:
     assert ((moved > 0) & (moved < 2)).all()
     assert moved.mean() > 1
     assert 100 <= first.simulations <= 450
+    assert infer(prior, noisy, [1.0], 1, Plan(50, 0.5, 4, 100)).simulations == 100
     assert len(first.tolerances) < 4
 
 

@@ -86,6 +86,8 @@ def infer(prior: Prior, simulate: Simulate, observed: npt.ArrayLike, seed: int, 
     found = _kept((first, summaries, summaries), np.zeros(wanted), target, plan.kept, ())
     spent = wanted
     for generation in range(1, plan.generations):
+        if spent >= plan.simulations:
+            break
         tried = _generation(prior, simulate, target, (seed, generation, wanted, plan.simulations - spent), found)
         spent += len(tried[2])
         if len(tried[0]) < wanted:
