@@ -147,7 +147,7 @@ def _upright(study: Study, contrast: Contrast, vectors: Vectors) -> Drawn:
     inside, rows = _chosen(study, contrast)
     variants = rows[contrast.attribute].to_list()
     own = panel(vectors[contrast.rows[inside]], rows["name"].to_list(), variants, study.chance("panel", contrast.name))
-    title = f"{contrast.attribute.replace('_', ' ').capitalize()} and species"
+    title = f"{contrast.attribute.replace('_', ' ').capitalize()}: {contrast.first} and {contrast.second}"
     spans = (f"{name}.k{k}" for k in study.settings.spans for name in ("rho", "scatter", "rho_plain"))
     asks = tuple((WITHIN, contrast.name, name) for name in (*spans, "rho_siblings", "fdr"))
     svg, page = plots.orthogonality(own, title), orthogonality_page(own, title)

@@ -95,7 +95,7 @@ def _figure(figure: Drawn, sets: Sequence[tuple[str, Done]]) -> dict[str, Any]:
 def _cell(measure: Measure | None) -> dict[str, str]:
     """The value and its interval; where species are too few for one, p of the permutation."""
     if measure is None or not np.isfinite(measure.value):
-        return {"value": "–", "ends": "" if measure is None else measure.note}
+        return {"value": "–", "ends": "", "note": "" if measure is None else measure.note}
     ends = f"p = {measure.p:.3f}" if np.isfinite(measure.p) else ""
     ends = f"{measure.low:.3f} to {measure.high:.3f}" if np.isfinite(measure.low) else ends
-    return {"value": f"{measure.value:.3f}", "ends": ends}
+    return {"value": f"{measure.value:.3f}", "ends": ends, "note": ""}
