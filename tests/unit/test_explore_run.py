@@ -58,6 +58,8 @@ def catalog_of(folder: Path, keep: int = N) -> Catalog:
         "path": [f"{i}.jpg" for i in k],
         "taxon": np.array(species)[k // IMAGES],
         "sex": ["female" if i % 2 else "male" for i in k],
+        "width": [90 if i % 4 == 0 else None for i in k],
+        "height": [24 if i % 4 == 0 else None for i in k],
         "latitude": k * 0.5,
         "longitude": 10.0 - k * 0.1,
         "group": [f"g{i // 2}" for i in k],

@@ -16,7 +16,7 @@ from PIL import Image
 from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting, Mismatch
 from merian.explore.atlas_page import AtlasLook, atlas_page, embedded
-from merian.explore.thumbnails import chosen, far_apart, sheets, spread, square
+from merian.explore.thumbnails import barred, chosen, far_apart, sheets, spread, square
 
 LOOK = AtlasLook("A map", units={"beak": "mm"}, words={"life_stage": "stage of life"})
 
@@ -182,6 +182,19 @@ def test_a_square_is_the_middle_of_the_image() -> None:
     assert square(wide, 8).min() == 255
     with pytest.raises(BadData, match="bytes"):
         square(wide.astype(float), 8)  # type: ignore[arg-type]
+
+
+def test_a_long_image_stands_whole_between_bars() -> None:
+    squashed = np.zeros((40, 40, 3), np.uint8)
+    squashed[10:30, 15:25] = 255
+    seen = barred(squashed, 200, 100)
+    assert seen.shape == (40, 40, 3)
+    assert (seen[:10] == 0).all()
+    assert (seen[30:] == 0).all()
+    assert seen[20, 20].tolist() == [255, 255, 255]
+    assert np.flatnonzero(seen[:, 20, 0] > 127).tolist() == list(range(15, 25)), "half as high as it was squashed"
+    assert np.flatnonzero(seen[20, :, 0] > 127).tolist() == list(range(15, 25))
+    assert barred(squashed, 1, 1000).shape == (40, 40, 3)
 
 
 def test_thumbnails_of_a_map_never_overlap() -> None:

@@ -20,7 +20,7 @@ from merian.explore.dendrogram import Tangle
 from merian.explore.emergence.variants import labelled
 from merian.explore.reading import Reading, Trait
 from merian.explore.settings import ExploreSettings
-from merian.explore.thumbnails import chosen, sheets, spread
+from merian.explore.thumbnails import LONG, barred, chosen, sheets, spread
 
 __all__ = ["MAP", "Shown", "draw", "points_of"]
 
@@ -128,16 +128,22 @@ def _traits(shown: Shown) -> dict[str, tuple[pl.Series, str]]:
 
 
 def _decoded(shown: Shown, rows: npt.NDArray[np.integer], side: int, title: str) -> list[tuple[int, Pixels]]:
-    """The pixels [side, side, 3] of the middle of the images in these rows, each with its row; those that cannot be read are left out."""
-    look = Preprocess(size=side, mode="shortest")
+    """The images in these rows as squares [side, side, 3], each with its row: their middle, or whole when they are long; the unreadable are left out."""
+    chosen = shown.rows[rows.tolist()]
+    width, height = (chosen[c].fill_null(1).to_numpy() for c in ("width", "height"))
+    long = np.maximum(width, height) >= LONG * np.minimum(width, height)
     found: list[tuple[int, Pixels]] = []
-    data = shown.catalog.images(shown.rows[rows.tolist()])
+    images = shown.catalog.images(chosen)
     with track(title, len(rows), "images") as advance:
         for start in range(0, len(rows), BATCH):
-            batch = rows[start : start + BATCH]
-            decoded = decode_many([next(data) for _ in batch], look)
-            found += zip(batch[decoded.rows].tolist(), decoded.pixels, strict=True)
-            advance(len(batch))
+            at = np.arange(start, min(start + BATCH, len(rows)))
+            data = {int(k): next(images) for k in at}
+            cut = decode_many([data[k] for k in at[~long[at]]], Preprocess(size=side, mode="shortest"))
+            found += zip(rows[at[~long[at]][cut.rows]].tolist(), cut.pixels, strict=True)
+            whole = decode_many([data[k] for k in at[long[at]]], Preprocess(size=side, mode="squash"))
+            for k, pixels in zip(at[long[at]][whole.rows], whole.pixels, strict=True):
+                found.append((int(rows[k]), barred(pixels, width[k], height[k])))
+            advance(len(at))
     return found
 
 

@@ -12,13 +12,15 @@ import numpy.typing as npt
 
 from merian.core.errors import BadData
 
-__all__ = ["Sheets", "chosen", "far_apart", "sheets", "spread", "square"]
+__all__ = ["LONG", "Sheets", "barred", "chosen", "far_apart", "sheets", "spread", "square"]
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 Pixels = npt.NDArray[np.uint8]
 ACROSS = 24
 """Thumbnails in a row of a sheet, and rows of a full sheet."""
+LONG = 1.5
+"""Times as long as wide from which an image is shown whole: a square cut from a fish or a long leaf is no picture of it. A matter of taste."""
 FINEST = 4096
 """Cells across the finest grid that thumbnails are spread by: points that lie on each other never part."""
 
@@ -101,6 +103,20 @@ def square(image: Pixels, side: int) -> Pixels:
     top, left = ((length - short) // 2 for length in image.shape[:2])
     cut = Image.fromarray(np.ascontiguousarray(image[top : top + short, left : left + short]))
     return np.asarray(cut.resize((side, side), Image.Resampling.LANCZOS))
+
+
+def barred(squashed: Pixels, width: float, height: float) -> Pixels:
+    """A whole image that was squashed to a square [s, s, 3], in its own proportions again, between bars of the median colour of its border: [s, s, 3]."""
+    from PIL import Image
+
+    side = len(squashed)
+    wide, high = (max(1, round(side * length / max(width, height))) for length in (width, height))
+    border = np.concatenate([squashed[0], squashed[-1], squashed[:, 0], squashed[:, -1]])
+    found = np.broadcast_to(np.median(border, axis=0).astype(np.uint8), squashed.shape).copy()
+    left, top = (side - wide) // 2, (side - high) // 2
+    image = Image.fromarray(squashed).resize((wide, high), Image.Resampling.LANCZOS)
+    found[top : top + high, left : left + wide] = np.asarray(image)
+    return found
 
 
 def sheets(images: Iterable[tuple[int, Pixels]], side: int = 56, quality: int = 72) -> Sheets:

@@ -79,13 +79,16 @@ def _names(axes: Any, xy: Doubles, own: npt.NDArray[np.str_], colours: Mapping[s
         here = np.flatnonzero(own == name)
         fullest = np.bincount(cell[here]).argmax()
         place = xy[here[cell[here] == fullest]].mean(0)
-        x, y = axes.transData.transform(place) * 72 / axes.figure.dpi
         half = 0.24 * NAME * len(name)
+        frame = np.array(axes.get_window_extent().extents) * 72 / axes.figure.dpi
+        edge = np.array([half + 3, NAME])
+        x, y = np.clip(axes.transData.transform(place) * 72 / axes.figure.dpi, frame[:2] + edge, frame[2:] - edge)
         box = (x - half, y - 0.6 * NAME, x + half, y + 0.6 * NAME)
         if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
             continue
         taken.append(box)
-        text = axes.text(*place, name, fontsize=NAME, fontfamily=FONT, fontstyle=style, ha="center", va="center")
+        where = axes.transData.inverted().transform(np.array([x, y]) * axes.figure.dpi / 72)
+        text = axes.text(*where, name, fontsize=NAME, fontfamily=FONT, fontstyle=style, ha="center", va="center")
         text.set_color(tuple(0.72 * c for c in to_rgb(colour)))
         text.set_path_effects([withStroke(linewidth=3.2, foreground=PAPER, alpha=0.92)])
 
