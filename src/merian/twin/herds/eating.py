@@ -8,10 +8,13 @@ animal of the cell by chance. So with one well-mixed cell and many animals this 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from merian.core.workers import cores
 from merian.twin import draws
 from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
@@ -87,8 +90,8 @@ class Eating:
     reads = ("who", "species", "cell", "biomass")
     writes = ("number", "mass", "plants")
 
-    def __init__(self, web: FoodWeb, cell_m2: float) -> None:
-        self.web, self.cell_m2 = web, cell_m2
+    def __init__(self, web: FoodWeb, cell_m2: float, threads: int = 0) -> None:
+        self.web, self.cell_m2, self.threads = web, cell_m2, threads or cores()
         self.pool = np.where(web.producer, np.cumsum(web.producer) - 1, -1)
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
@@ -99,15 +102,25 @@ class Eating:
         agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
         fields = values["biomass"].reshape(len(web.names), cells), values["plants"].reshape(-1, cells)
         columns = web.species, web.links, web.first, web.eaten, self.pool
-        egested = _eat(
-            agents, fields, columns, herds, moment.chance, np.array([moment.days, moment.step, self.cell_m2])
-        )
-        return {"biomass": Flow(went=egested / 1000.0)}
+        # cells are islands within a step, so that they may be shared out among threads
+        edges, egested = np.linspace(0, cells, self.threads + 1).astype(int).tolist(), np.zeros(cells)
+        when = np.array([moment.days, moment.step, self.cell_m2])
+        with ThreadPoolExecutor(self.threads) as pool:
+            for work in [
+                pool.submit(_eat, agents, (*fields, egested), columns, (*herds, *span), moment.chance, when)
+                for span in pairwise(edges)
+            ]:
+                work.result()
+        return {"biomass": Flow(went=float(egested.sum()) / 1000.0)}
 
 
 Herds = tuple[Integers, Integers, Integers, Integers, Doubles]
 """Where the herds of each kind (cell and species) begin [k + 1] in a list of all of them by kind [a]; the most animals in one herd of each kind, and how many
 animals and grams of each there are [k]."""
+
+
+Part = tuple[Integers, Integers, Integers, Integers, Doubles, int, int]
+"""Herds, and the cells from the first to before the last that are meant."""
 
 
 @compiled
@@ -135,19 +148,21 @@ def _herds(kind: Integers, number: Integers, mass: Doubles, kinds: int) -> Herds
 
 
 Agents = tuple[Integers, Integers, Integers, Integers, Doubles]
-Fields = tuple[Doubles, Doubles]
+Fields = tuple[Doubles, Doubles, Doubles]
+"""Biomass [s, cells] before the step, plants [p, cells], and what is egested in each cell, g [cells]: both changed in place."""
 Web = tuple[Doubles, Doubles, Integers, Integers, Integers]
 
 
 @compiled
-def _eat(agents: Agents, fields: Fields, web: Web, herds: Herds, chance: draws.Key, when: Doubles) -> float:
-    """All animals eat, in the order of their list: what is egested, g."""
-    who, species, cell, number, mass = agents
-    biomass, plants = fields
+def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Key, when: Doubles) -> None:
+    """The animals of some cells eat, cell by cell and species by species."""
+    _, species, cell, number, mass = agents
+    biomass, plants, egested = fields
     columns, links, begin, eaten, pool = web
-    days, step, area = when[0], int(when[1]), when[2]
-    egested = 0.0
-    for animal in range(len(who)):
+    first, here, most, heads, grams, low, high = herds
+    days, step, area, kinds = when[0], int(when[1]), when[2], len(begin) - 1
+    for at in range(first[low * kinds], first[high * kinds]):
+        animal = here[at]
         own, place = species[animal], cell[animal]
         if number[animal] <= 0 or begin[own] == begin[own + 1]:
             continue
@@ -165,15 +180,20 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Herds, chance: draws.K
                 taken = min(wanted, plants[pool[food], place] * area)
                 plants[pool[food], place] -= taken / area
             else:
-                taken = _hunted(agents, herds, place * len(begin[1:]) + food, wanted, (chance, animal, step, link))
+                taken = _hunted(
+                    agents,
+                    (first, here, most, heads, grams),
+                    place * kinds + food,
+                    wanted,
+                    (chance, animal, step, link),
+                )
             gained += links[EFFICIENCY, link] * taken
-            egested += (1.0 - links[EFFICIENCY, link]) * taken
+            egested[place] += (1.0 - links[EFFICIENCY, link]) * taken
         # a herd that was itself eaten to the last in this step keeps nothing
         if number[animal] > 0:
             mass[animal] += gained / number[animal]
         else:
-            egested += gained
-    return egested
+            egested[place] += gained
 
 
 @compiled

@@ -21,6 +21,9 @@ __all__ = ["AGENT", "Living"]
 AGENT = ("who", "species", "cell", "x", "y", "heading", "number", "mass", "age")
 """The variables of an animal or herd."""
 
+SORTED = 24
+"""Steps between two sortings of animals by cell."""
+
 
 class Living:
     """Animals burn what they ate, die, and breed when there is more of them than of their bodies.
@@ -61,6 +64,11 @@ class Living:
         went = _live(agents, rates, moment.chance, moment.step, moment.days)
         values["age"] += moment.days
         self._part(values)
+        if moment.step % SORTED == 0:
+            # neighbours in space become neighbours in memory, which is where the time goes
+            order = np.argsort(values["cell"], kind="stable")
+            for name in AGENT:
+                values[name] = values[name][order]
         alive = values["number"] > 0
         if not alive.all():
             for name in AGENT:

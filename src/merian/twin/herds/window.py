@@ -139,7 +139,7 @@ def window(
         Season(air.brim_mm, np.where(land, mean, 0.0)),
         Growing(web, cell_m2),
         Census(web, cell_m2),
-        Eating(web, cell_m2),
+        Eating(web, cell_m2, settings.threads),
         Living(
             np.where(eats, animals.adult_g, 1.0),
             burnt,
