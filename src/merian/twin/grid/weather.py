@@ -19,7 +19,7 @@ from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.ledger import Array, Flow
 
-__all__ = ["Air", "Rain", "Season", "Soil", "demand_mm_day", "radiation_mm_day", "season_mean"]
+__all__ = ["Air", "Rain", "Season", "Soil", "demand_mm_day", "mean_rain", "radiation_mm_day", "season_mean"]
 
 YEAR_DAYS = 365.25
 MONTH_DAYS = YEAR_DAYS / 12

@@ -36,12 +36,12 @@ def binomial(uniform: float, trials: int, chance: float) -> int:
     if chance >= 1.0:
         return trials
     if chance > 0.5:
-        return trials - binomial_below(1.0 - uniform, trials, 1.0 - chance)
-    return binomial_below(uniform, trials, chance)
+        return trials - _rarely(1.0 - uniform, trials, 1.0 - chance)
+    return _rarely(uniform, trials, chance)
 
 
 @compiled
-def binomial_below(uniform: float, trials: int, chance: float) -> int:
+def _rarely(uniform: float, trials: int, chance: float) -> int:
     """The same for a chance of at most one half."""
     if trials * chance > MOST:
         found = round(trials * chance + math.sqrt(trials * chance * (1.0 - chance)) * _probit(uniform))

@@ -102,19 +102,7 @@ def window(
     BadSetting without rain or where memory does not suffice, Mismatch when shapes differ.
     """
     count, land, months = len(web.names), landscape.land, landscape.layers["rain"]
-    for what, column in (
-        ("start", start),
-        ("adult mass", animals.adult_g),
-        ("group", animals.group),
-        ("diffusion", animals.diffusion),
-    ):
-        if column.shape != (count,):
-            raise Mismatch(f"{what} and food web", column.shape, (count,))
-    eats = ~web.producer
-    if not (animals.adult_g[eats] > 0).all():
-        raise BadData("adult mass", "is above 0 g for each animal")
-    if months.sum() <= 0:
-        raise BadSetting("rain", 0.0, "nothing grows on a landscape without rain")
+    _checked(web, start, animals, months)
     cell_m2 = landscape.frame.cell**2
     air = Air(settings.latitude_deg, celsius, settings.range_c, settings.brim_mm)
     mean, water = season_mean(months, air, 7.0)
@@ -131,31 +119,7 @@ def window(
         "biomass": np.zeros((count, *land.shape)),
         "quality": np.zeros((count, *land.shape)),
     }
-    gates = Gates.of(land, landscape.layers["fences"], settings.crossing)
-    burnt = np.maximum(web["loss"] - animals.mortality, 0.0)
-    processes: list[Process] = [
-        Rain(months * land, settings.rain_spread),
-        Soil(air, cell_m2),
-        Season(air.brim_mm, np.where(land, mean, 0.0)),
-        Growing(web, cell_m2),
-        Census(web, cell_m2),
-        Eating(web, cell_m2, settings.threads),
-        Living(
-            np.where(eats, animals.adult_g, 1.0),
-            burnt,
-            animals.mortality,
-            np.maximum(animals.group, 1).astype(np.int64),
-            settings.starves,
-        ),
-        Quality(web, land, landscape.layers["water"], settings.choice),
-        Roaming(
-            np.where(eats, np.sqrt(2 * animals.diffusion), 0.0),
-            settings.persistence,
-            gates,
-            landscape.frame.cell,
-            settings.threads,
-        ),
-    ]
+    processes = _processes(web, animals, landscape, settings, air, mean)
     return Engine(World(ledger(cell_m2), values, settings.seed), processes, settings.days)
 
 
@@ -193,3 +157,36 @@ def _begun(web: FoodWeb, start: Doubles, animals: Animals, landscape: Landscape,
         "mass": animals.adult_g[which].astype(float),
         "age": np.zeros(len(which)),
     }
+
+
+def _checked(web: FoodWeb, start: Doubles, animals: Animals, months: Doubles) -> None:
+    """Raise where columns do not fit the web, an animal has no mass, or nothing can grow."""
+    columns = {"start": start, "adult mass": animals.adult_g, "mortality": animals.mortality}
+    for what, column in (columns | {"group": animals.group, "diffusion": animals.diffusion}).items():
+        if column.shape != (len(web.names),):
+            raise Mismatch(f"{what} and food web", column.shape, (len(web.names),))
+    if not (animals.adult_g[~web.producer] > 0).all():
+        raise BadData("adult mass", "is above 0 g for each animal")
+    if months.sum() <= 0:
+        raise BadSetting("rain", 0.0, "nothing grows on a landscape without rain")
+
+
+def _processes(
+    web: FoodWeb, animals: Animals, landscape: Landscape, settings: WindowSettings, air: Air, mean: Doubles
+) -> list[Process]:
+    """What happens in a step. mean: of the soil's water over a year of the climate, as a share of its brim [y, x]."""
+    land, cell_m2, eats = landscape.land, landscape.frame.cell**2, ~web.producer
+    gates = Gates.of(land, landscape.layers["fences"], settings.crossing)
+    adult, stride = np.where(eats, animals.adult_g, 1.0), np.where(eats, np.sqrt(2 * animals.diffusion), 0.0)
+    burnt, largest = np.maximum(web["loss"] - animals.mortality, 0.0), np.maximum(animals.group, 1).astype(np.int64)
+    return [
+        Rain(landscape.layers["rain"] * land, settings.rain_spread),
+        Soil(air, cell_m2),
+        Season(air.brim_mm, np.where(land, mean, 0.0)),
+        Growing(web, cell_m2),
+        Census(web, cell_m2),
+        Eating(web, cell_m2, settings.threads),
+        Living(adult, burnt, animals.mortality, largest, settings.starves),
+        Quality(web, land, landscape.layers["water"], settings.choice),
+        Roaming(stride, settings.persistence, gates, landscape.frame.cell, settings.threads),
+    ]
