@@ -103,7 +103,7 @@ def test_its_vocabulary_is_open(tmp_path: Path) -> None:
     )
     own = Identifier.open(Path("pocket"), taxa=names)
     assert len(own.head.labels) == 2
-    vectors = open_encoder(pocket()).embed_texts(["a photo of an apple.", "a photo of a moth."])
+    vectors = open_encoder("pocket").embed_texts(["a photo of an apple.", "a photo of a moth."])
     assert vectors.shape == (2, own.encoder.dim)
 
 

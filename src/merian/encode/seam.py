@@ -76,7 +76,7 @@ MARKS = (("image.xml", "openvino"), ("image.onnx", "onnx"))
 
 
 def open_encoder(where: str | Path, backend: str = "auto", precision: str = "own") -> Encoder:
-    """The encoder at `where`: a model folder, a model of the hub by its name, or "toy" or "descriptor", which need none.
+    """The encoder at `where`: a model folder, "pocket" (the model in the package), a model of the hub by its name, or "toy" or "descriptor", which need none.
 
     With `backend="auto"` a folder opens with torch where there is a CUDA card, else with OpenVINO when it was exported for it, then ONNX Runtime, then OpenVINO
     from its weights, then torch.
@@ -87,9 +87,9 @@ def open_encoder(where: str | Path, backend: str = "auto", precision: str = "own
     """
     if str(where) in WEIGHTLESS or backend in WEIGHTLESS:
         return _opener(str(where) if backend == "auto" else backend)(str(where))
-    from merian.encode.hub import repo_of, resolve
+    from merian.encode.hub import local, repo_of, resolve
 
-    folder = resolve(where) if repo_of(str(where)) is not None and not Path(where).is_dir() else Path(where)
+    folder = resolve(where) if repo_of(str(where)) is not None and not Path(where).is_dir() else local(where)
     if backend == "auto" and precision != "int8" and _on_card(folder):
         backend = "torch"
     if backend == "auto":
