@@ -217,7 +217,7 @@ def test_filters_follow_a_known_world_and_the_matrix_matters_to_them() -> None:
 
 
 def test_the_particle_filter_follows_too() -> None:
-    plan = Months(survey=Survey(days=30.0, held_out=1000), months=4, dry=(1, 3), members=16)
+    plan = Months(survey=Survey(days=30.0, held_out=1000), months=4, dry=(1, 3), particles=160)
     known = course(5, plan)
     drawn = follow(known, 5, "particle filter", "matrix with its uncertainty", plan)
     truth = known.biomass[:, 2:] + np.log(1000 / np.array([45, 180, 60]))

@@ -46,7 +46,7 @@ LIMITS = Limits(1e-5, 1e-10)
 @dataclass(frozen=True, slots=True)
 class Months:
     """How a world is followed: for `months` of 30 days, grass with `drought` of its room in those from `dry[0]` to `dry[1]`, logarithms of biomass off by
-    `noise` each month; worlds begin `start_sd` about rest; `members` of the ensemble (particles: ten times as many), `inflation` of its forecasts."""
+    `noise` each month; worlds begin `start_sd` about rest; `members` of the ensemble, `inflation` of its forecasts; `particles` of the particle filter."""
 
     survey: Survey = field(default_factory=lambda: Survey(days=30.0))
     months: int = 24
@@ -56,10 +56,11 @@ class Months:
     start_sd: float = 0.4
     members: int = 60
     inflation: float = 1.02
+    particles: int = 2000
 
     def __post_init__(self) -> None:
-        if self.months < 1 or self.members < 10:
-            raise BadSetting("members", self.members, "10 or more, and one month or more")
+        if self.months < 1 or self.members < 10 or self.particles < 10:
+            raise BadSetting("members", self.members, "10 or more, as of particles, and one month or more")
         if not (0 < self.drought <= 1 and self.noise >= 0 and self.start_sd > 0):
             raise BadSetting("drought", self.drought, "a share above 0, with noise from 0 on and start_sd above 0")
 
@@ -141,7 +142,7 @@ def follow(found: Course, seed: int, method: str, operator: str, plan: Months = 
     for name, value, allowed in (("method", method, METHODS), ("operator", operator, OPERATORS)):
         if value not in allowed:
             raise BadSetting(name, value, f"one of {', '.join(allowed)}", allowed)
-    members = plan.members * (10 if method == "particle filter" else 1)
+    members = plan.particles if method == "particle filter" else plan.members
     rng = stream(seed, "followed", "ensemble")
     start = np.log(REST) + rng.normal(0.0, plan.start_sd, (members, len(REST)))
     trusting = None if operator != OPERATORS[0] else np.eye(SPECIES, LABELS)
