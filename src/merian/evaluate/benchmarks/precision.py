@@ -67,15 +67,23 @@ def average_precision(truth: Bools, scores: npt.NDArray[np.floating]) -> float:
 
 
 def precision_replicates(truth: Bools, scores: npt.NDArray[np.floating], resamples: Resamples) -> Doubles:
-    """The average precision in each replicate [b]; nan where nothing is true. A block of replicates at a time bounds the memory."""
+    """The average precision in each replicate [b]; nan where nothing is true. A block of replicates at a time bounds the memory.
+
+    Recall rises only where something is true, so only those runs of equal scores are added up.
+    """
     order = np.argsort(-scores, kind="stable")
     ends, group = _ends(scores[order]), resamples.group[order]
-    positive = truth[order]
+    true = np.flatnonzero(truth[order])
+    if not len(true):
+        return np.full(len(resamples.weights), np.nan)
+    runs, first = np.unique(np.searchsorted(ends, true), return_index=True)
+    last = np.append(first[1:], len(true)) - 1
     parts = []
     for start in range(0, len(resamples.weights), BLOCK):
-        weights = resamples.weights[start : start + BLOCK][:, group]
-        seen = np.cumsum(weights, 1)[:, ends]
-        hits = np.cumsum(weights * positive, 1)[:, ends]
+        # whole numbers far below 2^24: exact in single precision
+        weights = resamples.weights[start : start + BLOCK].astype(np.float32)[:, group]
+        hits = np.cumsum(weights[:, true], 1, dtype=np.float64)[:, last]
+        seen = np.cumsum(weights, 1)[:, ends[runs]]
         gained = np.diff(hits, axis=1, prepend=0) * hits
         total = hits[:, -1]
         shares = np.divide(gained, seen, out=np.zeros_like(gained), where=seen > 0).sum(1)
