@@ -1,10 +1,10 @@
 """What cameras and a classifier tell of a world: known worlds, where the answer is there to see, and a real table of events, where it is not.
 
     .venv/bin/python bench/observe.py walkers [--seeds 8]          random encounters against walkers, by how often cameras look
-    .venv/bin/python bench/observe.py confusion [--seeds 40]       densities with and without the confusion matrix
-    .venv/bin/python bench/observe.py follow [--seeds 40]          filters through a drought, with and without it
-    .venv/bin/python bench/observe.py fit [--seeds 20]             rates of the food web by ABC, with and without it
-    .venv/bin/python bench/observe.py ranks [--seeds 200]          simulation-based calibration of the samplers
+    .venv/bin/python bench/observe.py confusion [--seeds 100]      densities with and without the confusion matrix
+    .venv/bin/python bench/observe.py follow [--seeds 30]          filters through a drought, with and without it
+    .venv/bin/python bench/observe.py fit [--seeds 30]             rates of the food web by ABC, with and without it
+    .venv/bin/python bench/observe.py ranks [--seeds 100]          simulation-based calibration of the samplers
     .venv/bin/python bench/observe.py events --table camtrap.csv   stays, scatter and densities of real cameras
 
 Nothing here is a promise of speed; intervals are 95 %, over seeds or cameras.
@@ -217,10 +217,10 @@ def main() -> None:
         return events(given.table)
     part, seeds = {
         "walkers": (walkers, 8),
-        "confusion": (confusion, 40),
-        "follow": (follow, 40),
-        "fit": (fit, 20),
-        "ranks": (calibrated, 200),
+        "confusion": (confusion, 100),
+        "follow": (follow, 30),
+        "fit": (fit, 30),
+        "ranks": (calibrated, 100),
     }[given.part]
     return part(given.seeds or seeds)
 
