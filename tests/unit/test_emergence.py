@@ -453,5 +453,8 @@ def test_few_species_get_no_interval_and_no_verdict() -> None:
     assert [v.verdict for v in found] == ["not decided"]
     assert "3 species are too few" in found[0].reason
     assert changes(series[:1]) == []
+    noise = replace(few, value=np.nan, n=30, note="the differences may be noise alone")
+    found_noise = changes([("a", {few.key: noise}), ("b", {few.key: replace(few, n=30)})])
+    assert [v.reason for v in found_noise] == ["a: the differences may be noise alone"]
     assert summary(found) == ["Variants of a species move apart along the series: not decided for sex"]
     assert isinstance(found[0], Verdict)

@@ -293,13 +293,20 @@ def changes(series: Sequence[tuple[str, Measures]]) -> list[Verdict]:
             )
             reason = f"{'rises' if gap[0] > 0 else 'falls'} {span}"
             if verdict == "not decided":
-                reason = (
-                    f"the change {span} may be 0"
-                    if np.isfinite(low)
-                    else f"{measure.n} species are too few for an interval"
-                )
+                reason = _open(((first_name, first[key]), (last_name, measure)), span, low)
             found.append(_verdict(claim, measure, (verdict, reason), np.nan, (first_name, first[key].value), gap))
     return found
+
+
+def _open(ends: tuple[tuple[str, Measure], tuple[str, Measure]], span: str, low: float) -> str:
+    """Why a change is not decided: an end that could not be measured, too few species, or an interval that holds 0."""
+    for name, measure in ends:
+        if not np.isfinite(measure.value):
+            return f"{name}: {measure.note}"
+    if np.isfinite(low):
+        return f"the change {span} may be 0"
+    few = ends[0][1].n == ends[1][1].n
+    return f"{ends[1][1].n} species are too few for an interval" if few else "the two were measured in other species"
 
 
 def table(verdicts: Sequence[Verdict]) -> pl.DataFrame:

@@ -39,15 +39,14 @@ LONGEST = 20
 PICTURED, SIDE = 40, 72
 """Species that get a picture on the axis of a trait, at most, and its side in pixels."""
 ALONG = (
-    (WITHIN, "fdr", "Fisher's ratio"),
-    (WITHIN, "probe_across", "AUROC in species not trained on"),
-    (WITHIN, "rho.k2", "share inside two directions of the species"),
-    (WITHIN, "rho_siblings", "share along the differences of siblings"),
-    (WITHIN, "retained", "share of all variance within species"),
-    (PART, "rho", "trait read out of clade"),
+    (WITHIN, "probe_across", "AUROC, species never shown"),
+    (WITHIN, "rho.k2", "inside two directions of the species"),
+    (WITHIN, "rho_siblings", "along siblings' differences"),
+    (WITHIN, "retained", "variance within species"),
+    (PART, "rho", "traits read out of clade"),
     (HIERARCHY, "triplets", "nearer relatives closer"),
 )
-"""Measures that the figure of a series shows."""
+"""Measures between 0 and 1 that the figure of a series shows."""
 
 
 @dataclass(frozen=True, slots=True)
