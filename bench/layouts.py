@@ -1,7 +1,7 @@
 """Layouts of many vectors: Merian's t-SNE and UMAP beside openTSNE, umap-learn and scikit-learn with their own defaults, in time and in what the map keeps.
 
 The vectors are drawn: species within genera within families within orders, or `--embeddings` takes real ones. All rows use as many threads as there are cores,
-but for UMAP, which keeps to one where it is given a seed. scikit-learn's t-SNE takes half an hour for 50,000 points; ask for it by `--rows`.
+but for UMAP, which keeps to one where it is given a seed. scikit-learn's t-SNE is left out, for its time; ask for it by `--rows`.
 """
 
 from __future__ import annotations
