@@ -26,8 +26,8 @@ KEPT = 50
 MANY = 5_000
 """Above this the interpolated gradient is faster than the Barnes-Hut tree."""
 WIDTH = 2
-"""Units of the map that a cell of the interpolation's grid takes: twice openTSNE's own. Of 3,000 photos it kept 58.0 % of neighbours in place of 58.5, in a third of
-the time."""
+"""Units of the map that a cell of the interpolation's grid takes: twice openTSNE's own. For 3,000 photos it kept 58.0 % of neighbours in place of 58.5, in a
+third of the time."""
 TOLD = 25
 """Steps from one advance of the bar to the next."""
 
