@@ -3,7 +3,7 @@
     .venv/bin/python bench/observe.py walkers [--seeds 8]          random encounters against walkers, by how often cameras look
     .venv/bin/python bench/observe.py confusion [--seeds 100]      densities with and without the confusion matrix
     .venv/bin/python bench/observe.py follow [--seeds 30]          filters through a drought, with and without it
-    .venv/bin/python bench/observe.py fit [--seeds 30]             rates of the food web by ABC, with and without it
+    .venv/bin/python bench/observe.py fit [--seeds 12]             rates of the food web by ABC, with and without it
     .venv/bin/python bench/observe.py ranks [--seeds 100]          simulation-based calibration of the samplers
     .venv/bin/python bench/observe.py events --table camtrap.csv   stays, scatter and densities of real cameras
 
@@ -219,7 +219,7 @@ def main() -> None:
         "walkers": (walkers, 8),
         "confusion": (confusion, 100),
         "follow": (follow, 30),
-        "fit": (fit, 30),
+        "fit": (fit, 12),
         "ranks": (calibrated, 100),
     }[given.part]
     return part(given.seeds or seeds)
