@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -72,16 +73,23 @@ def test_every_verb_has_help_and_every_flag_its_words(run: Run) -> None:
         assert code == 0
         if verb == "bioclip":  # its page is that of another parser
             continue
-        for paragraph in (inspect.getdoc(getattr(importlib.import_module(f"merian.cli.{verb}"), verb)) or "").split(
-            "\n\n"
-        )[:2]:
-            if not paragraph.startswith("Parameters"):
-                assert " ".join(paragraph.replace("`", "").split()) in " ".join(page.split())
-        arguments = list(main.app[verb].assemble_argument_collection(parse_docstring=True))
-        assert arguments
-        for argument in arguments:
-            assert argument.parameter.help, f"merian {verb} {argument.name}"
-            assert argument.name == "*" or argument.name.lstrip("-") in page
+        module = importlib.import_module(f"merian.cli.{verb}")
+        below = [(verb, name) for name in main.app[verb] if not name.startswith("-")]
+        assert all(name in page for _, name in below)
+        for path in [*([(verb,)] if hasattr(module, verb) else []), *below]:
+            page = run(*path, "--help")[1]
+            for paragraph in (inspect.getdoc(getattr(module, path[-1])) or "").split("\n\n")[:2]:
+                if not paragraph.startswith("Parameters"):
+                    assert " ".join(paragraph.replace("`", "").split()) in " ".join(page.split())
+            arguments = list(
+                functools.reduce(lambda app, name: app[name], path, main.app).assemble_argument_collection(
+                    parse_docstring=True
+                )
+            )
+            assert arguments
+            for argument in arguments:
+                assert argument.parameter.help, f"merian {' '.join(path)} {argument.name}"
+                assert argument.name == "*" or argument.name.lstrip("-") in page
     assert run("--version")[1].strip() == importlib.import_module("merian").__version__
 
 

@@ -47,7 +47,7 @@ VERBS = {
     "explore": "Lay the embedding out as a map, and ask what it knows beyond names (explore emergence).",
     "explain": "Show why a photo is called what it is called: maps that are tested, nearest training images, concepts.",
     "concepts": "Learn the concepts of an embedding, and name those that a name holds for.",
-    "twin": "Make an ecosystem of species, traits and ground (twin build): links with a probability, a food web that is tried.",
+    "twin": "The ecosystem twin: make an ecosystem of species, traits and ground (build), hold it against theory and field data (validate).",
     "simulate": "Ask what-if of an ecosystem: a change and none in pairs of runs, answered by ranges, sentences and a page.",
     "serve": "Open the web page: drop a photo, see its names; walk through the embedding.",
     "settings": "Print every setting of a verb as a TOML file to edit.",
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one command line."""
-    if arguments and arguments[0] in VERBS:
+    if arguments and arguments[0] in VERBS and app[arguments[0]].default_command is not None:
         app[arguments[0]].help = None  # the verb's own page opens with all of its docstring
     try:
         if list(arguments[:1]) == ["bioclip"]:

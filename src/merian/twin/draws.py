@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from merian.twin.compiled import compiled
 
-__all__ = ["Key", "branch", "exponential", "key", "normal", "philox", "row", "uniform", "uniforms", "words"]
+__all__ = ["Key", "branch", "key", "normal", "philox", "row", "uniform", "uniforms", "words"]
 
 Key = npt.NDArray[np.uint32]
 """Two words that stand for a seed and the name of a stream: uint32 [2]."""
@@ -81,12 +81,6 @@ def normal(key: Key, who: int, step: int, slot: int) -> float:
     """One standard normal (Box and Muller 1958)."""
     first, second = uniforms(key, who, step, slot)
     return math.sqrt(-2.0 * math.log1p(-first)) * math.cos(2.0 * math.pi * second)
-
-
-@compiled
-def exponential(key: Key, who: int, step: int, slot: int) -> float:
-    """One exponential of mean 1."""
-    return -math.log1p(-uniforms(key, who, step, slot)[0])
 
 
 @compiled

@@ -18,7 +18,7 @@ from merian.twin.ledger import Array, Flow
 
 __all__ = ["AGENT", "Living"]
 
-AGENT = ("who", "species", "cell", "x", "y", "heading", "number", "mass", "age")
+AGENT = ("who", "species", "cell", "x", "y", "heading", "number", "mass")
 """The variables of an animal or herd."""
 
 SORTED = 24
@@ -62,7 +62,6 @@ class Living:
         agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
         rates = np.stack([self.adult_g, self.burnt, self.mortality, np.full(len(self.adult_g), float(self.starves))])
         went = _live(agents, rates, moment.chance, moment.step, moment.days)
-        values["age"] += moment.days
         self._part(values)
         if moment.step % SORTED == 0:
             # neighbours in space become neighbours in memory, which is where the time goes

@@ -27,8 +27,8 @@ from merian.twin.world import World
 __all__ = ["Animals", "WindowSettings", "ledger", "window"]
 
 SPECIES, PLANTS, PLACE, ONE = ("species", "y", "x"), ("plant", "y", "x"), ("y", "x"), ("animal",)
-BYTES = 9 * 8 * 3
-"""Memory that a herd takes: nine numbers, and as much again twice while a step sorts and parts them."""
+BYTES = 8 * 8 * 3
+"""Memory that a herd takes: eight numbers, and as much again twice while a step sorts and parts them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,6 @@ def ledger(cell_m2: float) -> Ledger:
             Variable("heading", "rad", ONE, "The way it goes, clockwise from east", -100.0, 100.0),
             Variable("number", "1", ONE, "Animals in it", 0),
             Variable("mass", "g", ONE, "Mass of each", 0.0, 1e9),
-            Variable("age", "days", ONE, "Since the herd began", 0.0),
             Variable("plants", "g m-2", PLANTS, "Of what grows", 0.0, 1e7),
             Variable("soil_water", "mm", PLACE, "Water in the soil", 0.0, 5000.0),
             Variable("room", "1", PLACE, "Room of what grows, as a multiple of the mean", 0.0, 100.0),
@@ -155,7 +154,6 @@ def _begun(web: FoodWeb, start: Doubles, animals: Animals, landscape: Landscape,
         "heading": 2 * np.pi * inside[2],
         "number": many,
         "mass": animals.adult_g[which].astype(float),
-        "age": np.zeros(len(which)),
     }
 
 
