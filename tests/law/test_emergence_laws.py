@@ -56,7 +56,7 @@ def variants(
 
 
 def pairs_of(seed: int, permutations: int = 30, **how: float) -> Pairs:
-    x, of, first = variants(seed, **how)  # type: ignore[arg-type]
+    x, of, first = variants(seed, **how)
     return Pairs.of(x, of, first, stream(seed, "pairs"), permutations)
 
 

@@ -181,7 +181,7 @@ def test_a_square_is_the_middle_of_the_image() -> None:
     wide[:, 20:40] = 255
     assert square(wide, 8).min() == 255
     with pytest.raises(BadData, match="bytes"):
-        square(wide.astype(float), 8)  # type: ignore[arg-type]
+        square(wide.astype(float), 8)
 
 
 def test_a_long_image_stands_whole_between_bars() -> None:

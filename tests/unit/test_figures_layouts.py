@@ -83,7 +83,7 @@ def test_umap_is_handed_what_makes_it_repeat_itself(monkeypatch: pytest.MonkeyPa
             return data[:, :2]
 
     module = types.ModuleType("umap")
-    module.UMAP = Standin  # type: ignore[attr-defined]
+    module.UMAP = Standin
     module.__spec__ = ModuleSpec("umap", None)
     monkeypatch.setitem(sys.modules, "umap", module)
     places = umap_layout(clusters()[0], neighbours=500, seed=7)

@@ -103,7 +103,7 @@ def test_the_orthogonality_figure_and_its_page() -> None:
     assert html == orthogonality_page(found, "Age stands <upright>")
     assert "Age stands &lt;upright&gt;" in html
     assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!data:)", html)
-    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S).group(1))  # type: ignore[union-attr]
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S).group(1))
     assert len(data["points"]) == 234
     assert data["names"] == sorted(data["names"], key=lambda name: -data["counts"][data["names"].index(name)])
 
@@ -219,7 +219,7 @@ def clades(n: int) -> pl.DataFrame:
 def test_accuracy_by_clade_is_drawn_whatever_the_number(n: int) -> None:
     svg = clade_accuracy(clades(n), "By clade", chance=0.01)
     assert ET.fromstring(svg).tag.endswith("svg")
-    height = float(re.search(r'height="([\d.]+)pt"', svg).group(1)) / 72 * 25.4  # type: ignore[union-attr]
+    height = float(re.search(r'height="([\d.]+)pt"', svg).group(1)) / 72 * 25.4
     assert height < 297, "fits a page of A4"
 
 

@@ -97,7 +97,7 @@ def test_many_leaves_are_gathered_into_taxa_above() -> None:
         (lambda m, t: (np.where(np.arange(len(m))[:, None] == 4, 0, m), t), BadData, "no direction"),
     ],
 )
-def test_what_makes_no_tree_is_said(spoil, error, words) -> None:  # type: ignore[no-untyped-def]
+def test_what_makes_no_tree_is_said(spoil, error, words) -> None:
     with pytest.raises(error, match=words):
         tangle(*spoil(*world(1)), stream(1), 3)
 

@@ -34,7 +34,7 @@ def simulate(
 ) -> int:
     """Ask what-if: run an ecosystem with a change and without it, in pairs that share rates, start and weather.
 
-    The answer is a range and a sentence for each species ("falls in 45 of 64 runs"), never one line. OUT/simulation.html shows fans of biomass with and
+    The answer is a range and a sentence for each species ("leopard rises in 58 of 64 runs"), never one line. OUT/simulation.html shows fans of biomass with and
     without the change and the food web with its flows; OUT/ensemble.parquet holds every run.
 
     A scenario is a TOML file:

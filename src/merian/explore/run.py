@@ -154,9 +154,9 @@ def _neighbours(vectors: Floats, rows: pl.DataFrame, tree: Tree) -> list[Number]
         agree, chance = shared_rank(paths[has, r], own, sought[key])
         by_chance = float(chance.mean())
         note = f"chance {by_chance:.1%}; neighbours from other specimens only"
-        told = {"unit": "share", "n": len(agree), "group": "Nearest neighbours"}
-        numbers.append(Number(f"neighbours.{rank}", *mean_of(agree, own), note=note, **told))  # type: ignore[arg-type]
-        numbers.append(Number(f"neighbours.{rank}.chance", by_chance, unit="share", group="Nearest neighbours"))
+        group = "Nearest neighbours"
+        numbers.append(Number(f"neighbours.{rank}", *mean_of(agree, own), "share", len(agree), note, group))
+        numbers.append(Number(f"neighbours.{rank}.chance", by_chance, unit="share", group=group))
     return numbers
 
 

@@ -1,4 +1,8 @@
-"""Functions compiled to machine code by Numba, kept on disk, without the interpreter's lock."""
+"""Functions compiled to machine code by Numba, kept on disk, without the interpreter's lock.
+
+What is kept is made anew when the file of a function changes, not when one that it calls does: after changing a function that other files call, delete
+`__pycache__` below merian/twin.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ __all__ = ["Simulated", "fan", "simulation_page", "web_figure"]
 
 WIDE, HIGH = 300, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 10, 22
-BANDS = ((0.05, 0.95), (0.25, 0.75))
 
 
 @dataclass(frozen=True, eq=False)
