@@ -21,6 +21,7 @@ from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import Tree
 from merian.core.vectors import Embeddings, normalise
 from merian.encode import decode_many, open_encoder
+from merian.explore.axes import clade_folds
 from merian.explore.emergence.claims import CHANGES, CLAIMS, Verdict, changes, summary
 from merian.explore.emergence.measures import Measure, bootstrapped, p_value
 from merian.explore.emergence.probes import across, inside
@@ -368,6 +369,10 @@ def test_traits_are_read_long_or_wide_by_name_or_epithet(tmp_path: Path) -> None
     assert species_traits(tmp_path / "genus.csv", tree)["value"].to_list() == [3]
     with pytest.raises(BadData, match="names no species"):
         species_traits(tmp_path / "genus.csv", tree, tree.find("F1idae"))
+    # as PanTHERIA writes: ranks under other names, -999 for what is not known
+    head = "MSW05_Order,MSW05_Genus,MSW05_Species,5-1_AdultBodyMass_g\n"
+    (tmp_path / "coded.csv").write_text(head + "O,G0,sp00,-999.00\nO,G0,sp01,12\n")
+    assert species_traits(tmp_path / "coded.csv", tree).select("trait", "value").rows() == [("5-1_AdultBodyMass_g", 12)]
     (tmp_path / "none.csv").write_text("a,b\n1,2\n")
     with pytest.raises(BadData, match="a column species"):
         species_traits(tmp_path / "none.csv", tree)
@@ -398,6 +403,22 @@ def test_skewed_amounts_are_logarithms_and_clades_that_hold_most_species_are_div
     without = begin_study(catalog, replace(QUICK, traits=tmp_path / "t.csv", trait="constant"))
     assert without.axis is None, "no other trait takes the place of the one that was asked for"
     assert any(r.startswith("constant: has the same value, 1,") for r in without.remarks)
+
+
+def test_species_without_a_family_are_left_out_together() -> None:
+    lineages = {
+        "kingdom": ["Animalia"] * 12,
+        "family": ["Aidae"] * 4 + ["Bidae"] * 4 + [None] * 4,
+        "species": [f"G{k} sp{k:02}" for k in range(12)],
+    }
+    tree = Tree.from_lineages(pl.DataFrame(lineages))
+    taxa = np.array([tree.find(name) for name in lineages["species"]])
+    folds, rank = clade_folds(tree, taxa)
+    assert rank == "family"
+    assert [len(set(folds[k : k + 4])) for k in (0, 4, 8)] == [1, 1, 1]
+    assert len(set(folds)) == 3
+    # two families are too few, and no genus is given: each species by itself
+    assert clade_folds(tree, taxa[:8])[1] == "species"
 
 
 @pytest.mark.real

@@ -41,7 +41,7 @@ def lineages() -> pl.DataFrame:
 
 
 def catalog_of(folder: Path, keep: int = N) -> Catalog:
-    """Eight images of each species, in pairs of one specimen; one image is damaged; every second was trained on."""
+    """Eight images of each species, in pairs of one specimen; those of the first are damaged; every second was trained on."""
     tree = Tree.from_lineages(lineages())
     species = [tree.named(name)[0] for name in lineages()["species"]]
     k = np.arange(N)
@@ -49,7 +49,7 @@ def catalog_of(folder: Path, keep: int = N) -> Catalog:
     for i in range(N):
         file = io.BytesIO()
         Image.new("RGB", (30, 24), (20 * (i // IMAGES), 90, 160)).save(file, "JPEG")
-        body = b"no image" if i == 5 else file.getvalue()
+        body = b"no image" if i < IMAGES else file.getvalue()
         offsets.append(data.tell())
         sizes.append(data.write(body))
     table = {
@@ -140,10 +140,10 @@ def test_what_cannot_be_told_is_said_and_has_no_number(made: tuple[Catalog, Embe
     names = [n.name for n in report.numbers]
     assert not [n for n in names if "rare" in n or "legs" in n]
     said = "\n".join(report.remarks)
-    assert "rare cannot be read: it is known of 2 of the species with images, 10 are needed" in said
-    assert "legs cannot be read: 12 of its 12 values are the same" in said
+    assert "rare cannot be read: known of 2 of the species, 10 are needed" in said
+    assert "legs cannot be read: has the same value, 2, in all 12 species" in said
     assert "48 of 96 images are of the split train" in said
-    assert "1 images could not be read for the map" in said
+    assert re.search(r"\d images could not be read for the map", said)
 
 
 def test_the_map_holds_pictures_ranks_traits_and_notes(made: tuple[Catalog, Embeddings, Path, Report]) -> None:
@@ -160,8 +160,8 @@ def test_the_map_holds_pictures_ranks_traits_and_notes(made: tuple[Catalog, Embe
     assert by["trait food"]["names"] == ["seeds", "fruit", "insects"]
     assert by["trait sings"]["names"] == ["not yes", "yes"]
     assert data["first"] == "order"
-    assert 20 <= len(data["sheets"]["rows"]) <= 40
-    assert 5 not in data["sheets"]["rows"], "the damaged image has no picture"
+    assert 20 <= len(data["sheets"]["rows"]) < 40
+    assert min(data["sheets"]["rows"]) >= IMAGES, "damaged images have no picture"
     places = pl.read_parquet(root / "out/layout.parquet")
     assert places["id"].to_list() == catalog.kept()["id"].to_list()
     figures = {p.stem for p in (root / "out/figures").glob("*.svg")}

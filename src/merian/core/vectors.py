@@ -60,6 +60,12 @@ class Embeddings:
         """The number of dimensions d."""
         return int(self.vectors.shape[1])
 
+    @property
+    def hash(self) -> str:
+        """Hash of ids, vectors and fingerprint, 24 hexadecimal digits."""
+        words = self.fingerprint + "\n".join(self.ids.to_list())
+        return store.digest_bytes(words.encode() + self.vectors.tobytes())[:24]
+
     def agree_with(self, fingerprint: str) -> None:
         """Raise Mismatch unless these were made by the encoder with that fingerprint."""
         if self.fingerprint != fingerprint:

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from merian.core.tree import RANKS, Tree
+
 __all__ = [
     "Axis",
+    "clade_folds",
     "correlation",
     "explained",
     "fitted",
@@ -20,11 +23,14 @@ __all__ = [
     "species_means",
     "trait_axis",
     "turned",
+    "unfit",
     "unit",
 ]
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
+FOLDS = 20
+"""Clades are left out one by one, or in so many groups where there are more. A matter of taste."""
 STRENGTHS = 10.0 ** np.arange(-4, 4.5, 0.5)
 """Ridge penalties tried, relative to the mean square of the vectors."""
 
@@ -40,6 +46,38 @@ class Axis:
     shuffled_r2: float
     shuffled_rho: float
     p: float
+
+
+def unfit(values: Doubles, least: int) -> str:
+    """Why a trait with these values of species cannot be read; empty when it can. `least`: how many it must be known of."""
+    if len(values) < least:
+        end = "; through two points an axis always fits" if len(values) == 2 else ""
+        return f"known of {len(values)} of the species, {least} are needed{end}"
+    _, counts = np.unique(values, return_counts=True)
+    if len(counts) == 1:
+        return f"has the same value, {values[0]:g}, in all {len(values)} species"
+    if counts.max() > len(values) - 3:
+        return f"differs in only {len(values) - int(counts.max())} of {len(values)} species"
+    return ""
+
+
+def clade_folds(tree: Tree, taxa: Ints) -> tuple[npt.NDArray[np.int64], str]:
+    """Folds [s] that leave out whole families, or genera where there are fewer than three families or one holds more than half of the species, or species; and
+    that rank.
+
+    Clades stand in a fold with others when many. Species without the rank are left out together, for nobody knows who of the others is their kin.
+    """
+    for rank in ("family", "genus", "species"):
+        clades, of = np.unique(tree.ancestors[taxa, RANKS.index(rank)], return_inverse=True)
+        if len(clades) >= 3 and np.bincount(of).max() <= len(taxa) / 2:
+            break
+    # the largest clades are dealt first, each to the fold that holds least
+    load, fold = np.zeros(min(len(clades), FOLDS)), np.empty(len(clades), np.int64)
+    sizes = np.bincount(of)
+    for clade in np.argsort(-sizes, kind="stable"):
+        fold[clade] = load.argmin()
+        load[fold[clade]] += sizes[clade]
+    return fold[of], rank
 
 
 def species_means(vectors: npt.NDArray[np.floating], species: Ints) -> tuple[npt.NDArray[np.int64], Doubles]:

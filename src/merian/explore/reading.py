@@ -13,8 +13,8 @@ from merian.core.chance import stream
 from merian.core.errors import BadSetting
 from merian.core.progress import track
 from merian.core.report import Number
-from merian.core.tree import RANKS, Tree, rank_number
-from merian.explore.axes import Axis, species_means, trait_axis
+from merian.core.tree import RANKS, Tree
+from merian.explore.axes import Axis, clade_folds, species_means, trait_axis, unfit
 from merian.explore.emergence.species_traits import species_traits
 from merian.explore.settings import ExploreSettings
 
@@ -92,13 +92,13 @@ def read(
         for trait in traits:
             known = np.isin(trait.taxa, names)
             own, values = trait.taxa[known], trait.values[known]
-            rank, clades = _clades(tree, own)
-            why = _unfit(values, clades)
-            axis = None
-            if not why:
+            if why := unfit(values, SPECIES):
+                found.append(Reading(trait, own, values, why=why))
+            else:
+                folds, rank = clade_folds(tree, own)
                 rng = stream(settings.seed, "trait", trait.name)
-                axis = trait_axis(means[np.searchsorted(names, own)], values, clades, rng, settings.shuffles)
-            found.append(Reading(trait, own, values, axis, rank, why))
+                axis = trait_axis(means[np.searchsorted(names, own)], values, folds, rng, settings.shuffles)
+                found.append(Reading(trait, own, values, axis, rank))
             advance(1, note=trait.name)
     return found
 
@@ -123,28 +123,4 @@ def of_images(readings: Sequence[Reading]) -> tuple[list[Number], list[str], pl.
 
 def _beside(rank: str, shuffled: float) -> str:
     held = f"95 % of shuffled traits are below {shuffled:.2f}" if np.isfinite(shuffled) else "no trait was shuffled"
-    return f"each {rank} read from the others; {held}"
-
-
-def _clades(tree: Tree, species: Ints) -> tuple[str, npt.NDArray[np.int64]]:
-    """The rank whose clades are left out in turn (family, or genus where there are fewer than three families), and each species' clade.
-
-    Species without that rank are left out together, for nobody knows who of the others is their kin.
-    """
-    for rank in ("family", "genus"):
-        clades = tree.ancestors[species, rank_number(rank)].astype(np.int64)
-        if len(np.unique(clades)) >= 3:
-            break
-    return rank, clades
-
-
-def _unfit(values: Doubles, clades: Ints) -> str:
-    """Why a trait cannot be read; empty when it can."""
-    if len(values) < SPECIES:
-        return f"it is known of {len(values)} of the species with images, {SPECIES} are needed"
-    counts = np.unique(values, return_counts=True)[1]
-    if counts.max() > len(values) - 3:
-        return f"{counts.max()} of its {len(values)} values are the same"
-    if len(np.unique(clades)) < 3:
-        return "its species are of fewer than three genera: none can be left out"
-    return ""
+    return f"each {rank} read from others; {held}"

@@ -28,7 +28,7 @@ from merian.explore.umap import installed, umap_layout
 
 __all__ = ["FORMAT", "KIND", "explore"]
 
-KIND, FORMAT = "exploration", 2
+KIND, FORMAT = "exploration", 3
 NEIGHBOURS = 10
 ASKED = 20_000
 """Images whose neighbours are asked for their taxa; of more, so many are taken evenly."""
@@ -50,7 +50,7 @@ def explore(
     one. Raises Mismatch and Missing for embeddings of another catalog, BadSetting for a trait that is not there, BadData for fewer than three images.
     """
     embeddings.belong_to(catalog.tree.version)
-    inputs = {"catalog": catalog.hash, "embeddings": _hash(embeddings)}
+    inputs = {"catalog": catalog.hash, "embeddings": embeddings.hash}
     if settings.traits is not None:
         if not settings.traits.is_file():
             raise Missing("the table of traits", settings.traits, "give the path of a CSV, or leave --traits out")
@@ -95,11 +95,6 @@ def explore(
     report.save(out / "report.json")
     work.finish()
     return report
-
-
-def _hash(embeddings: Embeddings) -> str:
-    words = "\n".join(embeddings.ids.to_list()).encode()
-    return store.digest_bytes(embeddings.fingerprint.encode() + words + embeddings.vectors.tobytes())[:24]
 
 
 def _trained(rows: pl.DataFrame) -> list[str]:

@@ -28,7 +28,7 @@ from merian.explore.emergence.study_within import measure_hierarchy, measure_wit
 
 __all__ = ["CLAIMS_PAGE", "FIGURES", "FORMAT", "KIND", "PAGE", "Subjects", "emergence", "measured"]
 
-KIND, FORMAT = "emergence", 2
+KIND, FORMAT = "emergence", 3
 CLAIMS_PAGE, PAGE, FIGURES = "claims.md", "study.html", "figures"
 TITLE = "What the vectors know beyond names"
 MODEL, CONTROL, MEMBER = "model", "control", "series"
@@ -77,7 +77,7 @@ def emergence(
         at = (
             f" {list(subjects.series).index(name)}" if role == MEMBER else ""
         )  # the order of a series is part of what is asked
-        inputs[f"{role}{at} {name}"] = _digest(own)
+        inputs[f"{role}{at} {name}"] = own.hash
     if subjects.told:
         inputs["told"] = store.digest_bytes("\n".join(subjects.told).encode())
     tables = {"traits": settings.traits, "labels": settings.labels}
@@ -104,11 +104,6 @@ def emergence(
     report = _written(out, study, done, frames, figures, report)
     work.finish()
     return report
-
-
-def _digest(own: Embeddings) -> str:
-    words = "\n".join(own.ids.to_list()).encode()
-    return store.digest_bytes(own.fingerprint.encode() + words + own.vectors.tobytes())[:24]
 
 
 def measured(

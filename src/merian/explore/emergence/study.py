@@ -12,6 +12,7 @@ from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting
 from merian.core.tables import Catalog
 from merian.core.tree import RANKS, Tree
+from merian.explore.axes import clade_folds, unfit
 from merian.explore.emergence.measures import resampled
 from merian.explore.emergence.settings import EmergenceSettings
 from merian.explore.emergence.species_traits import species_traits
@@ -20,8 +21,6 @@ from merian.explore.emergence.variants import LEFT_OUT, Contrast, contrasts, lab
 __all__ = ["Known", "Study", "begin_study"]
 
 Doubles = npt.NDArray[np.float64]
-FOLDS = 20
-"""Clades are left out one by one, or in so many groups where there are more. A matter of taste."""
 SKEWED = 1.0
 """Amounts above 0 with a greater moment skewness (body masses) are asked about as logarithms. A matter of taste."""
 
@@ -128,7 +127,7 @@ def _traits(
     for (trait, unit), rows in table.group_by("trait", "unit", maintain_order=True):
         name = f"{trait} ({unit})" if unit and trait in several else str(trait)
         own = rows.filter(pl.col("taxon").is_in(species.tolist())).sort("taxon")
-        if why := _unfit(own["value"].to_numpy(), settings.species):
+        if why := unfit(own["value"].to_numpy(), settings.species):
             unused.append((name, why))
             if trait == settings.trait:
                 remarks.append(f"{name}: {why}")
@@ -156,35 +155,4 @@ def _known(name: str, unit: str, own: pl.DataFrame, tree: Tree, settings: Emerge
         taxa, values = taxa[draw], values[draw]
     if values.min() > 0 and skew(values) > SKEWED:
         values, unit = np.log10(values), f"log10 {unit}".strip()
-    return Known(name, unit, taxa, values, *_folds(tree, taxa))
-
-
-def _unfit(values: Doubles, least: int) -> str:
-    """Why a trait cannot be asked about; empty when it can."""
-    if len(values) < least:
-        end = "; through two points an axis always fits" if len(values) == 2 else ""
-        return f"known of {len(values)} of the species, {least} are needed{end}"
-    _, counts = np.unique(values, return_counts=True)
-    if len(counts) == 1:
-        return f"has the same value, {values[0]:g}, in all {len(values)} species"
-    if counts.max() > len(values) - 3:
-        return f"differs in only {len(values) - int(counts.max())} of {len(values)} species"
-    return ""
-
-
-def _folds(tree: Tree, taxa: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], str]:
-    """Folds that leave out whole families, or genera where there are fewer than three families or one holds more than half of the species, or species; clades
-    stand in a fold with others when many."""
-    for rank in ("family", "genus", "species"):
-        own = tree.ancestors[taxa, RANKS.index(rank)].astype(np.int64)
-        own = np.where(own >= 0, own, len(tree) + taxa)
-        clades, of = np.unique(own, return_inverse=True)
-        if len(clades) >= 3 and np.bincount(of).max() <= len(taxa) / 2:
-            break
-    # the largest clades are dealt first, each to the fold that holds least
-    load, fold = np.zeros(min(len(clades), FOLDS)), np.empty(len(clades), np.int64)
-    sizes = np.bincount(of)
-    for clade in np.argsort(-sizes, kind="stable"):
-        fold[clade] = load.argmin()
-        load[fold[clade]] += sizes[clade]
-    return fold[of], rank
+    return Known(name, unit, taxa, values, *clade_folds(tree, taxa))

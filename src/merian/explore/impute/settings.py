@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from merian.core.settings import knob
+from merian.explore.trait_tables import MISSING
 
 __all__ = ["ImputeSettings"]
 
@@ -24,7 +25,7 @@ class ImputeSettings:
         (), "Values to believe, as 'TRAIT if COLUMN=a|b' (those that a table filled in itself are no knowledge)"
     )
     missing: tuple[str, ...] = knob(
-        ("NA", "NaN", "nan", "null", "-999", "-9999"), "What a table writes where it has no value; numbers in any form"
+        MISSING, "What a table writes where it has no value; words in any case, numbers in any form"
     )
     log: Literal["auto", "never"] = knob(
         "auto", "Logarithms of traits that are all positive and less skewed so; never: values as they are"

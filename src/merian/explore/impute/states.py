@@ -11,6 +11,7 @@ import polars as pl
 
 from merian.core.errors import BadSetting
 from merian.explore.impute.settings import ImputeSettings
+from merian.explore.trait_tables import absent
 
 __all__ = ["IUCN", "Trait", "trait_of"]
 
@@ -65,11 +66,8 @@ def trait_of(name: str, unit: str, rows: pl.DataFrame, n: int, settings: ImputeS
     """
     text = pl.col("value").str.strip_chars()
     number = text.cast(pl.Float64, strict=False)
-    codes = [float(word) for word in settings.missing if _is_number(word)]
-    absent = (
-        text.is_in(["", *settings.missing]) | number.is_in(codes).fill_null(False) | number.is_nan().fill_null(False)
-    )
-    rows = rows.select("place", text.alias("value"), number.alias("number")).filter(~absent)
+    rows = rows.filter(~absent("value", settings.missing))
+    rows = rows.select("place", text.alias("value"), number.alias("number"))
     parsed = rows["number"].drop_nulls()
     coded = any(fnmatchcase(name, pattern) for pattern in settings.categories)
     ranked = _order_of(name, settings)
@@ -78,13 +76,6 @@ def trait_of(name: str, unit: str, rows: pl.DataFrame, n: int, settings: ImputeS
     if len(parsed) == len(rows):
         rows = rows.with_columns(value=pl.col("number").map_elements(lambda x: f"{x:g}", return_dtype=pl.String))
     return _state(name, unit, rows, n, ranked)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        return bool(np.isfinite(float(word)))
-    except ValueError:
-        return False
 
 
 def _amount(name: str, unit: str, rows: pl.DataFrame, n: int) -> Trait:
