@@ -12,7 +12,7 @@ from merian.twin import draws
 from merian.twin.calibrate.abc import Plan, adjusted, infer
 from merian.twin.calibrate.abundance import Beliefs, abundance
 from merian.twin.calibrate.kalman import Sight, analysis, filtered
-from merian.twin.calibrate.particle import tracked
+from merian.twin.calibrate.particle import Keeping, tracked
 from merian.twin.calibrate.priors import Normal
 from merian.twin.calibrate.scores import crps
 
@@ -81,7 +81,7 @@ def test_the_ensemble_filter_is_kalmans_in_a_linear_world() -> None:
     seen = course(12)
     start = np.random.default_rng(2).normal(size=(4000, 2))
     errors = np.diag(ERRORS)
-    found = filtered(start, forecast, Sight(lambda x: x @ LOOK.T, lambda _: errors), seen, draws.key(1, "linear"), 1.0)
+    found = filtered(start, forecast, Sight(lambda x, _: x @ LOOK.T, lambda *_: errors), seen, draws.key(1, "linear"), 1.0)
     for states, (mean, spread, _) in zip(
         found.states, kalman(np.zeros(2), np.eye(2), (MOVE, NOISE, LOOK, ERRORS), seen), strict=True
     ):
@@ -111,7 +111,7 @@ def test_localisation_brings_a_small_ensemble_nearer_to_kalmans() -> None:
 
     off = []
     for near in (None, np.concatenate([np.eye(30), np.eye(30)])):
-        sight = Sight(lambda states: states, lambda states: np.full(30, 0.25), near)
+        sight = Sight(lambda states, _: states, lambda *_: np.full(30, 0.25), near)
         start = np.random.default_rng(6).normal(size=(10, 30))
         found = filtered(start, ahead, sight, np.array(seen), draws.key(1, "near"))
         off.append(float(np.sqrt(((found.mean - exact) ** 2).mean())))
@@ -148,7 +148,7 @@ def test_a_particle_filter_of_a_constant_is_the_conjugate_posterior() -> None:
     def likelihood(states: np.ndarray, step: int) -> np.ndarray:
         return -0.5 * (seen[step] - states[:, 0]) ** 2
 
-    found = tracked(start, lambda states, step, key: states, likelihood, 10, draws.key(1, "constant"), least=0.0)
+    found = tracked(start, lambda states, step, key: states, likelihood, 10, draws.key(1, "constant"), Keeping(least=0.0))
     mean, variance = seen.sum() / 10.25, 1 / 10.25
     assert found.mean[-1, 0] == pytest.approx(mean, abs=0.02)
     assert found.weights[-1] @ (found.states[-1, :, 0] - mean) ** 2 == pytest.approx(variance, rel=0.1)

@@ -16,13 +16,13 @@ from merian.twin import draws
 from merian.twin.calibrate.abc import Plan, adjusted, infer
 from merian.twin.calibrate.abundance import Beliefs, abundance
 from merian.twin.calibrate.kalman import analysis, taper
-from merian.twin.calibrate.known import REST, TRUE_MATRIX, WEB, Survey, photographed, read, readings
-from merian.twin.calibrate.particle import systematic, tracked
+from merian.twin.calibrate.known import REST, WEB, Survey, photographed, read, readings
+from merian.twin.calibrate.particle import Keeping, systematic, tracked
 from merian.twin.calibrate.priors import Normal, Uniform
 from merian.twin.calibrate.sbc import Ranks, ranks
 from merian.twin.calibrate.scores import averaged, covered, crps, share
 from merian.twin.calibrate.survey import Known, densities, dispersion, over_cameras, stays
-from merian.twin.calibrate.tracking import Months, course, follow, labels_expected
+from merian.twin.calibrate.tracking import Months, course, follow
 from merian.twin.observe.labels import Confusion
 from merian.twin.solver import run, slopes
 
@@ -233,17 +233,6 @@ def test_the_particle_filter_follows_too() -> None:
         Months(drought=0)
 
 
-def test_expected_labels_are_photos_times_the_matrix() -> None:
-    states = np.log(REST)[None]
-    mean, spread = labels_expected(states, SMALL, TRUE_MATRIX)
-    photos = REST[2:] * 1000 / np.array([45, 180, 60]) * SMALL.survey.exposure.sum(0)
-    assert mean[0] == pytest.approx(photos @ TRUE_MATRIX)
-    together = TRUE_MATRIX.T @ np.diag(photos**2) @ TRUE_MATRIX
-    assert spread[0] == pytest.approx(np.diag(mean[0]) + together / 40)
-    own = np.concatenate([states, TRUE_MATRIX[:, :3].ravel()[None]], 1)
-    assert labels_expected(own, SMALL)[0] == pytest.approx(mean)
-
-
 def test_filters_that_break_say_where() -> None:
     start = np.zeros((10, 1))
     key = draws.key(0, "x")
@@ -254,7 +243,7 @@ def test_filters_that_break_say_where() -> None:
     with pytest.raises(Mismatch, match="worlds and log likelihoods"):
         tracked(start, lambda s, t, k: s, lambda s, t: np.zeros(3), 1, key)
     with pytest.raises(BadSetting, match="a share"):
-        tracked(start, lambda s, t, k: s, lambda s, t: np.zeros(10), 1, key, least=2)
+        tracked(start, lambda s, t, k: s, lambda s, t: np.zeros(10), 1, key, Keeping(least=2))
     with pytest.raises(BadData, match="not all 0"):
         systematic(np.zeros(3), 2, 0.5)
     with pytest.raises(BadSetting, match="below 1"):

@@ -24,11 +24,11 @@ __all__ = ["Filtered", "Sight", "analysis", "filtered", "inflated", "taper"]
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """How states are seen: `predict` gives what states [m, n] would show, [m, k]; `variance` the error variance [k], or covariance [k, k], of observations of
-    those states; `near` [n + k, k] weighs covariances as in `analysis` (localisation; None: all count in full)."""
+    """How states are seen at a step: `predict` gives what states [m, n] would show, [m, k]; `variance` the error variance [k], or covariance [k, k], of
+    observations of those states; `near` [n + k, k] weighs covariances as in `analysis` (localisation; None: all count in full)."""
 
-    predict: Callable[[Doubles], Doubles]
-    variance: Callable[[Doubles], Doubles]
+    predict: Callable[[Doubles, int], Doubles]
+    variance: Callable[[Doubles, int], Doubles]
     near: Doubles | None = None
 
 
@@ -125,8 +125,8 @@ def filtered(
     states, kept, shown = np.array(start, float), list[Doubles](), list[Doubles]()
     for step, seen in enumerate(observed):
         states = inflated(np.asarray(forecast(states, step, draws.branch(key, "forecast", step)), float), inflation)
-        predicted = sight.predict(states)
-        states = analysis(states, predicted, seen, sight.variance(states), sight.near)
+        predicted = sight.predict(states, step)
+        states = analysis(states, predicted, seen, sight.variance(states, step), sight.near)
         if not np.isfinite(states).all():
             raise Unstable("ensemble filter", "state", "all", step)
         kept.append(states)

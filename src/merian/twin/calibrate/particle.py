@@ -15,12 +15,32 @@ from merian.core.errors import BadData, BadSetting, Mismatch, Unstable
 from merian.twin import draws
 from merian.twin.foodweb import Doubles, Integers
 
-__all__ = ["Forecast", "LogLikelihood", "Tracked", "systematic", "tracked"]
+__all__ = ["Forecast", "LogLikelihood", "Move", "Tracked", "systematic", "tracked"]
 
 Forecast = Callable[[Doubles, int, draws.Key], Doubles]
 """States [m, n] one step on from states [m, n]; the number of the step, and the key of its chance."""
 LogLikelihood = Callable[[Doubles, int], Doubles]
 """How well states [m, n] explain what was seen at a step: log densities [m]."""
+Move = Callable[[Doubles, int, draws.Key], Doubles]
+"""States [m, n] moved at a step by a Markov kernel that leaves what is believed of them as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How worlds are kept apart: resampled where fewer than the share `least` of them count, and moved by `move` behind each weighing.
+
+    What never changes along a course (a parameter) is only ever copied by resampling, and in the end all worlds share a few values of it; a move parts the
+    copies again (Gilks & Berzuini 2001, doi:10.1111/1467-9868.00280).
+    """
+
+    least: float = 0.5
+    move: Move | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least <= 1:
+            raise BadSetting("least", self.least, "a share, from 0 to 1")
+Move = Callable[[Doubles, int, draws.Key], Doubles]
+"""States [m, n] moved so that what is believed of them stays as it is (a Markov kernel with the posterior as its law)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +88,12 @@ def tracked(
     likelihood: LogLikelihood,
     steps: int,
     key: draws.Key,
-    least: float = 0.5,
+    keep: Keeping = Keeping(),
 ) -> Tracked:
-    """Worlds from `start` [m, n] through `steps` observations, each a forecast and then a weighing; resampled where fewer than `least` of them count.
+    """Worlds from `start` [m, n] through `steps` observations, each a forecast and then a weighing; resampled and moved as `keep` says.
 
     Step 0 is forecast from `start` too. Raises Unstable when no world explains what was seen at a step, or a state is no number.
     """
-    if not 0 <= least <= 1:
-        raise BadSetting("least", least, "a share, from 0 to 1")
     states, logs, evidence = np.array(start, float), np.full(len(start), -np.log(len(start))), 0.0
     kept, shares, effective = list[Doubles](), list[Doubles](), list[float]()
     for step in range(steps):
@@ -96,10 +114,12 @@ def tracked(
         kept.append(states)
         shares.append(weights / weights.sum())
         effective.append(worth)
-        if worth < least * len(states):
+        if worth < keep.least * len(states):
             chance = draws.uniform(draws.branch(key, "resample"), 0, step, 0)
             states, logs = (
                 states[systematic(weights, len(weights), chance)],
                 np.full(len(weights), -np.log(len(weights))),
             )
+        if keep.move is not None:
+            states = keep.move(states, step, draws.branch(key, "move", step))
     return Tracked(np.asarray(kept), np.asarray(shares), np.asarray(effective), evidence)

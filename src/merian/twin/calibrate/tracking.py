@@ -1,8 +1,8 @@
 """A known world followed through a drought by what cameras and a classifier say of it, month by month: filters with and without the confusion matrix.
 
 The world is that of `known`, with a drought that is known (rain is measured) and with chance of its own each month. Each month cameras stand elsewhere; what is
-filtered are the labels of the month added up over cameras, as square roots, whose variance depends little on their mean (Bartlett 1936). Members carry matrices
-drawn from held-out photos, as shares of each label but "unknown", which the filter corrects along with the biomass.
+filtered are the labels of the month added up over cameras (`seeing`). Members carry matrices drawn from held-out photos, which the ensemble filter corrects along
+with the biomass, and the particle filter draws anew each month from what its particle has seen.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from merian.core.chance import stream
 from merian.core.errors import BadSetting
 from merian.twin import draws
 from merian.twin.calibrate.kalman import Sight, filtered
-from merian.twin.calibrate.known import ANIMALS, NAMES, REST, TRUE_MATRIX, WEB, Survey, animals_km2
-from merian.twin.calibrate.particle import tracked
+from merian.twin.calibrate.known import ANIMALS, MASS_KG, NAMES, REST, TRUE_MATRIX, WEB, Survey, animals_km2
+from merian.twin.calibrate.particle import Keeping, tracked
 from merian.twin.calibrate.scores import Score, averaged, covered, crps
+from merian.twin.calibrate.seeing import Look
 from merian.twin.foodweb import Doubles, Integers
 from merian.twin.observe.camera import counts
 from merian.twin.observe.labels import recorded
@@ -32,7 +33,7 @@ __all__ = [
     "course",
     "follow",
     "followed",
-    "labels_expected",
+    "look",
     "month",
 ]
 
@@ -88,7 +89,7 @@ class Followed:
 
 
 def month(states: Doubles, step: int, key: draws.Key, plan: Months = Months()) -> Doubles:
-    """States [m, n] a month on; the first five are logarithms of biomass, what follows (shares of a matrix) stays. Chance by (member, species)."""
+    """States [m, n] a month on; the first five are logarithms of biomass, what follows (`seeing.Look.begun`) stays. Chance by (member, species)."""
     from scipy.special import ndtri
 
     dry = plan.dry[0] <= step < plan.dry[1]
@@ -119,22 +120,12 @@ def course(seed: int, plan: Months = Months()) -> Course:
     return Course(np.array(biomass), np.array(labels), np.asarray(held, float))
 
 
-def labels_expected(states: Doubles, plan: Months, matrix: Doubles | None = None) -> tuple[Doubles, Doubles]:
-    """Mean [m, l] and covariance [m, l, l] of a month's labels over all cameras for states [m, n]; the matrix is the member's own, or the one given.
-
-    Labels of one species vary together: a camera that many of them pass gets more of each.
-    """
-    photos = animals_km2(np.exp(states[:, : len(NAMES)])) * plan.survey.exposure.sum(0)
-    if matrix is None:
-        shares = np.maximum(states[:, len(NAMES) :].reshape(len(states), SPECIES, LABELS - 1), 0.0)
-        rows = np.concatenate([shares, np.maximum(1.0 - shares.sum(2, keepdims=True), 0.0)], 2)
-        rows /= rows.sum(2, keepdims=True)
-    else:
-        rows = np.broadcast_to(matrix, (len(states), *matrix.shape))
-    parts = photos[:, :, None] * rows
-    together = np.einsum("msl,msk->mlk", parts, parts) / (plan.survey.dispersion * plan.survey.cameras)
-    mean = parts.sum(1)
-    return mean, together + mean[:, :, None] * np.eye(mean.shape[1])
+def look(plan: Months, weights: Doubles, exact: bool = False) -> Look:
+    """How the cameras of a plan see states whose first columns are the logarithms of biomass; `weights` [s, l] of the matrix's rows, or an exact matrix."""
+    exposure = np.tile(plan.survey.exposure.sum(0), (plan.months, 1))
+    together = np.full_like(exposure, 1.0 / (plan.survey.dispersion * plan.survey.cameras))
+    which = np.arange(PLANTS, len(NAMES))
+    return Look(which, len(NAMES), 1000.0 / MASS_KG, exposure, together, weights, exact)
 
 
 def follow(found: Course, seed: int, method: str, operator: str, plan: Months = Months()) -> Doubles:
@@ -142,45 +133,36 @@ def follow(found: Course, seed: int, method: str, operator: str, plan: Months = 
     for name, value, allowed in (("method", method, METHODS), ("operator", operator, OPERATORS)):
         if value not in allowed:
             raise BadSetting(name, value, f"one of {', '.join(allowed)}", allowed)
-    members = plan.particles if method == "particle filter" else plan.members
+    particles = method == "particle filter"
+    members = plan.particles if particles else plan.members
     rng = stream(seed, "followed", "ensemble")
-    start = np.log(REST) + rng.normal(0.0, plan.start_sd, (members, len(REST)))
-    trusting = None if operator != OPERATORS[0] else np.eye(SPECIES, LABELS)
-    if trusting is None:
-        gammas = rng.standard_gamma(found.weights, (members, *found.weights.shape))
-        shares = (gammas / gammas.sum(2, keepdims=True))[..., :-1]
-        start = np.concatenate([start, shares.reshape(members, -1)], 1)
+    biomass = np.log(REST) + rng.normal(0.0, plan.start_sd, (members, len(REST)))
     # who takes labels for truth has nothing to say of "unknown"
-    seen = np.sqrt(found.labels + 0.375)[:, : None if trusting is None else -1]
-    key, width = draws.key(seed, "followed", method), seen.shape[1]
+    trusting = operator == OPERATORS[0]
+    eyes = look(plan, np.eye(SPECIES, LABELS) if trusting else found.weights, trusting)
+    start = eyes.begun(biomass, 0.0, rng, particles)
+    key = draws.key(seed, "followed", method)
 
     def forecast(states: Doubles, step: int, chance: draws.Key) -> Doubles:
         return month(states, step, chance, plan)
 
-    def predict(states: Doubles) -> Doubles:
-        return np.asarray(np.sqrt(labels_expected(states, plan, trusting)[0][:, :width] + 0.375))
-
-    def covariance(states: Doubles) -> Doubles:
-        """Of square roots, by the slope of the root at the mean: [m, k, k]."""
-        mean, spread = labels_expected(states, plan, trusting)
-        root = 2.0 * np.sqrt(mean[:, :width] + 0.375)
-        whole = spread[:, :width, :width] + 0.375 * np.eye(width)
-        return np.asarray(whole / (root[:, :, None] * root[:, None, :]))
-
-    def likelihood(states: Doubles, step: int) -> Doubles:
-        spread, away = covariance(states), seen[step] - predict(states)
-        chi = (away * np.linalg.solve(spread, away[..., None])[..., 0]).sum(1)
-        return np.asarray(-0.5 * (chi + np.linalg.slogdet(spread)[1]))
-
-    if method == "particle filter":
-        states = tracked(start, forecast, likelihood, plan.months, key).drawn(
-            members, stream(seed, "followed", "drawn")
+    if particles:
+        keep = Keeping(move=lambda states, step, chance: eyes.learnt(states, step, found.labels[step], chance))
+        tracks = tracked(
+            start,
+            forecast,
+            lambda states, step: eyes.log_likelihood(states, step, found.labels[step]),
+            plan.months,
+            key,
+            keep,
         )
+        states = tracks.drawn(members, stream(seed, "followed", "drawn"))
     else:
-        shown = np.full_like(seen, np.nan) if method == "no photos" else seen
-        sight = Sight(predict, lambda members: covariance(members).mean(0))
+        shown = eyes.root(found.labels)
+        shown = np.full_like(shown, np.nan) if method == "no photos" else shown
+        sight = Sight(eyes.predicted, lambda states, step: eyes.covariance(states, step).mean(0))
         states = filtered(start, forecast, sight, shown, key, plan.inflation).states
-    return np.log(animals_km2(np.exp(states[..., : len(NAMES)])))
+    return np.log(eyes.density(states))
 
 
 def followed(
