@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merian.twin import draws
-from merian.twin.foodweb import FoodWeb
+from merian.twin.foodweb import SPECIES, FoodWeb
 from merian.twin.rates import ATTACK, CAPACITY, GROWTH, HANDLING, METABOLISM
 from merian.twin.solver import Limits, run, slopes
 
@@ -30,6 +30,8 @@ def webs(draw: st.DrawFn) -> tuple[FoodWeb, np.ndarray]:
         "loss": number(0, 0.5, count),
         "interference": number(0, 2, count),
         "harvest": number(0, 0.2, count),
+        "mutual": number(0.5, 2, count),
+        "crowding": number(0, 0.2, count),
     }
     size = len(eats)
     links = {
@@ -65,10 +67,8 @@ def test_the_order_of_species_does_not_matter(drawn: tuple[FoodWeb, np.ndarray],
     place = np.argsort(order)
     eats = [(int(place[a]), int(place[b])) for a, b in zip(web.eater, web.eaten, strict=True)]
     columns = dict(zip(("share", "attack", "handling", "efficiency", "exponent"), web.links, strict=True))
-    names = ("growth", "capacity", "rivalry", "loss", "interference", "harvest")
-    other = FoodWeb.of(
-        [web.names[i] for i in order], eats, {n: row[order] for n, row in zip(names, web.species, strict=True)}, columns
-    )
+    rows = {n: row[order] for n, row in zip(SPECIES, web.species, strict=True)}
+    other = FoodWeb.of([web.names[i] for i in order], eats, rows, columns)
     assert slopes(other, start[order])[: len(start)] == pytest.approx(slopes(web, start)[order], rel=1e-9, abs=1e-12)
 
 

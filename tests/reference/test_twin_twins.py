@@ -54,7 +54,8 @@ def web_of_chance(seed: int, exponent: float) -> FoodWeb:
     masses = np.concatenate([10 ** rng.uniform(-5, -3, 4), np.sort(10 ** rng.uniform(-2, 2, 8))])
     eats = [(i, int(j)) for i in range(4, 12) for j in rng.choice(i, min(3, i), replace=False)]
     web = allometric([f"s{i}" for i in range(12)], masses, eats, 18.0, exponent)
-    return web.changed(interference=rng.uniform(0, 0.5, 12), rivalry=0.3, harvest=rng.uniform(0, 0.01, 12))
+    web = web.changed(interference=rng.uniform(0, 0.5, 12), rivalry=0.3, harvest=rng.uniform(0, 0.01, 12))
+    return web.changed(mutual=rng.choice([0.6, 1.0, 1.4], 12), crowding=rng.uniform(0, 0.01, 12))
 
 
 def plain_slopes(web: FoodWeb, biomass: np.ndarray) -> list[float]:
@@ -62,7 +63,7 @@ def plain_slopes(web: FoodWeb, biomass: np.ndarray) -> list[float]:
     change = []
     for i in range(len(web.names)):
         own = sum(biomass[j] for j in range(len(web.names)) if web.producer[j] and j != i)
-        rate = -web["loss"][i] - web["harvest"][i]
+        rate = -web["loss"][i] - web["harvest"][i] - web["crowding"][i] * biomass[i]
         if web.producer[i]:
             rate += web["growth"][i] * (1 - (biomass[i] + web["rivalry"][i] * own) / web["capacity"][i])
         change.append(rate * biomass[i])
@@ -72,7 +73,8 @@ def plain_slopes(web: FoodWeb, biomass: np.ndarray) -> list[float]:
 
     for i in range(len(web.names)):
         links = [link for link in range(len(web.eater)) if web.eater[link] == i]
-        busy = 1 + web["interference"][i] * biomass[i] + sum(sought(link) * web["handling"][link] for link in links)
+        met = (web["interference"][i] * biomass[i]) ** web["mutual"][i]
+        busy = 1 + met + sum(sought(link) * web["handling"][link] for link in links)
         for link in links:
             flow = biomass[i] * sought(link) / busy
             change[i] += web["efficiency"][link] * flow

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from merian.core.errors import Missing
 from merian.core.tree import read_table
 from merian.twin.allometry import PowerLaw, fitted
+from merian.twin.balance import Balance
 from merian.twin.ecosystem import Ecosystem, made
 from merian.twin.foodweb import Doubles
 from merian.twin.pools import YEAR_DAYS, Climate
@@ -24,7 +26,7 @@ from merian.twin.theory import Row
 from merian.twin.traits import read_traits, species_name
 from merian.twin.worked import shipped
 
-__all__ = ["EMPIRICAL", "Tables", "law_of", "predators_and_prey", "rainfall"]
+__all__ = ["EMPIRICAL", "Tables", "hunters", "law_of", "predators_and_prey", "rainfall"]
 
 AGAIN = 0.01
 """How far a slope may lie from the published one: rounding, and synonyms counted once or twice."""
@@ -145,14 +147,22 @@ def _within(name: str, source: str, target: float, law: PowerLaw) -> Row:
     )
 
 
-def rainfall(ecosystem: Ecosystem, rains: Sequence[float], years: int = 200) -> tuple[Doubles, Doubles]:
+def hunters(ecosystem: Ecosystem) -> npt.NDArray[np.bool_]:
+    """Who lives on vertebrates: [s + p], False of pools."""
+    pools = np.zeros(len(ecosystem.pools), bool)
+    return np.concatenate([ecosystem.species["diet_endotherms"] >= 0.5, pools])
+
+
+def rainfall(
+    ecosystem: Ecosystem, rains: Sequence[float], years: int = 200, balance: Balance | None = None
+) -> tuple[Doubles, Doubles]:
     """Biomass of prey and of predators (those that live on vertebrates), g m-2 [r] each, where the food web comes to rest when it rains so many mm a year.
 
-    The web is balanced at the ecosystem's own rain and then given other crops: what follows was not put in.
+    The web is balanced at the ecosystem's own rain (or given as `balance`) and then given other crops: what follows was not put in.
     """
-    balance = ecosystem.balance()
-    hunts = ecosystem.species["diet_endotherms"] >= 0.5
+    balance = balance or ecosystem.balance()
     animals = len(ecosystem.species.names)
+    hunts = hunters(ecosystem)[:animals]
     prey, predators = [], []
     for rain in rains:
         climate = Climate(rain, ecosystem.climate.celsius)

@@ -19,9 +19,19 @@ __all__ = ["LINK", "SPECIES", "Doubles", "FoodWeb", "fed_by", "trophic_levels"]
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-SPECIES = {"growth": 0.0, "capacity": np.inf, "rivalry": 0.0, "loss": 0.0, "interference": 0.0, "harvest": 0.0}
+SPECIES = {
+    "growth": 0.0,
+    "capacity": np.inf,
+    "rivalry": 0.0,
+    "loss": 0.0,
+    "interference": 0.0,
+    "harvest": 0.0,
+    "mutual": 1.0,
+    "crowding": 0.0,
+}
 """What is known of each species, and what holds where it is not said. growth: day-1, of what need not eat; capacity: g m-2; rivalry: the share of every
-other producer's biomass that fills a producer's capacity too; loss: day-1, metabolism; interference: m2 g-1; harvest: day-1, taken from outside."""
+other producer's biomass that fills a producer's capacity too; loss: day-1, metabolism; interference: m2 g-1; harvest: day-1, taken from outside;
+mutual: the exponent of interference (Arditi and Akcakaya's m where interference is strong); crowding: m2 g-1 day-1, deaths for want of room."""
 LINK = {"share": 1.0, "attack": 0.0, "handling": 0.0, "efficiency": 1.0, "exponent": 1.0}
 """The same of each link. share: of the eater's effort; attack: m2 g-1 day-1 (g^(1-exponent) with an exponent that is not 1); handling: days;
 efficiency: biomass made of biomass eaten; exponent: of the prey's biomass (1: Holling's type II, 2: type III)."""
@@ -31,7 +41,7 @@ efficiency: biomass made of biomass eaten; exponent: of the prey's biomass (1: H
 class FoodWeb:
     """Species and links as columns.
 
-    `names` [s]; `species` float64 [6, s], rows as in SPECIES; `eater`, `eaten` int64 [l], ordered by eater; `links` float64 [5, l], rows as in LINK.
+    `names` [s]; `species` float64 [8, s], rows as in SPECIES; `eater`, `eaten` int64 [l], ordered by eater; `links` float64 [5, l], rows as in LINK.
     """
 
     names: tuple[str, ...]

@@ -2,11 +2,11 @@
 
 For species i, in g m-2 and days:
 
-    dB_i/dt = r_i B_i (1 - (B_i + rivalry_i * sum of other producers) / K_i) - x_i B_i - harvest_i B_i + sum_j e_ij B_i F_ij - sum_k B_k F_ki
-    F_ij    = w_ij a_ij B_j^q_ij / (1 + c_i B_i + sum_k w_ik a_ik h_ik B_k^q_ik)
+    dB_i/dt = r_i B_i (1 - (B_i + rivalry_i * sum of other producers) / K_i) - x_i B_i - d_i B_i^2 - harvest_i B_i + sum_j e_ij B_i F_ij - sum_k B_k F_ki
+    F_ij    = w_ij a_ij B_j^q_ij / (1 + (c_i B_i)^m_i + sum_k w_ik a_ik h_ik B_k^q_ik)
 
 (the allometric trophic network: Yodzis & Innes 1992, doi:10.1086/285380; Brose et al. 2006, doi:10.1111/j.1461-0248.2006.00978.x; Beddington 1975 with
-Holling's 1959 handling). Four more equations keep the books: what was grown, metabolised, egested and harvested, so that biomass is accounted for to rounding
+Holling's 1959 handling; with m not 1 and little time left for search Arditi & Akcakaya 1990, doi:10.1007/BF00317564; d: deaths of crowding). Four more equations keep the books: what was grown, metabolised, egested and harvested, so that biomass is accounted for to rounding
 (every Runge-Kutta method keeps linear invariants). Step control and dense output: Hairer, Norsett & Wanner 1993, Solving ODEs I, II.4 and II.6.
 """
 
@@ -22,11 +22,11 @@ from merian.core.errors import BadData, BadSetting, Mismatch, Unstable
 from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles, FoodWeb
 
-__all__ = ["BOOKS", "Books", "Course", "Limits", "Web", "flows", "run", "slopes", "through"]
+__all__ = ["BOOKS", "Books", "Course", "Limits", "Web", "flows", "hindered", "run", "slopes", "through"]
 
 Web = tuple[Doubles, Doubles, npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """Columns of species and links, where the links of each eater begin, and what is eaten."""
-GROWTH, CAPACITY, RIVALRY, LOSS, INTERFERENCE, HARVEST = range(6)
+GROWTH, CAPACITY, RIVALRY, LOSS, INTERFERENCE, HARVEST, MUTUAL, CROWDING = range(8)
 SHARE, ATTACK, HANDLING, EFFICIENCY, EXPONENT = range(5)
 BOOKS = 4
 """Equations that keep the books: grown, metabolised, egested, harvested."""
@@ -103,7 +103,11 @@ def flows(web: FoodWeb, biomass: npt.ArrayLike) -> Doubles:
     """What flows along each link at one state [s]: g m-2 day-1 eaten, float64 [l]."""
     held = np.maximum(np.asarray(biomass, float), 0.0)
     sought = web["share"] * web["attack"] * held[web.eaten] ** web["exponent"]
-    busy = 1.0 + web["interference"] * held + np.bincount(web.eater, sought * web["handling"], len(held))
+    busy = (
+        1.0
+        + (web["interference"] * held) ** web["mutual"]
+        + np.bincount(web.eater, sought * web["handling"], len(held))
+    )
     return np.asarray(held[web.eater] * sought / busy[web.eater])
 
 
@@ -128,13 +132,13 @@ def _slopes(web: Web, biomass: Doubles, out: Doubles) -> None:
         if species[GROWTH, i] > 0.0:
             crowd = mine + species[RIVALRY, i] * (producers - mine)
             gain = species[GROWTH, i] * mine * (1.0 - crowd / species[CAPACITY, i])
-        spent, taken = species[LOSS, i] * mine, species[HARVEST, i] * mine
+        spent, taken = (species[LOSS, i] + species[CROWDING, i] * mine) * mine, species[HARVEST, i] * mine
         grown, metabolised, harvested = grown + gain, metabolised + spent, harvested + taken
         out[i] = gain - spent - taken
     for i in range(count):
         if first[i] == first[i + 1] or biomass[i] <= 0.0:
             continue
-        busy = 1.0 + species[INTERFERENCE, i] * biomass[i]
+        busy = 1.0 + hindered(species[INTERFERENCE, i] * biomass[i], species[MUTUAL, i])
         for link in range(first[i], first[i + 1]):
             busy += _sought(links, link, biomass[eaten[link]]) * links[HANDLING, link]
         for link in range(first[i], first[i + 1]):
@@ -145,6 +149,12 @@ def _slopes(web: Web, biomass: Doubles, out: Doubles) -> None:
             out[prey] -= flow
             egested += flow - made
     out[count], out[count + 1], out[count + 2], out[count + 3] = grown, metabolised, egested, harvested
+
+
+@compiled
+def hindered(met: float, exponent: float) -> float:
+    """The time that an eater loses to its own kind, over the time that it searches: how many it meets, to the exponent of interference."""
+    return met if exponent == 1.0 or met <= 0.0 else met**exponent
 
 
 @compiled

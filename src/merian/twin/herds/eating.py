@@ -1,6 +1,6 @@
 """Grazing and hunting: each animal eats at the rate of the food web where it is, plants by the gram, animals one by one.
 
-An eater of species i in a cell finds food j at w_ij a_ij B_j^q / (1 + c_i B_i + sum_k w_ik a_ik h_ik B_k^q) per gram of itself and day, as in
+An eater of species i in a cell finds food j at w_ij a_ij B_j^q / (1 + (c_i B_i)^m + sum_k w_ik a_ik h_ik B_k^q) per gram of itself and day, as in
 merian.twin.solver, with the densities of its cell. What it finds of plants it eats; what it finds of animals is a Poisson number of kills, each of one
 animal of the cell by chance. So with one well-mixed cell and many animals this is tier P.
 """
@@ -21,11 +21,12 @@ from merian.twin.engine import Moment
 from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
 from merian.twin.herds.counts import poisson
 from merian.twin.ledger import Array, Flow
+from merian.twin.solver import hindered
 
 __all__ = ["Census", "Eating", "Growing"]
 
 Integers = npt.NDArray[np.int64]
-INTERFERENCE = list(SPECIES).index("interference")
+INTERFERENCE, MUTUAL = list(SPECIES).index("interference"), list(SPECIES).index("mutual")
 SHARE, ATTACK, HANDLING, EFFICIENCY, EXPONENT = (
     list(LINK).index(n) for n in ("share", "attack", "handling", "efficiency", "exponent")
 )
@@ -166,7 +167,7 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
         own, place = species[animal], cell[animal]
         if number[animal] <= 0 or begin[own] == begin[own + 1]:
             continue
-        busy = 1.0 + columns[INTERFERENCE, own] * biomass[own, place]
+        busy = 1.0 + hindered(columns[INTERFERENCE, own] * biomass[own, place], columns[MUTUAL, own])
         for link in range(begin[own], begin[own + 1]):
             busy += _found(links, link, biomass[eaten[link], place]) * links[HANDLING, link]
         eats = number[animal] * mass[animal] * days / busy

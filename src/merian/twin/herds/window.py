@@ -165,6 +165,9 @@ def _checked(web: FoodWeb, start: Doubles, animals: Animals, months: Doubles) ->
             raise Mismatch(f"{what} and food web", column.shape, (len(web.names),))
     if not (animals.adult_g[~web.producer] > 0).all():
         raise BadData("adult mass", "is above 0 g for each animal")
+    if (web["crowding"] > 0).any():
+        wrong = [web.names[at] for at in np.flatnonzero(web["crowding"] > 0)]
+        raise BadData("food web", "animals one by one die of hunger and age, not of crowding", wrong)
     if months.sum() <= 0:
         raise BadSetting("rain", 0.0, "nothing grows on a landscape without rain")
 
