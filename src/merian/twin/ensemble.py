@@ -57,7 +57,7 @@ class Setting:
             raise Mismatch("start and food web", begin.shape, (len(web.names),))
         if not (math.isfinite(doubt) and doubt >= 0):
             raise BadData("doubt", f"is a standard deviation, a number from 0 on, not {doubt}")
-        species = np.array([0.0 if name == "rivalry" else doubt for name in SPECIES])[:, None]
+        species = np.array([0.0 if name in ("rivalry", "mutual") else doubt for name in SPECIES])[:, None]
         links = np.array([0.0 if name in CERTAIN else doubt for name in LINK])[:, None]
 
         def drawn(seed: int, member: int) -> tuple[FoodWeb, Doubles]:
