@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 import numpy as np
 import polars as pl
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting
 from merian.drawn import plans
-from merian.drawn.clades import CLADES, cut, share_species
+from merian.drawn.clades import CLADES, Clade, clades_of, cut, draw_depths, share_species
 from merian.drawn.ecology import CONVERGENT, draw_ecology, offset_place
 from merian.drawn.evolution import brownian, mk, ornstein_uhlenbeck, to_range
 from merian.drawn.naming import FAMILY_ENDING, agree, split_binomial
-from merian.drawn.organism import Trait
+from merian.drawn.organism import PlanName, Trait
 from merian.drawn.phylogeny import birth_death_depths, from_depths, node_age_cdf
 from merian.drawn.sightings import season_date
 from merian.drawn.world import LINEAGE, DrawnTree, DrawSettings, draw_tree
@@ -131,6 +132,19 @@ def test_every_body_plan_gets_species_and_none_is_lost(species: int) -> None:
     assert len(counts) == len(CLADES)
 
 
+@given(st.sets(st.sampled_from([c.plan for c in CLADES]), min_size=1))
+def test_body_plans_by_themselves_part_when_they_do_among_all(chosen: set[PlanName]) -> None:
+    def parted(clades: tuple[Clade, ...]) -> dict[tuple[str, str], float]:
+        tree = from_depths(draw_depths([2] * len(clades), 0.5, stream(0), clades))
+        apart = tree.divergence_my()
+        pairs = [(i, j) for i in range(len(clades)) for j in range(i)]
+        return {(clades[i].plan, clades[j].plan): apart[2 * i, 2 * j] for i, j in pairs}
+
+    assert parted(clades_of(chosen)).items() <= parted(CLADES).items()
+    assert [c.plan for c in clades_of(chosen)] == [c.plan for c in CLADES if c.plan in chosen]
+    assert clades_of(()) == CLADES
+
+
 @given(depth_lists, st.floats(0.1, 1.0))
 def test_a_cut_leaves_the_groups_asked_for_and_younger_cuts_nest(depths: list[float], exponent: float) -> None:
     array = np.array(depths)
@@ -218,6 +232,25 @@ def test_adjectives_agree_with_their_genus() -> None:
 def test_what_is_no_binomial_is_refused(name: str) -> None:
     with pytest.raises(BadData, match="species name"):
         split_binomial(name)
+
+
+def test_a_world_of_one_body_plan_whose_species_share_their_plumage() -> None:
+    plumage = ("*_hue", "*_lightness", "*_chroma", "*_pattern")
+    finches = draw_tree(DrawSettings(species=40, plans=("bird",), shared=plumage))
+    birds = draw_tree(DrawSettings(species=40, plans=("bird",)))
+    assert set(finches.species["plan"]) == {"bird"}
+    assert finches.species["order"].n_unique() > 1
+    for trait in plans.TRAITS["bird"]:
+        own, free = finches.species[f"trait_{trait.name}"], birds.species[f"trait_{trait.name}"]
+        if not any(fnmatchcase(trait.name, pattern) for pattern in plumage):
+            assert own.equals(free), "what is not shared evolves as it does without"
+        elif trait.states:
+            assert set(own) == {trait.states[0]}
+        else:
+            assert own.to_numpy() == pytest.approx((trait.low + trait.high) / 2)
+            assert free.n_unique() == 40
+    with pytest.raises(BadSetting, match="petal_hue"):
+        draw_tree(DrawSettings(plans=("bird",), shared=("petal_hue",)))
 
 
 def test_too_few_species_are_refused() -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,23 @@ def test_the_number_of_workers_changes_no_byte(written: Path, tmp_path: Path) ->
 def test_another_seed_draws_other_images(written: Path) -> None:
     other = plan_images(draw_tree(DrawSettings(species=16, images=90, per_species=3, seed=1)))
     assert not set(other["occurrenceID"]) & {p.stem for p in written.rglob("*.jpg")}
+
+
+def test_photos_are_taken_in_the_chosen_ways_and_from_the_chosen_side(tmp_path: Path) -> None:
+    close = replace(TINY, plans=("bird", "fish"), styles=("close-up",), mirrored=0.0)
+    table = plan_images(draw_tree(close))
+    assert len(table) == close.images
+    assert set(table["subject"]) == {"organism"}, "without camera traps there are no empty frames"
+    assert set(table["style"]) == {"close-up"}
+    assert set(table["plan"]) == {"bird", "fish"}
+    assert not table["flip"].any()
+    drawers = plan_images(draw_tree(replace(close, mirrored=1.0)))
+    assert drawers.filter(pl.col("style") == "close-up")["flip"].all()
+    write_source(tmp_path, replace(close, images=80), workers=1)
+    kinds = {path.parent.name for path in (tmp_path / "support").glob("*/*.jpg")}
+    assert kinds == set(SUPPORT) - {"keep-herbarium"}
+    with pytest.raises(BadSetting, match="none suits the plan hoofed"):
+        plan_images(draw_tree(replace(close, plans=(), styles=("museum drawer", "herbarium sheet"))))
 
 
 def test_planted_faults_are_as_many_as_asked(truth: pl.DataFrame) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from merian.drawn.organism import PlanName
 from merian.drawn.phylogeny import birth_death_depths
 
-__all__ = ["CLADES", "Clade", "cut", "draw_depths", "share_species"]
+__all__ = ["CLADES", "Clade", "clades_of", "cut", "draw_depths", "share_species"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +45,35 @@ CLADES: tuple[Clade, ...] = (
 """In the order of the tips: neighbours in this row are neighbours in the tree."""
 
 
-def share_species(species: int) -> list[int]:
-    """How many of `species` each clade of `CLADES` gets, at least one: largest remainders of the weights."""
-    weights = np.array([c.weight for c in CLADES])
-    ideal = weights / weights.sum() * (species - len(CLADES))
+def clades_of(plans: Collection[PlanName]) -> tuple[Clade, ...]:
+    """The clades of these body plans, of all when there are none: in the order of `CLADES`, each split from the one before it where the oldest of the splits
+    between the two lies."""
+    chosen: list[Clade] = []
+    split = 0.0
+    for clade in CLADES:
+        split = max(split, clade.split_my)
+        if not plans or clade.plan in plans:
+            chosen.append(replace(clade, split_my=split if chosen else 0.0))
+            split = 0.0
+    return tuple(chosen)
+
+
+def share_species(species: int, clades: Sequence[Clade] = CLADES) -> list[int]:
+    """How many of `species` each of the clades gets, at least one: largest remainders of the weights."""
+    weights = np.array([c.weight for c in clades])
+    ideal = weights / weights.sum() * (species - len(clades))
     counts = np.floor(ideal).astype(int)
-    for k in np.argsort(-(ideal - counts), kind="stable")[: species - len(CLADES) - int(counts.sum())]:
+    for k in np.argsort(-(ideal - counts), kind="stable")[: species - len(clades) - int(counts.sum())]:
         counts[k] += 1
     return [int(c) + 1 for c in counts]
 
 
-def draw_depths(counts: list[int], extinction: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def draw_depths(
+    counts: list[int], extinction: float, rng: np.random.Generator, clades: Sequence[Clade] = CLADES
+) -> NDArray[np.float64]:
     """Ages of neighbours' ancestors over all species [n-1], million years: a birth-death tree per clade, joined by the scaffold."""
     row: list[NDArray[np.float64]] = []
-    for clade, n in zip(CLADES, counts, strict=True):
+    for clade, n in zip(clades, counts, strict=True):
         if row:
             row.append(np.array([clade.split_my]))
         row.append(birth_death_depths(n, clade.crown_my, extinction, rng))

@@ -16,7 +16,7 @@ from merian.drawn.mess import soil
 from merian.drawn.organism import Organism, PlanName, Shot, Style
 from merian.drawn.rights import license_records
 from merian.drawn.sightings import SPECIMENS, Event, collectors, draw_events, key, season_date
-from merian.drawn.world import LINEAGE, DrawnTree, trait_type
+from merian.drawn.world import LINEAGE, DrawnTree, DrawSettings, trait_type
 
 __all__ = ["as_table", "frames", "image_counts", "organism_of", "plan_images", "shot_of", "trait_names"]
 
@@ -24,9 +24,6 @@ Row = dict[str, Any]
 
 LYING: tuple[PlanName, ...] = ("beetle", "butterfly", "leaf")
 """Plans that are seen from above and so in any position; the others stand upright."""
-
-MIRRORED = 0.4
-"""Share of photos from the other side."""
 
 OTHER_FLANK = 0x2F6E2B1
 """Turns the seed of an individual's marks into that of its other flank, for no animal wears the same stripes on both sides."""
@@ -78,7 +75,7 @@ def image_counts(world: DrawnTree) -> list[int]:
     """
     s = world.settings
     spare = round(s.images * s.duplicates) + round(s.images * s.near_duplicates)
-    spare += round(s.images * s.empty) + round(s.images * s.person)
+    spare += sum(_vacant_counts(world).values())
     free = s.images - spare - s.per_species * s.species
     if free < 0:
         least = int(
@@ -104,9 +101,9 @@ def plan_images(world: DrawnTree) -> pl.DataFrame:
     for tip, images in enumerate(image_counts(world)):
         species = world.species.row(tip, named=True)
         for event in draw_events(world, tip, images, people):
-            rows += frames(species, event, world.settings.seed)
-    rows += _vacant(world, "empty", round(world.settings.images * world.settings.empty), people)
-    rows += _vacant(world, "person", round(world.settings.images * world.settings.person), people)
+            rows += frames(species, event, world.settings)
+    for subject, images in _vacant_counts(world).items():
+        rows += _vacant(world, subject, images, people)
     table = plant(as_table(rows, world), world).sort("occurrenceID")
     return license_records(soil(table, world), world.settings)
 
@@ -120,9 +117,9 @@ def as_table(rows: list[Row], world: DrawnTree) -> pl.DataFrame:
     return table.join(names, on="tip", how="left", maintain_order="left")
 
 
-def frames(species: Row, event: Event, seed: int) -> list[Row]:
+def frames(species: Row, event: Event, settings: DrawSettings) -> list[Row]:
     """One row for each photo of an event: `species` is that of `DrawnTree.species`, the keys are those of SCHEMA and the traits."""
-    who = event.individual
+    who, seed = event.individual, settings.seed
     plan: PlanName = species["plan"]
     rng = stream(seed, "shot", event.key)
     traits = {
@@ -153,7 +150,7 @@ def frames(species: Row, event: Event, seed: int) -> list[Row]:
                 "lon_deg": event.lon_deg,
                 "recorded_by": event.recorded_by,
                 "label_text": label if event.style in SPECIMENS else "",
-                **_pose(plan, event.style, rng),
+                **_pose(plan, event.style, settings.mirrored, rng),
                 "stamp": _stamp(event.style, event.day.isoformat(), rng),
                 **traits,
             }
@@ -161,10 +158,24 @@ def frames(species: Row, event: Event, seed: int) -> list[Row]:
     return rows
 
 
+def _trapped(world: DrawnTree) -> list[int]:
+    """The species that camera traps are set up for; none where photos are taken in other ways alone."""
+    styles = world.settings.styles
+    if styles and not {"camera trap day", "camera trap infrared"} <= set(styles):
+        return []
+    return [i for i, plan in enumerate(world.species["plan"]) if plan in ("bird", "hoofed")]
+
+
+def _vacant_counts(world: DrawnTree) -> dict[str, int]:
+    """How many frames of camera traps show no animal, by their subject."""
+    s, set_up = world.settings, bool(_trapped(world))
+    return {name: round(s.images * share) * set_up for name, share in (("empty", s.empty), ("person", s.person))}
+
+
 def _vacant(world: DrawnTree, subject: str, images: int, people: list[str]) -> list[Row]:
     """Camera-trap frames without an animal, at places and dates where some bird or hoofed animal lives."""
     seed = world.settings.seed
-    tips = [i for i, plan in enumerate(world.species["plan"]) if plan in ("bird", "hoofed")]
+    tips = _trapped(world)
     rows: list[Row] = []
     for k in range(images):
         rng = stream(seed, subject, k)
@@ -184,17 +195,17 @@ def _vacant(world: DrawnTree, subject: str, images: int, people: list[str]) -> l
                 "lon_deg": species["lon_deg"],
                 "recorded_by": people[int(rng.integers(len(people)))],
                 "label_text": "",
-                **_pose("hoofed", style, rng),
+                **_pose("hoofed", style, world.settings.mirrored, rng),
                 "stamp": _stamp(style, day.isoformat(), rng),
             }
         )
     return rows
 
 
-def _pose(plan: PlanName, style: Style, rng: np.random.Generator) -> Row:
+def _pose(plan: PlanName, style: Style, mirrored: float, rng: np.random.Generator) -> Row:
     """Camera and pose: specimens lie straight and sharp, people aim well, camera traps take what comes. All spreads are a matter of taste."""
     z = rng.standard_normal(7)
-    flip = bool(rng.random() < MIRRORED)
+    flip = bool(rng.random() < mirrored)
     seed = int(rng.integers(2**31))
     if style in SPECIMENS:
         angle, scale, shift, light, blur = 3.0 * z[0], 0.92 * np.exp(0.04 * z[1]), 0.015, 0.12, 0.0

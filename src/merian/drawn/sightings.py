@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from merian.core.chance import stream
+from merian.core.errors import BadSetting
 from merian.drawn import plans
 from merian.drawn.ecology import offset_place
 from merian.drawn.naming import Namer
@@ -125,7 +126,7 @@ def season_date(year: int, peak_day: float, sd_days: float, rng: np.random.Gener
 
 
 def draw_events(world: DrawnTree, tip: int, images: int, people: list[str]) -> list[Event]:
-    """The events of species `tip`, holding `images` frames in all."""
+    """The events of species `tip`, holding `images` frames in all. Raises BadSetting when its plan is photographed in none of the chosen styles."""
     seed = world.settings.seed
     row = world.species.row(tip, named=True)
     plan: PlanName = row["plan"]
@@ -133,7 +134,12 @@ def draw_events(world: DrawnTree, tip: int, images: int, people: list[str]) -> l
     pool = -(-images // IMAGES_PER_INDIVIDUAL[plan]) if plan in IMAGES_PER_INDIVIDUAL else 0
     residents = [draw_individual(row, seed, tip, k) for k in range(pool)]
     odds = 1.0 / (1.0 + np.arange(max(pool, 1)))
-    styles = list(STYLES[plan])
+    wanted = world.settings.styles
+    styles = [style for style in STYLES[plan] if not wanted or style in wanted]
+    if not styles:
+        raise BadSetting(
+            "styles", ", ".join(wanted), f"none suits the plan {plan}, which has {', '.join(STYLES[plan])}"
+        )
     share = np.array([STYLES[plan][s] for s in styles])
     events: list[Event] = []
     left = images

@@ -38,7 +38,8 @@ def support_path(kind: str, number: int) -> str:
 
 
 def support_table(world: DrawnTree) -> pl.DataFrame:
-    """One row per picture as in `shots.plan_images`, with its `place` (path in the source folder): `settings.support` of each kind.
+    """One row per picture as in `shots.plan_images`, with its `place` (path in the source folder): `settings.support` of each kind
+    that the body plans of the world allow.
 
     The individuals are met nowhere else in the source, so no picture is one of the planted.
     """
@@ -48,7 +49,7 @@ def support_table(world: DrawnTree) -> pl.DataFrame:
     rows, kinds, places = [], [], []
     for kind, (styles, allowed) in SUPPORT.items():
         tips = [i for i, plan in enumerate(plans) if plan in allowed]
-        for k in range(world.settings.support):
+        for k in range(world.settings.support if tips else 0):
             rng = stream(seed, "support", kind, k)
             tip = tips[int(rng.integers(len(tips)))]
             species = world.species.row(tip, named=True)
@@ -65,7 +66,7 @@ def support_table(world: DrawnTree) -> pl.DataFrame:
                 frames=1,
                 recorded_by=people[int(rng.integers(len(people)))],
             )
-            row = frames(species, event, seed)[0]
+            row = frames(species, event, world.settings)[0]
             if kind == "keep-camera" and k % EMPTY_EVERY == EMPTY_EVERY - 1:
                 row |= {"subject": "empty"}
             rows.append(row)

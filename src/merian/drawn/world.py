@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ from merian.core.chance import stream
 from merian.core.errors import BadSetting
 from merian.core.settings import knob
 from merian.drawn import plans
-from merian.drawn.clades import CLADES, Clade, cut, draw_depths, share_species
+from merian.drawn.clades import Clade, clades_of, cut, draw_depths, share_species
 from merian.drawn.ecology import draw_ecology, habitat_shift
 from merian.drawn.evolution import evolve, to_range
 from merian.drawn.naming import Namer
-from merian.drawn.organism import PlanName
+from merian.drawn.organism import PlanName, Style, Trait
 from merian.drawn.phylogeny import Phylogeny, from_depths
 from merian.drawn.vernacular import HIGHER, PATTERN, Noun, Sighted, draw_nouns, name_species
 
@@ -31,6 +32,10 @@ LINEAGE = (*RANKS[:6], "specificEpithet")
 
 ORDERS, FAMILIES, GENERA = 0.3, 0.55, 0.8
 """A clade of n species is cut into about n to these powers orders, families and genera. A matter of taste."""
+
+
+_Run = tuple[Clade, int, int]
+"""A clade with its first tip and its number of tips."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +77,15 @@ class DrawSettings:
     captions: bool = knob(
         False, "Records also have a general caption: what one sees, in everyday words, as the web would say it"
     )
+    plans: tuple[PlanName, ...] = knob((), "Body plans that live in this world; none given: all eight")
+    shared: tuple[str, ...] = knob(
+        (),
+        "Traits, or patterns (*_hue), in which all species of a plan are alike: the middle of the range, the first state",
+    )
+    styles: tuple[Style, ...] = knob(
+        (), "Ways of taking photos; none given: all that suit the plan. Larvae and pupae are always taken close up"
+    )
+    mirrored: float = knob(0.4, "Share of photos from the other side", ge=0, le=1)
     support: int = knob(
         20, "Pictures of each kind in support/, which teach a probe to tell kinds; 0: none", ge=0, le=99
     )
@@ -103,16 +117,20 @@ def trait_type(name: str) -> type[pl.DataType]:
 def draw_tree(settings: DrawSettings) -> DrawnTree:
     """The world of `settings`: phylogeny, taxonomy, names, traits and ecology, from named streams of `settings.seed`.
 
-    Raises BadSetting when there are fewer species than body plans.
+    Raises BadSetting when there are fewer species than body plans, and for a shared trait that no plan has.
     """
-    if settings.species < len(CLADES):
-        raise BadSetting("species", settings.species, f"at least one for each of the {len(CLADES)} body plans")
-    counts = share_species(settings.species)
-    phylogeny = from_depths(draw_depths(counts, settings.extinction, stream(settings.seed, "phylogeny")))
-    plan_of: list[PlanName] = [c.plan for c, n in zip(CLADES, counts, strict=True) for _ in range(n)]
+    clades = clades_of(settings.plans)
+    if settings.species < len(clades):
+        raise BadSetting("species", settings.species, f"at least one for each of the {len(clades)} body plans")
+    _all_known(settings.shared, [t.name for c in clades for t in plans.TRAITS[c.plan]])
+    counts = share_species(settings.species, clades)
+    runs = _runs(clades, counts)
+    depths = draw_depths(counts, settings.extinction, stream(settings.seed, "phylogeny"), clades)
+    phylogeny = from_depths(depths)
+    plan_of: list[PlanName] = [c.plan for c, _, n in runs for _ in range(n)]
     ecology = draw_ecology(plan_of, settings.tail, stream(settings.seed, "ecology"))
-    lineages, family_plans = _name_lineages(counts, phylogeny, settings.seed)
-    traits = _draw_traits(counts, phylogeny, ecology["habitat"].to_numpy(), settings)
+    lineages, family_plans = _name_lineages(runs, phylogeny, settings.seed)
+    traits = _draw_traits(runs, phylogeny, ecology["habitat"].to_numpy(), settings)
     nouns = dict(
         zip(family_plans, draw_nouns(list(family_plans.values()), stream(settings.seed, "nouns")), strict=True)
     )
@@ -127,14 +145,20 @@ def draw_tree(settings: DrawSettings) -> DrawnTree:
     return DrawnTree(settings, phylogeny, species, taxa, _vernacular(species, nouns, by_name))
 
 
+def _all_known(patterns: Sequence[str], names: list[str]) -> None:
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise BadSetting("shared", pattern, f"is no trait of these body plans; they have {', '.join(names)}", names)
+
+
 def _name_lineages(
-    counts: list[int], phylogeny: Phylogeny, seed: int
+    runs: list[_Run], phylogeny: Phylogeny, seed: int
 ) -> tuple[list[tuple[str, ...]], dict[str, PlanName]]:
     """The seven ranks of every species (the last is the epithet), and the plan of every family, by name."""
     namer = Namer(stream(seed, "names"))
     lineages: list[tuple[str, ...]] = []
     families: dict[str, PlanName] = {}
-    for clade, first, n in _runs(counts):
+    for clade, first, n in runs:
         depth = phylogeny.depth_my[first : first + n - 1]
         orders, fams, gens = (cut(depth, e) for e in (ORDERS, FAMILIES, GENERA))
         genus = [namer.genus(clade.kingdom) for _ in range(int(gens[-1]) + 1)]
@@ -151,10 +175,9 @@ def _name_lineages(
     return lineages, families
 
 
-def _runs(counts: list[int]) -> list[tuple[Clade, int, int]]:
-    """Each clade with its first tip and its number of tips."""
+def _runs(clades: Sequence[Clade], counts: list[int]) -> list[_Run]:
     starts = np.concatenate([[0], np.cumsum(counts)])
-    return [(c, int(s), n) for c, s, n in zip(CLADES, starts[:-1], counts, strict=True)]
+    return [(c, int(s), n) for c, s, n in zip(clades, starts[:-1], counts, strict=True)]
 
 
 def _first(groups: NDArray[np.int64], group: int) -> int:
@@ -162,26 +185,32 @@ def _first(groups: NDArray[np.int64], group: int) -> int:
 
 
 def _draw_traits(
-    counts: list[int], phylogeny: Phylogeny, habitats: NDArray[np.str_], settings: DrawSettings
+    runs: list[_Run], phylogeny: Phylogeny, habitats: NDArray[np.str_], settings: DrawSettings
 ) -> pl.DataFrame:
-    """`trait_<name>` and `latent_<name>` columns [n]: each plan's traits evolved on its own clade, then moved by habitat."""
+    """`trait_<name>` and `latent_<name>` columns [n]: each plan's traits evolved on its own clade, then moved by habitat; shared ones do neither."""
     frames: list[pl.DataFrame] = []
-    for clade, first, n in _runs(counts):
+    for clade, first, n in runs:
         tree = from_depths(phylogeny.depth_my[first : first + n - 1])
         columns: dict[str, NDArray[np.float64] | list[str]] = {}
         for trait in plans.TRAITS[clade.plan]:
             rng = stream(settings.seed, "trait", clade.plan, trait.name)
-            value = evolve(trait, tree, clade.crown_my, settings.own, rng)
+            alike = _is_shared(trait, settings)
+            value = np.zeros(n) if alike else evolve(trait, tree, clade.crown_my, settings.own, rng)
             if trait.states:
                 columns[f"trait_{trait.name}"] = [trait.states[int(v)] for v in value]
                 continue
-            latent = value + habitat_shift(clade.plan, trait.name, habitats[first : first + n])
+            shift = habitat_shift(clade.plan, trait.name, habitats[first : first + n])
+            latent = value if alike else value + shift
             columns[f"latent_{trait.name}"] = latent
             columns[f"trait_{trait.name}"] = to_range(latent, trait)
         frames.append(pl.DataFrame(columns))
     table = pl.concat(frames, how="diagonal")
     names = sorted(table.columns)
     return table.select([c for c in names if c[:6] == "trait_"] + [c for c in names if c[:6] != "trait_"])
+
+
+def _is_shared(trait: Trait, settings: DrawSettings) -> bool:
+    return any(fnmatchcase(trait.name, pattern) for pattern in settings.shared)
 
 
 def _common_names(
@@ -255,7 +284,8 @@ def _taxonomy(lineages: list[tuple[str, ...]]) -> pl.DataFrame:
 
 
 def _vernacular(species: pl.DataFrame, nouns: dict[str, Noun], ids: dict[str, str]) -> pl.DataFrame:
-    rows = [(ids[n], word, lang) for n, pair in HIGHER.items() for word, lang in zip(pair, ("en", "de"), strict=True)]
+    higher = [(ids[name], pair) for name, pair in HIGHER.items() if name in ids]
+    rows = [(taxon, word, lang) for taxon, pair in higher for word, lang in zip(pair, ("en", "de"), strict=True)]
     for family, noun in nouns.items():
         rows += [(ids[family], noun.english_plural, "en"), (ids[family], noun.german_plural, "de")]
     for lang in ("en", "de"):
