@@ -168,6 +168,10 @@ def test_stripes_of_a_zebra_vanish_where_they_are_known_to() -> None:
     day, dusk, night = (float(sees_stripes_at_m(0.055, eyes_of("lion").acuity(light))) for light in LIGHTS)
     assert dusk / day == pytest.approx(30 / 50)  # Melin et al. 2016: 50, 30 and 9 m
     assert night / day == pytest.approx(9 / 50)
+    for name in ("human", "plains zebra", "lion", "spotted hyena"):
+        assert float(sees_stripes_at_m(0.055, eyes_of(name).acuity("night"))) < 9.1, (
+            "none beyond 9 m on a moonless night"
+        )
     sizes, acuities = np.array([[0.5], [2.0]]), np.array([6.0, 13.0, 60.0])
     assert sees_body_at_m(sizes, acuities).shape == (2, 3)
     assert eyes_of("lion").sees_at_m(0.055) == pytest.approx(day)

@@ -25,6 +25,11 @@ app = App(
     result_action="return_value",
 )
 app.command(validate, name="validate")
+app.command(
+    "merian.cli.eyes:eyes",
+    name="eyes",
+    help="Show a photo as animals would take it in from a distance: acuity, colours, light.",
+)
 
 
 @app.command(name="build")

@@ -109,7 +109,7 @@ class Eyes:
         """Cycles per degree in a light of LIGHTS."""
         if light not in LIGHTS:
             raise BadSetting("light", light, f"is one of {', '.join(LIGHTS)}", LIGHTS)
-        return self["acuity_cpd"] * LIGHTS[light].acuity
+        return min(self["acuity_cpd"] * LIGHTS[light].acuity, LIGHTS[light].most_cpd)
 
     def sees_at_m(self, size_m: float, light: str = "day") -> float:
         """How far off it can make out a body of this size (optics.sees_body_at_m)."""

@@ -42,21 +42,23 @@ FLAT_DEG, ROUND_DEG = 120.0, 200.0
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """How much of the acuity of daylight is left, whether rods alone see, and `photons`: counted for a white where a human's receptor sums up light."""
+    """How much of the acuity of daylight is left and the most that is left to any eye (cycles per degree), whether rods alone see, and `photons`: those counted
+    for a white on each patch that a human eye tells apart."""
 
     acuity: float
+    most_cpd: float
     rods: bool
     photons: float
     meaning: str
 
 
 LIGHTS: Mapping[str, Light] = {
-    "day": Light(1.0, False, math.inf, "daylight"),
-    "twilight": Light(0.6, False, 400.0, "twilight"),
-    "night": Light(0.18, True, 20.0, "a night without moon"),
+    "day": Light(1.0, math.inf, False, math.inf, "daylight"),
+    "twilight": Light(0.6, math.inf, False, 1000.0, "twilight"),
+    "night": Light(0.18, 2.86, True, 80.0, "a night without moon"),
 }
-"""Lights by name. Acuity: zebra stripes are seen to 50 m by day, 30 m at twilight, 9 m without a moon (Melin et al. 2016, for lions, hyenas and zebras alike;
-other species follow for want of a figure). Photons are from taste: they set how grainy a dim picture is."""
+"""Lights by name. Carnivores see a zebra's stripes to 50 m by day and 30 m at twilight, and on a moonless night no species sees them beyond 9 m (Melin et al.
+2016): 30 and 9 of 50, and 9 m of stripes of 5.5 cm are 2.86 cycles per degree. Other species follow for want of figures. Photons are from taste."""
 
 
 def blur_deg(acuity_cpd: npt.ArrayLike) -> Doubles:

@@ -2,9 +2,9 @@
 
 light in (linear red, green, blue, and ultraviolet) -> blurred by acuity -> caught by receptors -> shown in colours of our own.
 
-The last step is a translation. Two receptors: red and green show the long one's catch, blue the short one's. One: grey. Three without ultraviolet: the colour
-that gives a human's receptors the same catches. With an ultraviolet receptor beside two: long, middle and ultraviolet shown as red, green and blue. With more:
-long, middle and short as red, green and blue, and ultraviolet beyond what white has added as magenta. What it is like for the animal, nobody knows.
+The last step is a translation. One receptor: grey. Two: red and green show the long one's catch, blue the short one's. Three: long, middle and short are shown
+as red, green and blue, but for humans, who see the light itself. Four: the same with the three long ones, and magenta is added where the shortest catches more
+than they. What it is like for the animal, nobody knows.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from merian.twin.senses.receptors import ULTRAVIOLET_NM, receptor_matrix
 
 __all__ = ["ROD_NM", "blurred", "caught", "seen", "shown", "to_linear", "to_srgb", "translation"]
 
+HUMAN = "Homo sapiens"
 ROD_NM = 498.0
 """Peak of the rods of most vertebrates (rhodopsin)."""
 SHARP_PX = 0.5
 """A blur narrower than this, in pixels, is left out: the pixels themselves blur more."""
-GAIN = 0.25
+SEEN_SHARE = 0.05
+"""A receptor that catches a larger share of a white in the ultraviolet is one of ultraviolet as well. From taste."""
+GAIN = 0.3
 """How bright a white is shown at night to eyes as sensitive as ours. From taste."""
 
 
@@ -84,13 +87,12 @@ def translation(eyes: Eyes) -> str:
         return "one receptor: grey"
     if len(peaks) == 2:
         return "two receptors: yellow is the long one, blue the short one" + (" (ultraviolet)" if beyond else "")
+    if eyes.name == HUMAN:
+        return "three receptors, ours: the light itself"
     if len(peaks) == 3:
-        return "false colours: blue stands for ultraviolet" if beyond else "three receptors"
-    return (
-        "four receptors or more: magenta is added where there is more ultraviolet than in white"
-        if eyes.matrix[0, 3] > 0.05
-        else "four receptors: three are shown"
-    )
+        return "three receptors, in false colours" + (": blue is ultraviolet" if beyond else "")
+    more = "ultraviolet" if beyond or eyes.matrix[0, 3] > SEEN_SHARE else "violet"
+    return f"four receptors, in false colours: magenta where there is more {more} than in white"
 
 
 def shown(catches: Doubles, eyes: Eyes) -> Doubles:
@@ -100,15 +102,11 @@ def shown(catches: Doubles, eyes: Eyes) -> Doubles:
         return np.repeat(catches, 3, 2)
     if count == 2:
         return np.asarray(catches[..., [1, 1, 0]])
-    if count == 3 and eyes.facts["receptors_nm"].values[0] >= ULTRAVIOLET_NM:
-        human = receptor_matrix(eyes_of("human").facts["receptors_nm"].values)[:, :3]
-        return np.asarray(catches @ np.linalg.inv(human).T)
-    if count == 3:
-        return np.asarray(catches[..., [2, 1, 0]])
+    if eyes.name == HUMAN:
+        return np.asarray(catches @ np.linalg.inv(eyes.matrix[:, :3]).T)
     colours = catches[..., [-1, -2, -3]].copy()
-    excess = np.maximum(catches[..., 0] - colours.mean(2), 0.0)
-    colours[..., 0] += excess
-    colours[..., 2] += excess
+    if count > 3:
+        colours[..., [0, 2]] += np.maximum(catches[..., 0] - colours.mean(2), 0.0)[..., None]
     return np.asarray(colours)
 
 
