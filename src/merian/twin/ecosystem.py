@@ -91,6 +91,12 @@ class Ecosystem:
             self, species=drawn, links=portions(kept, drawn, pools, _available(drawn, self.pools, self.climate))
         )
 
+    def digest(self) -> str:
+        """Hash of all that its food web is made of."""
+        tables = [self.species.cells.write_csv(), self.links.write_csv()]
+        words = [repr((self.pools, self.climate)), repr((self.species.names, self.species.classes))]
+        return store.digest_bytes("\0".join([*tables, *words]).encode())[:24]
+
     def save(self, folder: Path) -> None:
         """Write the tables, the landscape and ecosystem.json."""
         names = self.species.names
