@@ -1,0 +1,106 @@
+"""Cohorts as columns: the ledger of the tier, the order of its arrays, and how work on cells is shared out among threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from merian.twin.foodweb import Doubles
+from merian.twin.ledger import Array, Budget, Ledger, Values, Variable
+
+__all__ = [
+    "ADULT",
+    "AGE",
+    "BYTES",
+    "COHORT",
+    "GUT",
+    "MASS",
+    "NUMBER",
+    "OPTIMUM",
+    "POOL",
+    "RIPE",
+    "STATE",
+    "TOP",
+    "YOUNG",
+    "Cohorts",
+    "Integers",
+    "bodies",
+    "first_of",
+    "ledger",
+    "shared",
+]
+
+Integers = npt.NDArray[np.int64]
+STATE = ("number", "mass", "pool", "gut", "young", "adult", "top", "optimum", "age", "ripe")
+"""What is known of a cohort in numbers, in the order in which kernels have it."""
+NUMBER, MASS, POOL, GUT, YOUNG, ADULT, TOP, OPTIMUM, AGE, RIPE = range(len(STATE))
+COHORT = ("who", "kind", "cell", *STATE)
+"""All columns of a cohort."""
+Cohorts = tuple[Integers, Integers, tuple[Doubles, ...]]
+"""Kind and cell of each cohort, and the arrays of STATE."""
+BYTES = 8 * len(COHORT) * 3
+"""Memory that a cohort takes: its columns, and as much again twice while a step puts them in order."""
+NOTHING = np.empty(0)
+ONE, PLACE, PLANTS = ("cohort",), ("y", "x"), ("plant", "y", "x")
+
+
+def ledger(cell_m2: float) -> Ledger:
+    """The ledger of cohorts on cells of so many m2."""
+    return Ledger.of(
+        [
+            Variable("who", "1", ONE, "Names the cohort's chance", 0),
+            Variable("kind", "1", ONE, "Its species or functional group", 0),
+            Variable("cell", "1", ONE, "The cell where it is, row by row", 0),
+            Variable("number", "1", ONE, "Animals in it", 0.0, 1e30),
+            Variable("mass", "g", ONE, "Body of each, on the mean", 0.0, 1e10),
+            Variable("pool", "g", ONE, "What each has laid by for young", 0.0, 1e10),
+            Variable("gut", "g", ONE, "What each has gained in this step and not used yet", 0.0, 1e12),
+            Variable("young", "g", ONE, "What its young weigh", 0.0, 1e10),
+            Variable("adult", "g", ONE, "What its adults weigh", 0.0, 1e10),
+            Variable("top", "g", ONE, "The most that each has weighed", 0.0, 1e10),
+            Variable("optimum", "1", ONE, "Mass of the smallest prey that it is built for, over its own", 0.0, 1e6),
+            Variable("age", "day", ONE, "Since birth", 0.0, 1e7),
+            Variable("ripe", "day", ONE, "Age at which it was grown up, -1 before", -1.0, 1e7),
+            Variable("plants", "g m-2", PLANTS, "Of what grows", 0.0, 1e7),
+            Variable("celsius", "degrees C", PLACE, "Temperature", -90.0, 90.0),
+            Variable("soil_water", "mm", PLACE, "Water in the soil", 0.0, 5000.0),
+            Variable("room", "1", PLACE, "Room of what grows, as a multiple of the mean", 0.0, 100.0),
+            Variable("rain", "mm day-1", PLACE, "Rain of the step", 0.0, 5000.0, "made"),
+            Variable("green", "1", PLACE, "Growth of plants, as a multiple of its mean", 0.0, 1e6, "made"),
+        ],
+        [
+            Budget("biomass", "kg", lambda values: _kg(values, cell_m2), "All that lives"),
+            Budget("animals", "1", lambda values: float(values["number"].sum()), "Animals, one by one"),
+            Budget("water", "kg", lambda values: float(values["soil_water"].sum()) * cell_m2, "Water in the soil"),
+        ],
+    )
+
+
+def _kg(values: Values, cell_m2: float) -> float:
+    each = values["mass"] + values["pool"] + values["gut"]
+    return (float((values["number"] * each).sum()) + float(values["plants"].sum()) * cell_m2) / 1000.0
+
+
+def bodies(values: dict[str, Array]) -> Cohorts:
+    """The columns of cohorts as kernels have them; what a process does not declare is empty in it."""
+    return values["kind"], values["cell"], tuple(values.get(name, NOTHING) for name in STATE)
+
+
+def first_of(cell: Integers, cells: int) -> Integers:
+    """Where the cohorts of each cell begin, in cohorts ordered by cell: int64 [cells + 1]."""
+    return np.searchsorted(cell, np.arange(cells + 1))
+
+
+def shared(work: Callable[[int, int], object], count: int, threads: int) -> None:
+    """Do `work` from a first to before a last, for all of `count`, in so many threads."""
+    if threads == 1 or count < threads:
+        work(0, count)
+        return
+    edges = np.linspace(0, count, threads + 1).astype(int).tolist()
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(work, *span) for span in pairwise(edges)]:
+            done.result()

@@ -1,0 +1,133 @@
+"""Movement of cohorts between cells: whole, by chance, as far as their mass or their home range lets them.
+
+Of the Madingley model (Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841): 0.0278 M^0.48 km a month, in a direction drawn anew each step, by those that are
+not grown up, and by grown-ups that starve, below 0.8 of their adult mass. A kind that has a `diffusion` D goes a normal distance of variance 2 D dt along each
+axis instead, like a random walk. A way of 2.3 cells is one of 2 or 3, by chance; fences and sea stop it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from merian.twin import draws
+from merian.twin.cohorts.columns import ADULT, MASS, RIPE, Cohorts, Integers, bodies
+from merian.twin.cohorts.kinds import ROW, Kinds
+from merian.twin.compiled import compiled
+from merian.twin.engine import Moment
+from merian.twin.foodweb import Doubles
+from merian.twin.grid.moving import Gates
+from merian.twin.ledger import Array, Flow
+
+__all__ = ["Dispersing", "speed_m_day"]
+
+DIFFUSION = ROW["diffusion"]
+SPEED_KM_MONTH, SPEED_EXPONENT, MONTH_DAYS = 0.0278, 0.48, 30.4375
+STARVED = 0.8
+"""Share of adult mass below which grown-ups move."""
+FARTHEST = 1000.0
+"""Cells that are gone in a step at most, along each axis."""
+
+
+@compiled
+def speed_m_day(mass: float) -> float:
+    """How far an animal of so many g goes in a day, m."""
+    return 1000.0 * SPEED_KM_MONTH / MONTH_DAYS * math.exp(SPEED_EXPONENT * math.log(mass))
+
+
+class Dispersing:
+    """The young leave, and whoever starves goes elsewhere.
+
+    Cohorts move whole, by chance. Distances and sources in merian.twin.cohorts.dispersing.
+    """
+
+    name = "dispersing"
+    reads = ("who", "kind", "mass", "adult", "ripe")
+    writes = ("cell",)
+
+    def __init__(self, kinds: Kinds, gates: Gates, width_m: float) -> None:
+        self.kinds, self.gates, self.width_m = kinds, gates, width_m
+
+    def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
+        """Move; nothing comes or goes."""
+        gates = np.ascontiguousarray(self.gates.east), np.ascontiguousarray(self.gates.south)
+        _move(
+            self.kinds.table,
+            values["who"],
+            bodies(values),
+            gates,
+            (self.width_m, moment.days),
+            (moment.chance, moment.step),
+        )
+        return {}
+
+
+@compiled
+def _move(
+    kinds: Doubles,
+    who: Integers,
+    cohorts: Cohorts,
+    gates: tuple[Doubles, Doubles],
+    scale: tuple[float, float],
+    draw: tuple[draws.Key, int],
+) -> None:
+    """Move in place. scale: width of a cell m, days."""
+    kind, cell, state = cohorts
+    chance, step = draw
+    columns = gates[1].shape[1]
+    for at in range(len(who)):
+        if state[RIPE][at] >= 0.0 and state[MASS][at] >= STARVED * state[ADULT][at]:
+            continue
+        spread = kinds[DIFFUSION, kind[at]]
+        if spread > 0.0:
+            far = math.sqrt(2.0 * spread * scale[1]) / scale[0]
+            x, y = far * draws.normal(chance, who[at], step, 0), far * draws.normal(chance, who[at], step, 1)
+        else:
+            far = speed_m_day(state[MASS][at]) * scale[1] / scale[0]
+            angle = 2.0 * math.pi * draws.uniform(chance, who[at], step, 0)
+            x, y = far * math.cos(angle), far * math.sin(angle)
+        one, other = draws.uniforms(chance, who[at], step, 2)
+        right, down = int(min(abs(x), FARTHEST) + one), int(min(abs(y), FARTHEST) + other)
+        place = (cell[at] // columns, cell[at] % columns)
+        row, column = _way(
+            gates, place, (right if x > 0 else -right, down if y > 0 else -down), (chance, step, who[at])
+        )
+        cell[at] = row * columns + column
+
+
+@compiled
+def _way(
+    gates: tuple[Doubles, Doubles], place: tuple[int, int], steps: tuple[int, int], draw: tuple[draws.Key, int, int]
+) -> tuple[int, int]:
+    """Where a way of so many columns and rows ends, which is gone in turns and ends along an axis where a gate is shut."""
+    row, column = place
+    across, along = steps
+    slot = 3
+    while across != 0 or along != 0:
+        if across != 0:
+            # the gate between a cell and the one right of it has the number of the left one
+            gate = column if across > 0 else column - 1
+            open_ = gates[0][row, gate] if 0 <= gate < gates[0].shape[1] else 0.0
+            if _passes(open_, draw, slot):
+                column += 1 if across > 0 else -1
+                across -= 1 if across > 0 else -1
+            else:
+                across = 0
+        if along != 0:
+            gate = row if along > 0 else row - 1
+            open_ = gates[1][gate, column] if 0 <= gate < gates[1].shape[0] else 0.0
+            if _passes(open_, draw, slot + 1):
+                row += 1 if along > 0 else -1
+                along -= 1 if along > 0 else -1
+            else:
+                along = 0
+        slot += 2
+    return row, column
+
+
+@compiled
+def _passes(gate: float, draw: tuple[draws.Key, int, int], slot: int) -> bool:
+    """Whether one gets through a gate that is so open."""
+    return gate >= 1.0 or (gate > 0.0 and draws.uniform(draw[0], draw[2], draw[1], slot) < gate)
