@@ -9,14 +9,18 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.transforms import BboxBase
 
 from merian.core.chance import stream
 from merian.core.errors import BadData, Mismatch
-from merian.explore.health import auroc, leaves
+from merian.explore.health import Leaves, Telling, auroc, leaves
 from merian.explore.orthogonality import panel
 from merian.explore.orthogonality_page import orthogonality_page
-from merian.explore.plots import clade_accuracy, leaf_scatter, orthogonality, species_axis
+from merian.explore.plots import charts, clade_accuracy, growth, leaf_scatter, orthogonal, orthogonality, species_axis
+from merian.explore.plots import leaves as leaves_plots
 from merian.explore.plots.orthogonal import projection
+from merian.explore.plots.style import shortened
 from merian.explore.plots.traits import regression
 
 
@@ -126,6 +130,75 @@ def test_sick_leaves_are_told_when_they_differ_and_not_when_they_do_not() -> Non
     nothing = leaves(*orchard(0), stream(1), None, 80)
     assert nothing.pooled is not None
     assert nothing.pooled[0] == pytest.approx(0.5, abs=0.15), "a direction fitted to the same leaves would say more"
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, module: object) -> list[Figure]:
+    """The figures that a module of plots makes, as objects."""
+    made: list[Figure] = []
+    monkeypatch.setattr(module, "svg", lambda figure, _: made.append(figure) or "<svg/>")
+    return made
+
+
+def keys(figure: Figure) -> tuple[list[str], list[BboxBase]]:
+    """What the key of a figure says, and the places of its texts in pixels."""
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    return [t.get_text() for t in legend.get_texts()], [t.get_window_extent() for t in legend.get_texts()]
+
+
+@pytest.mark.parametrize("count", [2, 7, 10, 14])
+def test_the_key_of_many_crops_stays_inside_the_figure_and_off_the_caption(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = [f"Cucurbita cultivata{'x' * 9}{k}" for k in range(count)]
+    rng, n = stream(0, "crops"), 40 * count
+    of, ill = np.arange(n) % count, rng.random(n) < 0.5
+    tellings = tuple(Telling(crop, (0.8, 0.7, 0.9), 20, 20) for crop in crops)
+    found = Leaves(rng.standard_normal(n), rng.standard_normal(n), ill, tuple(crops[c] for c in of), tellings, None)
+    made = drawn(monkeypatch, leaves_plots)
+    leaf_scatter(found, "Leaves")
+    told, boxes = keys(made[0])
+    assert len(told) == min(count, 10) + (count > 10) + 2
+    caption = made[0].texts[-1].get_window_extent()
+    assert min(box.y0 for box in boxes) > caption.y1
+    assert max(box.x1 for box in boxes) < made[0].bbox.width
+
+
+def test_long_names_of_species_stay_inside_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, species, old = stages(np.eye(16)[5])
+    long = {s: f"Macropus fuliginosus melanops {s}" for s in set(species)}
+    made = drawn(monkeypatch, orthogonal)
+    orthogonality(panel(z, [long[s] for s in species], old, stream(1), 60), "Age")
+    told, boxes = keys(made[0])
+    assert max(box.x1 for box in boxes) < made[0].bbox.width
+    assert len(set(told)) == len(told), "names that would be alike when they are cut stay as they are"
+
+
+def test_names_are_shortened_only_as_far_as_they_stay_apart() -> None:
+    assert shortened(["Parus major", "Pica pica"], 12) == ["Parus major", "Pica pica"]
+    assert shortened(["Parus major", "Coccothraustes coccothraustes"], 20) == ["P. major", "C. coccothraustes"]
+    alike = ["Alpha magnifica", "Arca magnifica", "Pica pica"]
+    assert shortened(alike, 12) == ["Alpha magni…", "Arca magnif…", "Pica pica"], "two would be A. magnifica"
+    assert shortened(["Alpha magnifica1", "Alpha magnifica2"], 10) == ["A. ma…ica1", "A. ma…ica2"]
+    middle = [f"{'a' * 20}{k}{'b' * 20}" for k in range(2)]
+    assert shortened(middle, 10) == middle
+
+
+@pytest.mark.parametrize("count", [1, 4, 13])
+def test_the_key_of_lines_stands_below_them_and_ticks_are_what_they_stand_for(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = np.array([0.01, 0.07, 1200])
+    lines = {f"sex: female | male, in species never seen {k}": (places, np.full(3, k / 20)) for k in range(count)}
+    made = drawn(monkeypatch, charts)
+    growth(lines, "Along the series", "temperature", "")
+    told, boxes = keys(made[0])
+    (axes,) = made[0].axes
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["0.01", "0.07", "1,200"]
+    assert len(axes.lines) == len(told) == count
+    assert len({(line.get_color(), line.get_marker()) for line in axes.lines}) == count
+    assert max(box.y1 for box in boxes) < axes.get_window_extent().y0
+    assert max(box.x1 for box in boxes) < made[0].bbox.width
 
 
 def test_leaves_of_one_state_have_no_auroc() -> None:

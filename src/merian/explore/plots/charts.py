@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 Doubles = npt.NDArray[np.floating[Any]]
+BESIDE = 32
+"""Letters of a line's name up to which two stand beside each other below the figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +180,22 @@ def curve(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], title: str, x_
 
 
 def growth(lines: Mapping[str, tuple[Doubles, Doubles]], title: str, x_name: str, y_name: str) -> str:
-    """Shares over counts, a line each (name -> counts, shares), the counts by their logarithm and each where it is."""
-    figure, axes = canvas(6.0, 3.8)
-    for (name, (x, y)), colour in zip(lines.items(), PIGMENTS.values(), strict=False):
-        axes.plot(x, y, color=colour, linewidth=1.9, marker="o", markersize=5.5, label=name)
+    """Shares along growing counts, a line each (name -> counts, shares), the counts by their logarithm and each where it is; told below."""
+    columns = 1 if max(map(len, lines), default=0) > BESIDE else 2
+    rows = -(-len(lines) // columns)
+    figure, axes = canvas(6.4, 3.8 + 0.21 * rows)
+    for k, (name, (x, y)) in enumerate(lines.items()):
+        colour, mark = list(PIGMENTS.values())[k % len(PIGMENTS)], "os^D"[k // len(PIGMENTS) % 4]
+        axes.plot(x, y, color=colour, linewidth=1.9, marker=mark, markersize=5.5, label=name)
     counts = np.unique(np.concatenate([x for x, _ in lines.values()]))
     axes.set_xscale("log")
-    axes.set_xticks(counts, [f"{count:,.0f}" for count in counts])
+    axes.set_xticks(counts, [f"{count:,.0f}" if count >= 1000 else f"{count:g}" for count in counts])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.yaxis.grid(True, color=RULE, linewidth=0.6)
     percent(axes)
     words(axes, title, x_name, y_name)
-    legend(axes, loc="best")
+    legend(figure, loc="outside lower left", ncols=columns, columnspacing=1.4, handlelength=1.6)
     return svg(figure, title)
 
 

@@ -8,12 +8,18 @@ from matplotlib.lines import Line2D
 
 from merian.explore.health import Leaves
 from merian.explore.plots.colour import GREY, INK, PAPER, RULE, clade_colours
-from merian.explore.plots.style import FONT, canvas_mm, foot, heading, legend, svg
+from merian.explore.plots.style import FONT, canvas_mm, foot, heading, legend, shortened, svg
 
 __all__ = ["leaf_scatter"]
 
 MANY = 1500
 WIDE, HIGH = 180.0, 122.0
+CROP, STATE = 13.7, 6.6
+"""What a crop with its AUROC and what a single line take in the key, mm: a figure of many crops is as much higher."""
+TOP = 11.0
+"""Where the key begins, below the upper edge, mm."""
+LONGEST = 27
+"""Letters of a crop's name that fit beside the figure."""
 SHAPES = "os^DvPX*hp"
 
 
@@ -22,11 +28,13 @@ def leaf_scatter(leaves: Leaves, title: str) -> str:
 
     More than ten crops share the grey as "others". Crops with too few leaves of a state are shown, and said to have no AUROC.
     """
-    caption, low_mm = foot(_told(leaves), WIDE)
-    figure, axes = canvas_mm(WIDE, HIGH, (10, low_mm + 12, 110, HIGH - low_mm - 25))
     counts = {telling.crop: telling.healthy + telling.diseased for telling in leaves.tellings}
     order = sorted(counts, key=lambda crop: (-counts[crop], crop))
     colours = clade_colours(order)
+    caption, low_mm = foot(_told(leaves), WIDE)
+    key_mm = CROP * len(colours) + STATE * (2 + (len(order) > len(colours)))
+    high = max(HIGH, TOP + key_mm + low_mm)
+    figure, axes = canvas_mm(WIDE, high, (10, low_mm + 12, 110, high - low_mm - 25))
     own = np.array([crop if crop in colours else "" for crop in leaves.crops])
     axes.axvline(0, color=RULE, linewidth=0.9, zorder=0)
     for k, crop in enumerate([*colours, ""]):
@@ -49,29 +57,23 @@ def leaf_scatter(leaves: Leaves, title: str) -> str:
     )
     axes.set_ylabel("first component at right angles to it", fontsize=11, color=INK, fontfamily=FONT, labelpad=5)
     axes.set_yticks([])
-    _key(figure, leaves, colours, len(order) - len(colours))
+    _key(figure, leaves, colours, (len(order) - len(colours), 1 - TOP / high))
     heading(figure, title, caption)
     return svg(figure, title)
 
 
-def _key(figure: Figure, leaves: Leaves, colours: dict[str, str], others: int) -> None:
-    """Crops with their AUROC, and which state is which."""
+def _key(figure: Figure, leaves: Leaves, colours: dict[str, str], place: tuple[int, float]) -> None:
+    """Crops with their AUROC, and which state is which; `place`: how many crops share the grey, and where the key begins over the height."""
+    others, top = place
     auroc = {t.crop: "too few of a state" if t.auroc is None else f"AUROC {_range(t.auroc)}" for t in leaves.tellings}
-    handles = [
-        Line2D(
-            [],
-            [],
-            marker=SHAPES[k % len(SHAPES)],
-            linestyle="",
-            color=c,
-            markersize=5.5,
-            label=f"{crop}\n{auroc[crop]}",
-        )
-        for k, (crop, c) in enumerate(colours.items())
-    ]
+    handles = []
+    for k, (crop, name) in enumerate(zip(colours, shortened(list(colours), LONGEST), strict=True)):
+        style = {"marker": SHAPES[k % len(SHAPES)], "color": colours[crop], "linestyle": "", "markersize": 5.5}
+        handles.append(Line2D([], [], label=f"{name}\n{auroc[crop]}", **style))
     if others:
         rest = f"{others:,} others"
-        handles.append(Line2D([], [], marker="p", linestyle="", color=GREY, markersize=5.5, label=rest))
+        shape = SHAPES[len(colours) % len(SHAPES)]
+        handles.append(Line2D([], [], marker=shape, linestyle="", color=GREY, markersize=5.5, label=rest))
     for name, face in (("diseased", INK), ("healthy", PAPER)):
         handles.append(
             Line2D(
@@ -82,7 +84,7 @@ def _key(figure: Figure, leaves: Leaves, colours: dict[str, str], others: int) -
         figure,
         handles=handles,
         loc="upper left",
-        bbox_to_anchor=(124 / WIDE, 0.91),
+        bbox_to_anchor=(124 / WIDE, top),
         borderaxespad=0.0,
         labelspacing=0.7,
     )

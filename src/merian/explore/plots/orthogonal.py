@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 
 from merian.explore.orthogonality import Panel
 from merian.explore.plots.colour import FAINT, GREY, INK, PAPER, RULE, clade_colours
-from merian.explore.plots.style import FONT, canvas_mm, foot, heading, legend, svg
+from merian.explore.plots.style import FONT, canvas_mm, foot, heading, legend, shortened, svg
 
 __all__ = ["TURN_DEG", "UP_DEG", "orthogonality", "projection", "scaled", "told"]
 
@@ -21,6 +21,8 @@ TURN_DEG, UP_DEG = 32.0, 24.0
 """From where the figure is seen: turned about the upright axis, and raised above the plane."""
 MANY = 1500
 WIDE, HIGH = 180.0, 132.0
+LONGEST = 21
+"""Letters of a species' name that fit beside the figure."""
 
 
 def projection(points: Doubles, turn_deg: float = TURN_DEG, up_deg: float = UP_DEG) -> tuple[Doubles, Doubles]:
@@ -76,10 +78,11 @@ def orthogonality(panel: Panel, title: str) -> str:
             )
     _means(axes, means, fill)
     axes.autoscale_view()
-    names = list(colours) + (["others"] if len(order) > len(colours) else [])
+    shown = dict(zip(colours, shortened(list(colours), LONGEST), strict=True))
+    shown |= {"others": "others"} if len(order) > len(colours) else {}
     handles: list[Any] = [
-        Line2D([], [], marker="o", linestyle="", color=colours.get(name, GREY), markersize=6, label=name)
-        for name in names
+        Line2D([], [], marker="o", linestyle="", color=colours.get(name, GREY), markersize=6, label=label)
+        for name, label in shown.items()
     ]
     for variant, name in enumerate(panel.variants):
         face: dict[str, Any] = {"markerfacecolor": PAPER if variant % 2 == 0 else INK, "markeredgecolor": INK}
@@ -116,7 +119,8 @@ def _plane(axes: Any, half: Doubles) -> None:
             line, _ = projection(np.array(ends))
             axes.plot(*line.T, color=PAPER, linewidth=0.6, zorder=2.1)
     upright, _ = projection(np.array([[-a, b, 0.0], [-a, b, 0.62]]))
-    axes.annotate("", upright[1], upright[0], arrowprops={"arrowstyle": "-|>", "color": FAINT, "linewidth": 0.9})
+    arrow = {"arrowstyle": "-|>", "color": FAINT, "linewidth": 0.9}
+    axes.annotate("", upright[1], upright[0], arrowprops=arrow, annotation_clip=False)
     axes.text(
         *(upright[1] + [-0.04, 0.03]),
         "variation within species,\nupright on the plane",

@@ -32,6 +32,7 @@ __all__ = [
     "percent",
     "plate",
     "png",
+    "shortened",
     "svg",
     "words",
 ]
@@ -115,6 +116,21 @@ def foot(caption: str, width_mm: float) -> tuple[str, float]:
 def legend(place: Any, **options: Any) -> None:
     """A legend without a frame on a figure or an axes."""
     place.legend(frameon=False, labelcolor=INK, handletextpad=0.5, prop={"family": FONT, "size": 10.5}, **options)
+
+
+def shortened(names: Sequence[str], letters: int) -> list[str]:
+    """Names that fit into so many letters: where one does not, binomials get an initial for their genus; what is still too long loses its end, or its
+    middle where ends tell them apart. Names that would become alike stay as they are."""
+    if all(len(name) <= letters for name in names):
+        return list(names)
+    initials = [f"{name[0]}. {name.split(' ', 1)[1]}" if " " in name else name for name in names]
+    told = initials if len(set(initials)) == len(set(names)) else list(names)
+    for head in (letters - 1, letters // 2):
+        tail = letters - 1 - head
+        cut = [n if len(n) <= letters else f"{n[:head].rstrip()}…{n[len(n) - tail :].lstrip()}" for n in told]
+        if len(set(cut)) == len(set(names)):
+            return cut
+    return told
 
 
 def percent(axes: Any, which: str = "y") -> None:
