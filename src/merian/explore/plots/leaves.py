@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -68,7 +70,12 @@ def _key(figure: Figure, leaves: Leaves, colours: dict[str, str], place: tuple[i
     auroc = {t.crop: "too few of a state" if t.auroc is None else f"AUROC {_range(t.auroc)}" for t in leaves.tellings}
     handles = []
     for k, (crop, name) in enumerate(zip(colours, shortened(list(colours), LONGEST), strict=True)):
-        style = {"marker": SHAPES[k % len(SHAPES)], "color": colours[crop], "linestyle": "", "markersize": 5.5}
+        style: dict[str, Any] = {
+            "marker": SHAPES[k % len(SHAPES)],
+            "color": colours[crop],
+            "linestyle": "",
+            "markersize": 5.5,
+        }
         handles.append(Line2D([], [], label=f"{name}\n{auroc[crop]}", **style))
     if others:
         rest = f"{others:,} others"
