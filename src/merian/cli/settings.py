@@ -25,6 +25,7 @@ Verb = Literal[
     "emergence",
     "concepts",
     "twin",
+    "eyes",
     "simulate",
 ]
 HOMES: dict[Verb, str] = {
@@ -41,7 +42,8 @@ HOMES: dict[Verb, str] = {
     "emergence": "merian.explore.emergence.settings:EmergenceSettings",
     "concepts": "merian.explore.explain.autoencoder:ConceptSettings",
     "twin": "merian.twin.settings:TwinSettings",
-    "simulate": "merian.twin.ensemble:EnsembleSettings",
+    "eyes": "merian.twin.senses.montage:EyesSettings",
+    "simulate": "merian.twin.space.settings:MapSettings",
 }
 """Verb -> `module:class` of its settings."""
 
@@ -52,7 +54,7 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
     Parameters
     ----------
     verbs
-        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, twin, simulate.
+        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, twin, eyes, simulate.
     markdown
         Print the page of the documentation instead.
     """

@@ -5,52 +5,53 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import escaped, path_of, say
 from merian.core.errors import BadSetting
-from merian.twin.ensemble import EnsembleSettings
+from merian.twin.space.settings import MapSettings
 
 if TYPE_CHECKING:
     from merian.twin.ecosystem import Ecosystem
 
 __all__ = ["simulate"]
 
+WHERE = Group("Where it runs", sort_key=9)
 SHOWN = 12
 """Species whose effects are said; all are on the page."""
 
 
-@with_settings(EnsembleSettings, "simulate")
+@with_settings(MapSettings, "simulate")
 def simulate(
     ecosystem: str,
     scenario: Path,
     out: Path,
     /,
     *,
+    runner: Annotated[str, Parameter(group=WHERE)] = "local",
+    address: Annotated[str, Parameter(group=WHERE)] = "",
     overwrite: Annotated[bool, Parameter(negative=())] = False,
-    settings: EnsembleSettings,
+    settings: MapSettings,
 ) -> int:
     """Ask what-if: run an ecosystem with a change and without it, in pairs that share rates, start and weather.
 
     The answer is a range and a sentence for each species ("leopard rises in 58 of 64 runs"), never one line. OUT/simulation.html shows fans of biomass with and
-    without the change and the food web with its flows; OUT/ensemble.parquet holds every run.
+    without the change, the food web with its flows, and on a map (--tier grid or herds) where it happens; OUT/ensemble.parquet holds every run.
 
     A scenario is a TOML file:
 
-        title = "Drought, then fewer lions"
+        title = "Drought, then a fence"
         [[change]]
-        what = "rain"            # remove, introduce, harvest, protect, habitat, rain, warming or refuge
-        amount = 0.6             # times as much
+        what = "drought"         # remove, introduce, harvest, protect, habitat, rain, drought, warming, refuge, fence, corridor, waterpoint
+        amount = 0.4             # of the rain fails
         year = 10
         until = 15
         [[change]]
-        what = "harvest"
-        species = "Panthera leo"
-        amount = 0.3             # of its biomass in a year
+        what = "fence"           # needs a map
+        path = [0.5, 0, 0.5, 1]  # x, y, x, y as shares of the map from its north-west corner
         year = 5
-        ramp = 10
 
     Parameters
     ----------
@@ -59,18 +60,28 @@ def simulate(
     scenario
         A TOML file of changes.
     out
-        The folder to write: simulation.html, ensemble.parquet, effects.parquet, report.json.
+        The folder to write: simulation.html, ensemble.parquet, effects.parquet, maps.parquet (on a map), report.json.
+    runner
+        local: processes of this machine (--threads of them); ray: a Ray cluster, which must see OUT under the same path.
+    address
+        The Ray cluster (host:port, or auto); without it one is started on this machine.
     overwrite
         Replace the run of other settings.
     """
     from polars import read_parquet
 
     from merian.twin.scenario import read_scenario
-    from merian.twin.simulate import PAGE
+    from merian.twin.simulate import PAGE, Call
     from merian.twin.simulate import simulate as run
 
     asked = read_scenario(scenario)
-    report = run(_ecosystem(ecosystem, settings.seed), asked, out, settings, command_line(), overwrite)
+    over = None
+    if runner != "local" or address:
+        from merian.curate.runner import open_runner
+
+        # workers elsewhere stand in other folders
+        out, over = out.absolute(), open_runner(runner, address, settings.threads).map
+    report = run(_ecosystem(ecosystem, settings.seed), asked, out, settings, Call(command_line(), overwrite, over))
     said = read_parquet(out / "effects.parquet")
     moved = said.with_columns(moved=said["fell"] + said["rose"]).sort("moved", descending=True, maintain_order=True)
     for words in moved["words"].head(SHOWN):
@@ -79,7 +90,9 @@ def simulate(
         say(f"   and {len(said) - SHOWN} more species on the page")
     for remark in report.remarks:
         say(f"[yellow]{escaped(remark)}[/yellow]")
-    say(f"\n{path_of(out / PAGE)}  fans, food web and sentences: open it in a browser")
+    say(
+        f"\n{path_of(out / PAGE)}  {'fans, food web' if settings.tier == 'web' else 'fans, maps, food web'} and sentences: open it in a browser"
+    )
     return 0
 
 

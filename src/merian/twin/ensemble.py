@@ -6,7 +6,7 @@ Three doubts are drawn for each member, each by a stream of its own: its rates, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.chance import stream
-from merian.core.errors import BadData, Mismatch, Unstable
-from merian.core.progress import track
+from merian.core.errors import BadData, BadSetting, Mismatch, Unstable
+from merian.core.progress import Advance, track
 from merian.core.settings import knob
 from merian.core.workers import cores
 from merian.twin.ecosystem import Ecosystem
@@ -25,7 +25,19 @@ from merian.twin.memory import room_for
 from merian.twin.scenario import YEAR_DAYS, Scenario
 from merian.twin.solver import Limits, run
 
-__all__ = ["Effect", "Ensemble", "EnsembleSettings", "Setting", "effects", "ensemble"]
+__all__ = [
+    "Effect",
+    "Ensemble",
+    "EnsembleSettings",
+    "Setting",
+    "effects",
+    "ensemble",
+    "gathered",
+    "kept_years",
+    "last_years",
+    "outcomes",
+    "ready",
+]
 
 BASELINE = Scenario("baseline", ())
 QUARTERS = 4
@@ -167,8 +179,20 @@ def ensemble(setting: Setting, scenario: Scenario, settings: EnsembleSettings) -
 
     Raises BadSetting when the scenario does not fit the web, Unstable when no member could be run.
     """
+    ready(setting, scenario, settings)
+    with track("members", settings.members, "members") as advance:
+        found = outcomes(setting, scenario, settings, range(settings.members), advance)
+    return gathered(kept_years(settings.years), setting.web.names, list(enumerate(found)))
+
+
+def ready(setting: Setting, scenario: Scenario, settings: EnsembleSettings) -> None:
+    """Raise BadSetting when the scenario does not fit the web, or memory does not suffice for its courses."""
     scenario.checked(setting.web, settings.years)
-    courses = 2 * settings.members * len(_kept_years(settings.years)) * len(setting.web.names)
+    if scenario.mapped:
+        raise BadSetting(
+            "within, path", scenario.mapped[0].words, "needs a map, and the food web has none: --tier grid, or herds"
+        )
+    courses = 2 * settings.members * len(kept_years(settings.years)) * len(setting.web.names)
     # the members one by one, and then stacked; the long table beside them
     room_for(
         8.0 * courses * 4,
@@ -176,25 +200,40 @@ def ensemble(setting: Setting, scenario: Scenario, settings: EnsembleSettings) -
         settings.members,
         "fewer members, years or species; several runs of other seeds may be joined",
     )
-    with (
-        ThreadPoolExecutor(settings.threads or cores()) as pool,
-        track("members", settings.members, "members") as advance,
-    ):
-        found = []
-        for outcome in pool.map(lambda member: _member(setting, scenario, settings, member), range(settings.members)):
+
+
+def outcomes(
+    setting: Setting, scenario: Scenario, settings: EnsembleSettings, members: Sequence[int], advance: Advance
+) -> list[tuple[Doubles, Doubles] | str]:
+    """The biomass of these members without and with the scenario [t, s] each, or why there is none, in their order."""
+    found = []
+    with ThreadPoolExecutor(settings.threads or cores()) as pool:
+        for outcome in pool.map(lambda member: _member(setting, scenario, settings, member), members):
             found.append(outcome)
             advance()
-    failed = tuple((member, outcome) for member, outcome in enumerate(found) if isinstance(outcome, str))
-    kept = [outcome for outcome in found if not isinstance(outcome, str)]
+    return found
+
+
+def gathered(
+    years: Doubles, names: tuple[str, ...], found: Sequence[tuple[int, tuple[Doubles, Doubles] | str]]
+) -> Ensemble:
+    """The Ensemble of what each member (its number first) gave. Raises Unstable when all of them failed."""
+    failed = tuple((member, outcome) for member, outcome in found if isinstance(outcome, str))
+    kept = [outcome for _, outcome in found if not isinstance(outcome, str)]
     if not kept:
         raise Unstable("ensemble", "biomass", f"all members; the first: {failed[0][1]}", 0)
     baseline, changed = (np.stack([pair[which] for pair in kept]) for which in (0, 1))
-    return Ensemble(_kept_years(settings.years), setting.web.names, baseline, changed, failed)
+    return Ensemble(years, names, baseline, changed, failed)
 
 
-def effects(found: Ensemble, last: float = 10.0) -> list[Effect]:
-    """What the scenario did to each species in the mean of the `last` years."""
-    late = found.years >= found.years[-1] - last
+def last_years(years: float) -> float:
+    """The years at the end of a run over which an effect is taken: ten, or a quarter of a short run."""
+    return min(10.0, years / 4)
+
+
+def effects(found: Ensemble, last: float = 0.0) -> list[Effect]:
+    """What the scenario did to each species in the mean of the `last` years (0: `last_years`)."""
+    late = found.years >= found.years[-1] - (last or last_years(float(found.years[-1])))
     without, with_it = (course[:, late].mean(1) for course in (found.baseline, found.scenario))
     gone, gone_without = ((course[:, -1] <= 0) for course in (found.scenario, found.baseline))
     rows = []
@@ -210,7 +249,7 @@ def effects(found: Ensemble, last: float = 10.0) -> list[Effect]:
     return rows
 
 
-def _kept_years(years: float) -> Doubles:
+def kept_years(years: float) -> Doubles:
     """The times at which biomass is kept: quarters of years, and the end."""
     quarters = np.arange(0, math.floor(years * QUARTERS) + 1) / QUARTERS
     return quarters if quarters[-1] == years else np.append(quarters, years)
@@ -245,10 +284,10 @@ def _rain(settings: EnsembleSettings, rng: np.random.Generator) -> Doubles:
 def _course(
     setting: Setting, start: Doubles, scenario: Scenario, rain: Doubles, years: float, limits: Limits
 ) -> Doubles:
-    """Biomass at the kept years [t, s]: rates hold within a year, or until something happens in it."""
-    kept = _kept_years(years)
+    """Biomass at the kept years [t, s]: rates hold within a year, or until a change begins or ends in it."""
+    kept = kept_years(years)
     turns = {*scenario.turns(years)}
-    edges = np.unique([*np.arange(0, math.ceil(years)), *turns, years])
+    edges = np.unique([*np.arange(0, math.ceil(years)), *scenario.edges(years), years])
     grows = setting.web.producer
     state, rows = start, np.empty((len(kept), len(start)))
     for begin, end in pairwise(edges.tolist()):

@@ -1,4 +1,4 @@
-"""The page of a simulation: what is said, fans of biomass with the scenario and without, and the food web with its flows. One file, no network.
+"""The page of a simulation: what is said, fans of biomass with the scenario and without, maps, and the food web with its flows. One file, no network.
 
 Drawn as SVG by hand: fans are bands between quantiles of members, the web is laid out by trophic level.
 """
@@ -17,17 +17,21 @@ from merian.twin.ensemble import Effect, Ensemble
 from merian.twin.foodweb import Doubles, FoodWeb, trophic_levels
 from merian.twin.scenario import Scenario
 from merian.twin.solver import flows
+from merian.twin.space.drawing import CLASSES, Drawn, plates
 
 __all__ = ["Simulated", "fan", "simulation_page", "web_figure"]
 
 WIDE, HIGH = 300, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 10, 22
+SHOWN = 8
+"""Species whose maps lie open; the others' fold out."""
 
 
 @dataclass(frozen=True, eq=False)
 class Simulated:
     """What a page tells of: the `scenario`, the `ensemble` and its `effects`, the `web`, with how each link is known (`evidence` [l]: observed, inferred
-    or assumed), the `command`, further `remarks`, and what species are called by people (`common` [s], "" where nothing)."""
+    or assumed), the `command`, further `remarks`, what species are called by people (`common` [s], "" where nothing), and what is
+    `drawn` on maps."""
 
     scenario: Scenario
     ensemble: Ensemble
@@ -37,6 +41,7 @@ class Simulated:
     command: str
     remarks: tuple[str, ...] = ()
     common: Sequence[str] = ()
+    drawn: Drawn | None = None
 
     def called(self, species: int) -> str:
         """The common name of a species, else its name."""
@@ -56,8 +61,11 @@ def simulation_page(told: Simulated) -> str:
     )
     beyond = told.scenario.beyond()
     order = sorted(range(len(told.effects)), key=lambda at: -_moved(told.effects[at]))
+    called = [told.called(at) for at in range(len(told.effects))]
+    maps = plates(told.drawn, called, bool(beyond)) if told.drawn is not None else None
     fans = [
         {
+            "maps": maps[at] if maps else None,
             "name": told.called(at),
             "scientific": told.web.names[at] if told.called(at) != told.web.names[at] else "",
             "words": _capital(told.effects[at].said(told.called(at))),
@@ -69,6 +77,8 @@ def simulation_page(told: Simulated) -> str:
         told=told,
         beyond=beyond,
         fans=fans,
+        shown=SHOWN,
+        classes=range(1, CLASSES + 1),
         web=web_figure(told, bool(beyond)),
         style=resources.files("merian.twin").joinpath("templates/simulation.css").read_text(encoding="utf-8"),
         version=__version__,

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,47 +26,23 @@ import numpy.typing as npt
 from merian.core.errors import BadData, BadSetting
 from merian.core.settings import knob, load, read_toml
 from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
+from merian.twin.kinds import KINDS
 from merian.twin.rates import ATTACK, CAPACITY, GROWTH, HANDLING, METABOLISM
 
-__all__ = ["KINDS", "Change", "Kind", "Scenario", "read_scenario"]
+__all__ = ["ALL", "EVEN", "YEAR_DAYS", "Change", "Scenario", "read_scenario"]
 
 YEAR_DAYS = 365.25
 ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a change does, the unit and bounds of its amount, and the range in which the constants of the equations were measured."""
-
-    meaning: str
-    unit: str
-    low: float
-    high: float
-    measured: tuple[float, float]
-    moment: bool = False
-    """Whether it happens at one moment (no ramp, no end)."""
-
-
-KINDS: Mapping[str, Kind] = {
-    "remove": Kind("the species is gone from this year on; amount: the share of it", "1", 0.0, 1.0, (0.0, 1.0), True),
-    "introduce": Kind("so much of the species is set free", "g m-2", 0.0, 1e6, (0.0, 1e6), True),
-    "harvest": Kind(
-        "so much of its biomass is taken in a year: poaching, hunting, snares", "year-1", 0.0, 50.0, (0.0, 2.0)
-    ),
-    "protect": Kind("so large a share of what was taken is no longer", "1", 0.0, 1.0, (0.0, 1.0)),
-    "habitat": Kind("so large a share of the room of what grows is lost", "1", 0.0, 1.0, (0.0, 0.9)),
-    "rain": Kind("times as much rain, which growth and room of what grows follow", "1", 0.0, 3.0, (0.5, 1.5)),
-    "warming": Kind("degrees warmer: rates follow by their activation energies", "K", -20.0, 20.0, (0.0, 5.0)),
-    "refuge": Kind(
-        "so large a share of the species is out of its eaters' reach: fences, cover", "1", 0.0, 1.0, (0.0, 0.9)
-    ),
-}
-"""Where no figure says otherwise, the measured range is a judgement: what lies beyond it is said on every figure."""
+EVEN = "even"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One change: `what` (KINDS), to which `species` (a name, or all), how much, from which `year`, over how many years (`ramp`), and `until` when."""
+    """One change: `what` (KINDS), to which `species` (a name, or all), how much, from which `year`, over how many years (`ramp`), and `until` when.
+
+    On a map it may act `within` a box, along a `path`, or in a `pattern`. Places are shares of the map's width and height from its north-west corner, so that
+    a scenario fits a map of any size.
+    """
 
     what: str = knob("", f"What changes: {', '.join(KINDS)}")
     species: str = knob(ALL, "The species that it concerns, or all")
@@ -73,6 +50,12 @@ class Change:
     year: float = knob(0.0, "From which year of the run", ge=0)
     ramp: float = knob(0.0, "Over how many years it comes", unit="years", ge=0)
     until: float = knob(float("inf"), "In which year it ends", ge=0)
+    within: tuple[float, ...] = knob((), "The box where it acts: west, north, east, south, as shares of the map")
+    path: tuple[float, ...] = knob((), "Points of a fence or corridor, or of water: x, y, x, y ... as shares")
+    width_km: float = knob(0.0, "Width of a corridor; 0: about a cell and a half", unit="km", ge=0)
+    pattern: Literal["even", "random", "clustered", "edge"] = knob(
+        "even", "Which cells lose their habitat: all of them some, or some all, strewn, in clumps or from the edge"
+    )
 
     def __post_init__(self) -> None:
         kind = KINDS.get(self.what)
@@ -84,10 +67,32 @@ class Change:
             )
         if kind.moment and (self.ramp or np.isfinite(self.until)):
             raise BadSetting("ramp, until", (self.ramp, self.until), f"{self.what!r} happens at one moment")
-        if self.what in ("remove", "introduce") and self.species == ALL:
+        if kind.whom == "one" and self.species == ALL:
             raise BadSetting("species", self.species, f"{self.what!r} needs the name of one species")
+        if kind.whom == "land" and self.species != ALL:
+            raise BadSetting("species", self.species, f"{self.what!r} concerns the land, and so all that moves there")
         if self.until <= self.year:
             raise BadSetting("until", self.until, f"must come after the year {self.year:g} in which it begins")
+        self._placed(kind.points)
+
+    def _placed(self, points: int) -> None:
+        """Raise BadSetting for a place that is none."""
+        for name, values in (("within", self.within), ("path", self.path)):
+            if not all(0 <= value <= 1 for value in values):
+                raise BadSetting(name, values, "is in shares of the map, from 0 to 1")
+        if self.within and points:
+            raise BadSetting("within", self.within, f"{self.what!r} lies along a path")
+        if self.within and not (
+            len(self.within) == 4 and self.within[0] < self.within[2] and self.within[1] < self.within[3]
+        ):
+            raise BadSetting("within", self.within, "is west, north, east, south, with west < east and north < south")
+        if len(self.path) % 2 or len(self.path) < 2 * points or (self.path and not points):
+            need = f"needs {points} points or more, as x, y, x, y" if points else "has no path: give a box with within"
+            raise BadSetting("path", self.path, f"{self.what!r} {need}")
+        if self.width_km and self.what != "corridor":
+            raise BadSetting("width_km", self.width_km, "is that of a corridor")
+        if self.pattern != EVEN and self.what != "habitat":
+            raise BadSetting("pattern", self.pattern, "is that of lost habitat")
 
     def share(self, year: float) -> float:
         """How much of the change is there in a year, 0 to 1."""
@@ -96,13 +101,36 @@ class Change:
         return min((year - self.year) / self.ramp, 1.0) if self.ramp else 1.0
 
     @property
+    def rain(self) -> float:
+        """Times as much rain as without it, once it is wholly there."""
+        return {"rain": self.amount, "drought": 1 - self.amount}.get(self.what, 1.0)
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """The points of the path, (x, y) each."""
+        return tuple(zip(self.path[::2], self.path[1::2], strict=True))
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it can only be told on a map."""
+        return bool(self.within or KINDS[self.what].points)
+
+    @property
     def words(self) -> str:
         """The change in plain words."""
         kind = KINDS[self.what]
         when = f"from year {self.year:g}" + (f" over {self.ramp:g} years" if self.ramp else "")
         end = f" until year {self.until:g}" if np.isfinite(self.until) else ""
         unit = "" if kind.unit == "1" else f" {kind.unit}"
-        return f"{self.what} {self.species}: {self.amount:g}{unit}, {when}{end}"
+        whom = "" if kind.whom == "land" else f" {self.species}"
+        how = "" if self.pattern == EVEN else f" ({self.pattern})"
+        place = ""
+        if self.within:
+            west, north, east, south = self.within
+            place = f", between {west:g} and {east:g} of the map's width and {north:g} and {south:g} of its height"
+        elif self.path:
+            place = f", {'at' if kind.points == 1 else 'along'} " + " ".join(f"({x:g}, {y:g})" for x, y in self.points)
+        return f"{self.what}{whom}: {self.amount:g}{unit}{how}{place}, {when}{end}"
 
 
 @dataclass(frozen=True)
@@ -118,9 +146,8 @@ class Scenario:
         for change in self.changes:
             low, high = KINDS[change.what].measured
             if not low <= change.amount <= high:
-                found.append(
-                    f"{change.words} lies outside {low:g} to {high:g} {KINDS[change.what].unit}, where constants were measured"
-                )
+                unit = "" if KINDS[change.what].unit == "1" else f" {KINDS[change.what].unit}"
+                found.append(f"{change.words} lies outside {low:g} to {high:g}{unit}, where constants were measured")
         return found
 
     def named(self, common: Mapping[str, str]) -> Scenario:
@@ -139,7 +166,7 @@ class Scenario:
                 )
             if change.year >= years:
                 raise BadSetting("year", change.year, f"the run ends in year {years:g}")
-            if change.what in ("habitat", "rain") and not (web.producer & _of(web, change.species)).any():
+            if change.what in ("habitat", "rain", "drought") and not (web.producer & _of(web, change.species)).any():
                 raise BadSetting(
                     "species", change.species, f"{change.what!r} concerns what grows: {', '.join(_producers(web))}"
                 )
@@ -147,6 +174,15 @@ class Scenario:
     def turns(self, years: float) -> list[float]:
         """The years at which something happens at one moment."""
         return sorted({c.year for c in self.changes if KINDS[c.what].moment and c.year < years})
+
+    def edges(self, years: float) -> list[float]:
+        """The years before the last in which a change begins or ends."""
+        return sorted({year for c in self.changes for year in (c.year, c.until) if year < years})
+
+    @property
+    def mapped(self) -> list[Change]:
+        """The changes that can only be told on a map."""
+        return [change for change in self.changes if change.mapped]
 
     def start(self, web: FoodWeb, biomass: Doubles, year: float) -> Doubles:
         """The biomass [s] after what happens at one moment in this year."""
@@ -160,14 +196,17 @@ class Scenario:
     def columns(
         self, web: FoodWeb, year: float, ectotherm: npt.NDArray[np.bool_], celsius: float
     ) -> tuple[Doubles, Doubles]:
-        """The columns of species and links in a year. `ectotherm` [s]: whose rates follow the temperature, which is `celsius` without change."""
+        """The columns of species and links in a year. `ectotherm` [s]: whose rates follow the temperature, which is `celsius` without change.
+
+        What only a map can tell is left out.
+        """
         species, links = (
             dict(zip(SPECIES, web.species.copy(), strict=True)),
             dict(zip(LINK, web.links.copy(), strict=True)),
         )
         for change in self.changes:
             there, one = change.share(year), _of(web, change.species)
-            if there == 0 or KINDS[change.what].moment:
+            if there == 0 or KINDS[change.what].moment or KINDS[change.what].whom == "land":
                 continue
             much = change.amount * there
             if change.what == "harvest":
@@ -177,13 +216,13 @@ class Scenario:
             elif change.what == "habitat":
                 # no room at all would be no number: what is left then holds nothing to speak of
                 species["capacity"][one] *= max(1 - much, 1e-9)
-            elif change.what == "rain":
-                factor = max(1 + (change.amount - 1) * there, 1e-9)
+            elif change.what in ("rain", "drought"):
+                factor = max(1 + (change.rain - 1) * there, 1e-9)
                 species["capacity"][one] *= factor
                 species["growth"][one] *= factor
             elif change.what == "refuge":
                 links["attack"][one[web.eaten]] *= 1 - much
-            else:
+            elif change.what == "warming":
                 warm = one & (ectotherm | web.producer)
                 for name, rate in (("growth", GROWTH), ("capacity", CAPACITY), ("loss", METABOLISM)):
                     species[name][warm] *= rate.at(1.0, celsius + much) / rate.at(1.0, celsius)

@@ -1,9 +1,10 @@
-"""`merian simulate`: a scenario in an ecosystem, with and without it in pairs of runs, as tables, a page and a report."""
+"""`merian simulate`: a scenario in an ecosystem, with and without it in pairs of runs of any tier, as tables, a page and a report."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,66 +14,134 @@ from merian.core import store
 from merian.core.errors import MerianError
 from merian.core.report import Number, Report
 from merian.twin.ecosystem import Ecosystem
-from merian.twin.ensemble import Effect, Ensemble, EnsembleSettings, Setting, effects, ensemble
+from merian.twin.ensemble import Effect, Ensemble, effects
 from merian.twin.foodweb import FoodWeb
 from merian.twin.page import Simulated, simulation_page
-from merian.twin.scenario import Scenario
+from merian.twin.scenario import EVEN, Scenario
+from merian.twin.space.drawing import Drawn, drawn
+from merian.twin.space.members import Job, Maps, Over, collected, spread
+from merian.twin.space.settings import MapSettings
+from merian.twin.space.where import pieces
 
-__all__ = ["FORMAT", "KIND", "PAGE", "simulate"]
+__all__ = ["FORMAT", "KIND", "PAGE", "Call", "simulate"]
 
-KIND, FORMAT = "simulation", 1
+KIND, FORMAT = "simulation", 2
 PAGE = "simulation.html"
+PARTS = "parts"
 
 
-def simulate(
-    ecosystem: Ecosystem,
-    scenario: Scenario,
-    out: Path,
-    settings: EnsembleSettings,
-    command: str,
-    overwrite: bool = False,
-) -> Report:
-    """The Report of what a scenario does to an ecosystem, written to `out` with ensemble.parquet, effects.parquet and simulation.html.
+@dataclass(frozen=True)
+class Call:
+    """How a simulation was asked for: the `command`, whether it may `overwrite` another, and what runs its parts (`over`; default: this machine)."""
 
-    ensemble.parquet has a row per member, year (quarters) and species: biomass g m-2 `without` the scenario and `with` it. A finished run is not repeated;
-    `overwrite` replaces another one. Raises BadSetting when the scenario does not fit the ecosystem, Unstable when no member could be run.
+    command: str = "merian simulate"
+    overwrite: bool = False
+    over: Over | None = None
+
+
+def simulate(ecosystem: Ecosystem, scenario: Scenario, out: Path, settings: MapSettings, call: Call = Call()) -> Report:
+    """The Report of what a scenario does to an ecosystem, written to `out` with ensemble.parquet, effects.parquet and simulation.html; maps.parquet on a map.
+
+    ensemble.parquet has a row per member, year (quarters; weeks among herds) and species: biomass g m-2 `without` the scenario and `with` it; maps.parquet one
+    per species and cell. A finished run is not repeated, one that was ended goes on with the members that are missing; `overwrite` replaces another one.
+    Raises BadSetting when the scenario does not fit the ecosystem, Unstable when no member could be run.
     """
     balance = ecosystem.balance()
     common = [*ecosystem.species.common, *(pool.name for pool in ecosystem.pools)]
     scenario = scenario.named(dict(zip(common, balance.web.names, strict=True)))
     scenario.checked(balance.web, settings.years)
-    inputs = {"ecosystem": _digest(ecosystem), "scenario": store.digest_bytes(repr(scenario).encode())[:24]}
-    work = store.begin(out, KIND, FORMAT, settings, inputs, overwrite)
+    inputs = {"ecosystem": _digest(ecosystem, settings), "scenario": store.digest_bytes(repr(scenario).encode())[:24]}
+    work = store.begin(out, KIND, FORMAT, settings, inputs, call.overwrite)
     if work.done:
         return Report.load(out / "report.json")
+    job = Job(ecosystem, scenario, settings, out / PARTS)
     try:
-        found = ensemble(Setting.of_ecosystem(ecosystem), scenario, settings)
+        spread(job, call.over)
+        found, maps = collected(job)
     except MerianError:
         work.abandon()
         raise
-    said = effects(found)
-    remarks = tuple(_remarks(ecosystem, scenario, found, balance.rates))
-    with store.atomic(out / "ensemble.parquet") as file:
-        _rows(found).write_parquet(file)
-    with store.atomic(out / "effects.parquet") as file:
-        _told(said, common).write_parquet(file)
-    told = Simulated(scenario, found, said, balance.web, _evidence(ecosystem, balance.web), command, remarks, common)
+    said, evidence = effects(found), _evidence(ecosystem, balance.web)
+    remarks = (*_remarks(ecosystem, scenario, found, balance.rates), *_of_tier(job))
+    frames = {"ensemble": _rows(found), "effects": _told(said, common)}
+    shown = None
+    if maps is not None:
+        altered = job.altered
+        shown = drawn(altered, maps, settings.years)
+        frames["maps"] = _cells(maps, shown, found.names)
+    for name, frame in frames.items():
+        with store.atomic(out / f"{name}.parquet") as file:
+            frame.write_parquet(file)
+    told = Simulated(scenario, found, said, balance.web, evidence, call.command, remarks, common, shown)
     store.write_text(out / PAGE, simulation_page(told))
     numbers = tuple(number for effect in said for number in _numbers(effect))
-    report = Report(f"{scenario.title}: {ecosystem.name}", command, inputs, numbers, store.plain(settings), remarks)
+    report = Report(
+        f"{scenario.title}: {ecosystem.name}", call.command, inputs, numbers, store.plain(settings), remarks
+    )
     report.save(out / "report.json")
-    work.finish()
+    work.finish(scratch=(PARTS,))
     return report
 
 
-def _digest(ecosystem: Ecosystem) -> str:
-    """Hash of all that the food web is made of."""
+def _of_tier(job: Job) -> list[str]:
+    """What a reader must know of the tier in which it was asked."""
+    said, changes = [], job.scenario.changes
+    lost = [change for change in changes if change.pattern != EVEN]
+    if job.settings.tier == "web":
+        if lost:
+            said.append(
+                "the food web has no places: habitat is lost evenly, whatever its pattern; --tier grid shows it"
+            )
+        return said
+    if lost:
+        state = job.altered.at(math.nextafter(job.settings.years, 0.0))
+        land = job.altered.ground.landscape.land
+        left = pieces(land & ~state.lost, state.gates)
+        if len(left):
+            share = 100 * left[0] / left.sum()
+            said.append(
+                f"{int(left.sum()):,} of {int(land.sum()):,} cells keep their habitat, in {len(left):,} "
+                f"{'piece' if len(left) == 1 else 'pieces'}, the largest of {share:.0f} % of them"
+            )
+    if job.settings.tier == "herds":
+        said.append(
+            "the window is closed: no animal comes in or leaves, so a rare species may hang on a handful of animals"
+        )
+    return said
+
+
+def _cells(maps: Maps, shown: Drawn, names: Sequence[str]) -> pl.DataFrame:
+    """The maps as a long table: a row per species and cell of the land."""
+    y, x = np.nonzero(shown.land)
+    km = shown.frame.cell / 1000.0
+    return pl.DataFrame(
+        {
+            "species": pl.Series(np.repeat(np.array(names), len(y)).tolist(), dtype=pl.Categorical),
+            "row": np.tile(y.astype(np.int32), len(names)),
+            "column": np.tile(x.astype(np.int32), len(names)),
+            "east_km": np.tile((x + 0.5) * km, len(names)),
+            "south_km": np.tile((y + 0.5) * km, len(names)),
+            "without": maps.without[:, y, x].ravel(),
+            "with": maps.with_it[:, y, x].ravel(),
+            "agree": maps.agree[:, y, x].ravel(),
+        }
+    )
+
+
+def _digest(ecosystem: Ecosystem, settings: MapSettings) -> str:
+    """Hash of all that the food web is made of, and in a tier with a map of its landscape."""
     parts = [
         ecosystem.species.cells.write_csv(),
         ecosystem.links.write_csv(),
         repr((ecosystem.pools, ecosystem.climate)),
     ]
     parts.append(repr((ecosystem.species.names, ecosystem.species.classes)))
+    if settings.tier != "web":
+        ground = ecosystem.landscape
+        parts.append(repr(ground.frame))
+        parts += [
+            store.digest_bytes(np.ascontiguousarray(ground.layers[name]).tobytes()) for name in sorted(ground.layers)
+        ]
     return store.digest_bytes("\0".join(parts).encode())[:24]
 
 
@@ -141,7 +210,7 @@ def _numbers(effect: Effect) -> Sequence[Number]:
         for name, count in shares.items()
     ]
     if math.isfinite(effect.median):
-        note = "with the scenario over without it, mean of the last ten years; interval: nine tenths of members"
+        note = "with the scenario over without it, mean of the last years; interval: nine tenths of members"
         numbers.insert(
             0,
             Number(

@@ -1,0 +1,167 @@
+"""What-if in tier I: the scenario as a process that comes first in each step of a window of herds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from merian.core.chance import stream
+from merian.core.errors import BadSetting
+from merian.twin import draws
+from merian.twin.compiled import compiled
+from merian.twin.engine import Engine, Moment
+from merian.twin.foodweb import Doubles, FoodWeb
+from merian.twin.grid.land import Quality
+from merian.twin.grid.weather import Rain
+from merian.twin.herds.counts import binomial
+from merian.twin.herds.eating import Eating, Growing, Integers
+from merian.twin.herds.living import AGENT, Living
+from merian.twin.herds.roaming import Roaming
+from merian.twin.herds.window import Animals, WindowSettings, window
+from merian.twin.kinds import KINDS
+from merian.twin.ledger import Array, Flow
+from merian.twin.scenario import Change, Scenario
+from merian.twin.space.altered import Altered, State
+from merian.twin.space.cells import process_of
+from merian.twin.space.clock import Clock
+from merian.twin.space.settings import MapSettings
+
+__all__ = ["Coming", "density", "herded", "herds"]
+
+WHOLE = ("warming", "refuge")
+"""Kinds that change rates of the whole window: animals walk from cell to cell within a day."""
+
+
+class Coming:
+    """The scenario comes: animals are taken and set free, and the land, the weather and the rates become what it makes of them.
+
+    A harvest takes each animal with its hazard, by chance; what is removed is taken so too, at once. Herds that are set free have the size of their kind and
+    stand at random where they were set free.
+    """
+
+    name = "scenario"
+    reads = ()
+    writes = (*AGENT, "room")
+
+    def __init__(self, altered: Altered, clock: Clock, engine: Engine, animals: Animals) -> None:
+        """engine: of `window`, whose processes the scenario changes."""
+        self.altered, self.clock, self.animals = altered, clock, animals
+        self.rain, self.quality = process_of(engine, Rain), process_of(engine, Quality)
+        self.roaming, self.eating = process_of(engine, Roaming), process_of(engine, Eating)
+        self.growing, self.living = process_of(engine, Growing), process_of(engine, Living)
+        self.months, self.room = self.rain.months_mm, engine.world.values["room"].copy()
+        self._state: State | None = None
+
+    def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
+        """Let happen what is due; who is taken goes, who is set free comes, in kg."""
+        state = self.altered.at(self.clock.year(moment.step))
+        if state is not self._state:
+            self._state = state
+            self._let(state)
+        values["room"][:] = np.maximum(self.room * state.room, 1e-9)
+        came, went = 0.0, 0.0
+        agents = values["who"], values["number"], values["mass"]
+        harvest = np.stack([web["harvest"] for web in state.webs])
+        if harvest.any():
+            risk = -np.expm1(-harvest * moment.days)
+            zone = self.altered.zones.ravel()[values["cell"]]
+            went += _taken(agents, risk[zone, values["species"]], moment.chance, moment.step, 0)
+        for at, change in enumerate(self.altered.scenario.changes):
+            if not KINDS[change.what].moment or self.clock.step(change.year) != moment.step:
+                continue
+            if change.what == "introduce":
+                came += self._set_free(values, change, at, moment)
+            else:
+                own = self.altered.setting.web.names.index(change.species)
+                here = (values["species"] == own) & self.altered.box(at).ravel()[values["cell"]]
+                agents = values["who"], values["number"], values["mass"]
+                went += _taken(agents, change.amount * here, moment.chance, moment.step, 1 + at)
+        return {"biomass": Flow(came / 1000.0, went / 1000.0)}
+
+    def _let(self, state: State) -> None:
+        """Let the other processes go by what holds now."""
+        web = state.webs[0]
+        self.rain.months_mm, self.quality.near_water = self.months * state.rain, state.water
+        self.roaming.gates, self.eating.web = state.gates, web
+        self.growing.growth, self.growing.capacity = web["growth"][web.producer], web["capacity"][web.producer]
+        self.living.burnt = np.maximum(web["loss"] - self.animals.mortality, 0.0)
+
+    def _set_free(self, values: dict[str, Array], change: Change, at: int, moment: Moment) -> float:
+        """Set herds free: g."""
+        own, frame = self.altered.setting.web.names.index(change.species), self.altered.ground.landscape.frame
+        places = np.flatnonzero(self.altered.box(at))
+        adult, size = float(self.animals.adult_g[own]), max(round(float(self.animals.group[own])), 1)
+        heads = round(change.amount * len(places) * frame.cell**2 / adult)
+        sizes = np.full(-(-heads // size), size, np.int64)
+        if heads:
+            sizes[-1] = heads - size * (len(sizes) - 1)
+        rng = stream(int(moment.chance[0]) | int(moment.chance[1]) << 32, "introduce", at)
+        cell, inside = rng.choice(places, len(sizes)), rng.random((3, len(sizes)))
+        fresh: dict[str, Array] = {
+            "who": int(values["who"].max(initial=-1)) + 1 + np.arange(len(sizes)),
+            "species": np.full(len(sizes), own, np.int64),
+            "cell": cell,
+            "x": (cell % frame.columns + inside[0]) * frame.cell,
+            "y": (cell // frame.columns + inside[1]) * frame.cell,
+            "heading": 2 * np.pi * inside[2],
+            "number": sizes,
+            "mass": np.full(len(sizes), adult),
+        }
+        for name in AGENT:
+            values[name] = np.concatenate([values[name], fresh[name]])
+        return heads * adult
+
+
+@compiled
+def _taken(agents: tuple[Integers, Integers, Doubles], risk: Doubles, chance: draws.Key, step: int, slot: int) -> float:
+    """Take each animal of each herd with its risk [a]: g."""
+    who, number, mass = agents
+    went = 0.0
+    for herd in range(len(who)):
+        if risk[herd] > 0.0 and number[herd] > 0:
+            gone = binomial(draws.uniform(chance, who[herd], step, slot), number[herd], risk[herd])
+            number[herd] -= gone
+            went += gone * mass[herd]
+    return went
+
+
+def herded(scenario: Scenario, web: FoodWeb) -> None:
+    """Raise BadSetting for a change that a window of herds cannot hold."""
+    grows = [name for name, producer in zip(web.names, web.producer, strict=True) if producer]
+    for change in scenario.changes:
+        if KINDS[change.what].moment and change.species in grows:
+            raise BadSetting("species", change.species, f"among herds {change.what!r} concerns animals")
+        if change.within and (change.what in WHOLE or (change.what == "habitat" and change.species != "all")):
+            raise BadSetting("within", change.within, f"among herds {change.what!r} holds in the whole window")
+
+
+def herds(altered: Altered, start: Doubles, animals: Animals, clock: Clock, settings: MapSettings, seed: int) -> Engine:
+    """An Engine of tier I in which a scenario happens. start: g m-2 on the mean land cell [s]; seed: of all its chance.
+
+    Raises what `window` raises, and BadSetting as `herded` does.
+    """
+    herded(altered.scenario, altered.setting.web)
+    how = WindowSettings(
+        days=clock.days,
+        latitude_deg=settings.latitude_deg,
+        range_c=settings.range_c,
+        rain_spread=settings.rain_spread,
+        choice=settings.choice,
+        crossing=settings.crossing,
+        seed=seed,
+        threads=1,
+    )
+    setting = altered.setting
+    plain = window(setting.web, start, animals, altered.ground.landscape, setting.celsius, how)
+    return Engine(plain.world, [Coming(altered, clock, plain, animals), *plain.processes], clock.days)
+
+
+def density(values: Mapping[str, Array], producer: Array, cell_m2: float) -> Doubles:
+    """Biomass of each species in each cell, g m-2 [s, y, x], as animals stand."""
+    found = np.zeros((len(producer), *values["room"].shape))
+    weight = values["number"] * values["mass"] / cell_m2
+    size = values["room"].size
+    found += np.bincount(values["species"] * size + values["cell"], weight, found.size).reshape(found.shape)
+    found[producer] = values["plants"]
+    return found

@@ -1,0 +1,37 @@
+"""Every knob of a what-if, in whatever tier it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from merian.core.settings import knob
+from merian.twin.ensemble import EnsembleSettings
+
+__all__ = ["MapSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapSettings(EnsembleSettings):
+    """How an ensemble is run in any tier: `web` (the food web, without places), `grid` (in each cell of a map), `herds` (animals in a window of it)."""
+
+    tier: Literal["web", "grid", "herds"] = knob(
+        "web", "Where: the food web without places, the cells of a map by the week, or herds in a window by the hour"
+    )
+    rows: int = knob(
+        24, "Rows and columns of the map at most: a finer one is coarsened by a whole number", ge=1, le=512
+    )
+    window_km: float = knob(20.0, "Width of the window of herds", unit="km", gt=0, le=1000)
+    step_days: float = knob(
+        0.0, "Length of a step, rounded to a whole part of a year; 0: a week on the grid, an hour among herds",
+        unit="days", ge=0, le=31,
+    )  # fmt: skip
+    spin: int = knob(2, "Years on the map, with weather and without change, before the run", unit="years", ge=0, le=500)
+    latitude_deg: float = knob(-2.0, "Latitude of the map, for its seasons", unit="degrees", ge=-90, le=90)
+    range_c: float = knob(12.0, "Mean difference between day and night", unit="K", ge=0, le=60)
+    choice: float = knob(0.5, "How strongly animals choose better cells (a choice)", ge=0, le=10)
+    crossing: float = knob(0.0, "Share of those at a fence of the landscape that cross it", ge=0, le=1)
+    matrix: float = knob(0.1, "Share of moves into and within lost habitat that are made (a choice)", ge=0, le=1)
+    move_spread: float = knob(
+        0.5, "Standard deviation of the logarithm of how far a species moves, over members (a choice)", ge=0, le=3
+    )

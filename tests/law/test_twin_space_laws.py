@@ -1,0 +1,221 @@
+"""Laws of what-if on a map: no change is no effect, pairs share their chance, and fences, corridors and lost habitat do what theory says."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from merian.twin.ensemble import EnsembleSettings, Setting, ensemble
+from merian.twin.foodweb import FoodWeb
+from merian.twin.herds.window import Animals
+from merian.twin.landscape import Frame, Landscape
+from merian.twin.scenario import Change, Scenario
+from merian.twin.solver import run
+from merian.twin.space.pairs import Field, diffusion, pair
+from merian.twin.space.settings import MapSettings
+
+START = [300.0, 5.0, 1.0]
+GRID = MapSettings(
+    tier="grid", years=3, spin=0, settle=5, range_c=0, choice=0, rain_spread=0, move_spread=0, threads=1, floor=0
+)
+"""Without seasons, weather and behaviour: what is left is the food web and its space."""
+
+
+def web(**columns: object) -> FoodWeb:
+    species = {"growth": [1 / 60, 0, 0], "capacity": [500.0, math.inf, math.inf], "loss": [0, 8e-3, 4e-3]}
+    links = {"attack": [4e-4, 3e-3], "handling": [5.0, 8.0], "efficiency": [0.3, 0.5]}
+    whole = FoodWeb.of(["grass", "hare", "fox"], [(1, 0), (2, 1)], species | {"interference": [0, 0.02, 0.3]}, links)
+    return whole.changed(**columns)
+
+
+def flat(rows: int, columns: int = 0) -> Landscape:
+    shape = (rows, columns or rows)
+    layers = {name: np.zeros(shape) for name in ("trees", "fences")}
+    layers |= {"elevation": np.ones(shape), "water": np.ones(shape), "rain": np.full((12, *shape), 60.0)}
+    return Landscape(Frame(*shape, 1000.0), layers)
+
+
+def field(ground: Landscape, moves: float = 2e4, doubt: float = 0.0, own: FoodWeb | None = None) -> Field:
+    setting = Setting.of(own or web(), START, doubt)
+    return Field(setting, ground, np.array([0.0, moves, moves]))
+
+
+def scenario(*changes: Change) -> Scenario:
+    return Scenario("what if", changes)
+
+
+NOTHING = (
+    Change(what="rain", amount=1.0),
+    Change(what="drought", amount=0.0, within=(0, 0, 0.5, 1)),
+    Change(what="habitat", amount=0.0, pattern="clustered"),
+    Change(what="fence", path=(0.5, 0, 0.5, 1), amount=0.0),
+    Change(what="corridor", path=(0, 0.5, 1, 0.5), amount=0.3),
+    Change(what="waterpoint", path=(0.5, 0.5), amount=1.0),
+    Change(what="harvest", species="hare", amount=0.0, within=(0, 0, 0.5, 0.5)),
+    Change(what="warming", amount=0.0),
+    Change(what="remove", species="fox", amount=0.0, year=0.5),
+    Change(what="introduce", species="fox", amount=0.0, year=0.5),
+)
+
+
+def test_no_change_is_no_difference_at_all_on_the_grid() -> None:
+    weather = replace(GRID, rain_spread=0.3, range_c=12, choice=0.5, move_spread=0.5, years=1, spin=1)
+    for member in (0, 3):
+        without, with_it = pair(field(flat(4), doubt=0.1), scenario(*NOTHING), weather, member)
+        assert without.rows.tobytes() == with_it.rows.tobytes()
+        assert without.late.tobytes() == with_it.late.tobytes()
+    other, _ = pair(field(flat(4), doubt=0.1), scenario(*NOTHING), weather, 1)
+    assert (other.rows != without.rows).any()
+
+
+def animals() -> Animals:
+    return Animals(np.array([1, 3e3, 6e3]), np.array([0, 1e-3, 1e-3]), np.array([0, 1e5, 1e5]), np.array([1, 4.0, 2.0]))
+
+
+HERDS = replace(GRID, tier="herds", years=0.12, step_days=0.5, rain_spread=0.3, choice=0.5)
+
+
+def small(doubt: float = 0.0) -> Field:
+    ground = flat(4)
+    narrow = Landscape(Frame(4, 4, 100.0), ground.layers)
+    return replace(field(narrow, 1e5, doubt), animals=animals())
+
+
+def test_no_change_is_no_difference_at_all_among_herds() -> None:
+    without, with_it = pair(small(), scenario(*(c for c in NOTHING if c.what != "warming")), HERDS, 0)
+    assert without.rows.tobytes() == with_it.rows.tobytes()
+    assert without.late.tobytes() == with_it.late.tobytes()
+    assert without.rows[-1, 1] > 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        (Change(what="remove", species="fox", year=1),),
+        (Change(what="introduce", species="fox", amount=0.5, year=1),),
+        (Change(what="harvest", species="hare", amount=0.4, year=1, until=2),),
+        (Change(what="habitat", amount=0.5, year=1),),
+        (Change(what="warming", amount=3.0), Change(what="refuge", species="hare", amount=0.3, year=1)),
+        (Change(what="harvest", species="fox", amount=0.6), Change(what="protect", species="fox", amount=0.5, year=1)),
+    ],
+    ids=lambda changes: changes[0].what,
+)
+def test_one_cell_answers_as_the_food_web_does(changes: tuple[Change, ...]) -> None:
+    one = field(flat(1), doubt=0.1)
+    exact = replace(GRID, relative=1e-8)
+    courses = pair(one, scenario(*changes), exact, 2)
+    plain = EnsembleSettings(members=3, years=3, settle=5, rain_spread=0, relative=1e-8, floor=0, threads=1)
+    found = ensemble(one.setting, scenario(*changes), plain)
+    # at the moment itself the map still tells of before, the food web of after
+    apart = found.years != 1 if changes[0].what in ("remove", "introduce") else found.years >= 0
+    for mine, theirs in zip(courses, (found.baseline[2], found.scenario[2]), strict=True):
+        assert mine.rows[apart] == pytest.approx(theirs[apart], rel=1e-5, abs=1e-9)
+    assert courses[0].rows != pytest.approx(courses[1].rows, rel=0.01)
+
+
+def halves(course: np.ndarray, species: int) -> tuple[float, float]:
+    wide = course.shape[2] // 2
+    return float(course[species, :, :wide].sum()), float(course[species, :, wide:].sum())
+
+
+def test_a_closed_fence_stops_all_exchange() -> None:
+    gone = Change(what="remove", species="hare", within=(0, 0, 0.5, 1), year=0)
+    fence = Change(what="fence", path=(0.5, 0, 0.5, 1), year=0)
+    _, shut = pair(field(flat(4, 8)), scenario(gone, fence), GRID, 0)
+    _, open_ = pair(field(flat(4, 8)), scenario(gone), GRID, 0)
+    assert halves(shut.late, 1)[0] == 0
+    assert halves(open_.late, 1)[0] > 0.1 * halves(open_.late, 1)[1]
+    _, alone = pair(field(flat(4, 4)), scenario(Change(what="rain", amount=1.0)), GRID, 0)
+    # the side that keeps its hares fares as if there were no other
+    assert shut.late[:, :, 4:] == pytest.approx(alone.late, rel=1e-12)
+    half = Change(what="fence", path=(0.5, 0, 0.5, 1), amount=0.9)
+    _, ajar = pair(field(flat(4, 8)), scenario(gone, half), replace(GRID, years=0.5), 0)
+    _, free = pair(field(flat(4, 8)), scenario(gone), replace(GRID, years=0.5), 0)
+    assert 0 < halves(ajar.late, 1)[0] < 0.5 * halves(free.late, 1)[0]
+
+
+def test_a_corridor_between_two_patches_raises_recolonisation() -> None:
+    """Two patches, each at a side, behind lost land between them that nothing crosses; hares are taken from the western one."""
+    island = flat(5, 9)
+    lost = Change(what="habitat", amount=1.0, pattern="random", within=(0.33, 0, 0.67, 1))
+    gone = Change(what="remove", species="hare", within=(0, 0, 0.4, 1), year=0.5)
+    strip = Change(what="corridor", path=(0.05, 0.5, 0.95, 0.5))
+    back = {}
+    for name, matrix, changes in (
+        ("closed", 0.0, (lost, gone)),
+        ("matrix", 0.01, (lost, gone)),
+        ("corridor", 0.01, (lost, gone, strip)),
+    ):
+        how = replace(GRID, matrix=matrix, years=0.75)
+        _, found = pair(field(island, 5e4), scenario(*changes), how, 0)
+        back[name] = float(found.late[1, :, :3].mean())
+    assert back["closed"] == 0
+    assert back["corridor"] > 2 * back["matrix"] > 0
+
+
+def test_habitat_loss_beyond_the_threshold_ends_a_species_that_persists_below_it() -> None:
+    """Animals that mix over all land and eat in what is left of it: extinct when the share left is below h* = x (1 + a h K) / (e a K), as in Levins's model
+    of patches (1969), where it is e / c. Grass in lost cells is a thousandth and feeds nobody to speak of."""
+    attack, handling, efficiency, room, loss = 2e-4, 5.0, 0.3, 500.0, 8e-3
+    own = FoodWeb.of(
+        ["grass", "hare", "fox"],
+        [(1, 0), (2, 1)],
+        {"growth": [0.5, 0, 0], "capacity": [room, math.inf, math.inf], "loss": [0, loss, 0.05]},
+        {"attack": [attack, 1e-4], "handling": [handling, 8.0], "efficiency": [efficiency, 0.5]},
+    )
+    gain = efficiency * attack * room / (1 + attack * handling * room)
+    threshold = loss / gain
+    assert 0.3 < threshold < 0.7
+    rare = Setting(own, np.array([False, True, True]), 20.0, lambda seed, member: (own, np.array([room, 1e-3, 0.0])))
+    mixed = Field(rare, flat(10), np.array([0.0, 3e7, 0.0]))
+    how = replace(GRID, years=1.5, settle=0, matrix=1.0, step_days=1.0)
+    rates = {}
+    for left in (threshold * 0.85, threshold * 1.15):
+        lost = Change(what="habitat", amount=1 - left, pattern="random")
+        _, found = pair(mixed, scenario(lost), how, 0)
+        share = round(100 * left) / 100
+        rates[left] = float(np.log(found.rows[-1, 1] / found.rows[-3, 1]) / (365.25 / 2))
+        assert rates[left] == pytest.approx(share * gain - loss, abs=0.02 * loss)
+    below, above = rates.values()
+    assert below < 0 < above
+
+
+def test_pairs_that_share_their_chance_vary_less_than_runs_that_do_not() -> None:
+    weather = replace(GRID, rain_spread=0.4, range_c=12, years=2, spin=0)
+    change = scenario(Change(what="harvest", species="hare", amount=0.3))
+    found = [pair(field(flat(2), doubt=0.15), change, weather, member) for member in range(8)]
+    logs = np.log([[a.rows[-1, 1], b.rows[-1, 1]] for a, b in found])
+    paired = (logs[:, 1] - logs[:, 0]).var()
+    unpaired = logs[:, 0].var() + logs[:, 1].var()
+    assert paired < 0.2 * unpaired
+
+
+def test_a_harvest_of_herds_takes_what_its_hazard_says() -> None:
+    """West of a fence 4 a year are taken: about exp(-4 t) of them are left there, and all of them in the east."""
+    ground = small()
+    calm = replace(HERDS, years=0.12, rain_spread=0, choice=0, settle=0)
+    half = Change(what="harvest", species="hare", amount=4.0, within=(0, 0, 0.5, 1))
+    fence = Change(what="fence", path=(0.5, 0, 0.5, 1))
+    without, with_it = pair(ground, scenario(half, fence), calm, 0)
+    west, east = (np.array(halves(course.late, 1)) for course in (without, with_it))
+    ratio = east / west
+    assert ratio[1] == pytest.approx(1.0, abs=0.25)
+    assert ratio[0] == pytest.approx(math.exp(-4.0 * 0.105), abs=0.25)
+    assert ratio[0] < ratio[1]
+
+
+def test_diffusion_follows_the_way_of_a_month() -> None:
+    """Harfoot et al. 2014: 0.0278 M^0.48 km a month; D is a quarter of its square."""
+    found = diffusion(np.array([1.0, 1e4]))
+    assert found[0] == pytest.approx(27.8**2 / (4 * 365.25 / 12))
+    assert found[1] / found[0] == pytest.approx(10 ** (4 * 2 * 0.48))
+
+
+def test_the_start_of_a_member_is_that_of_the_food_web() -> None:
+    without, _ = pair(field(flat(2), doubt=0.1), scenario(Change(what="rain", amount=1.0)), GRID, 4)
+    own, start = Setting.of(web(), START, 0.1).drawn(0, 4)
+    rest = run(own, start, [0.0, 5 * 365.25]).biomass[-1]
+    assert without.rows[0] == pytest.approx(rest, rel=1e-3)
