@@ -26,6 +26,7 @@ Verb = Literal[
     "concepts",
     "twin",
     "eyes",
+    "record",
     "simulate",
 ]
 HOMES: dict[Verb, str] = {
@@ -43,6 +44,7 @@ HOMES: dict[Verb, str] = {
     "concepts": "merian.explore.explain.autoencoder:ConceptSettings",
     "twin": "merian.twin.settings:TwinSettings",
     "eyes": "merian.twin.senses.montage:EyesSettings",
+    "record": "merian.twin.frames.playback:RecordSettings",
     "simulate": "merian.twin.space.settings:MapSettings",
 }
 """Verb -> `module:class` of its settings."""
@@ -54,7 +56,7 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
     Parameters
     ----------
     verbs
-        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, twin, eyes, simulate.
+        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, twin, eyes, record, simulate.
     markdown
         Print the page of the documentation instead.
     """

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Group, Parameter
 
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import escaped, path_of, say
-from merian.core.errors import BadSetting
 from merian.twin.space.settings import MapSettings
-
-if TYPE_CHECKING:
-    from merian.twin.ecosystem import Ecosystem
 
 __all__ = ["simulate"]
 
@@ -73,6 +69,7 @@ def simulate(
     from merian.twin.scenario import read_scenario
     from merian.twin.simulate import PAGE, Call
     from merian.twin.simulate import simulate as run
+    from merian.twin.worked import opened
 
     asked = read_scenario(scenario)
     over = None
@@ -81,7 +78,7 @@ def simulate(
 
         # workers elsewhere stand in other folders
         out, over = out.absolute(), open_runner(runner, address, settings.threads).map
-    report = run(_ecosystem(ecosystem, settings.seed), asked, out, settings, Call(command_line(), overwrite, over))
+    report = run(opened(ecosystem, settings.seed), asked, out, settings, Call(command_line(), overwrite, over))
     said = read_parquet(out / "effects.parquet")
     moved = said.with_columns(moved=said["fell"] + said["rose"]).sort("moved", descending=True, maintain_order=True)
     for words in moved["words"].head(SHOWN):
@@ -94,18 +91,3 @@ def simulate(
         f"\n{path_of(out / PAGE)}  {'fans, food web' if settings.tier == 'web' else 'fans, maps, food web'} and sentences: open it in a browser"
     )
     return 0
-
-
-def _ecosystem(name: str, seed: int) -> Ecosystem:
-    """The ecosystem in a folder, or the worked one of this name."""
-    from merian.twin.ecosystem import Ecosystem, made
-    from merian.twin.worked import WORKED, shipped
-
-    if Path(name).is_dir():
-        return Ecosystem.load(Path(name))
-    if name not in WORKED:
-        raise BadSetting(
-            "ecosystem", name, f"is a folder made by `merian twin build`, or one of {', '.join(WORKED)}", WORKED
-        )
-    worked = shipped(name)
-    return made(worked.facts, worked.landscape(seed))

@@ -26,6 +26,11 @@ app = App(
 )
 app.command(validate, name="validate")
 app.command(
+    "merian.cli.record:record",
+    name="record",
+    help="Record a run of an ecosystem, herd by herd, to be played without Python.",
+)
+app.command(
     "merian.cli.eyes:eyes",
     name="eyes",
     help="Show a photo as animals would take it in from a distance: acuity, colours, light.",

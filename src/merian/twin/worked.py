@@ -17,13 +17,13 @@ from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting
 from merian.core.settings import read_toml
 from merian.twin.allometry import prior
-from merian.twin.ecosystem import Facts
+from merian.twin.ecosystem import Ecosystem, Facts, made
 from merian.twin.feeding import LINKS, observed
 from merian.twin.landscape import Landscape, generated
 from merian.twin.pools import Climate, Pool
 from merian.twin.traits import TRAITS, cells_of
 
-__all__ = ["WORKED", "Worked", "drawn_ecosystem", "facts_of", "shipped"]
+__all__ = ["WORKED", "Worked", "drawn_ecosystem", "facts_of", "opened", "shipped"]
 
 FOLDER = Path(__file__).parent / "ecosystems"
 WORKED = ("savanna", "isle-royale", "drawn")
@@ -63,6 +63,22 @@ def shipped(name: str) -> Worked:
         return _worked(document, path)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadData(path, f"is no ecosystem: {type(error).__name__} {error}") from error
+
+
+def opened(name: str, seed: int) -> Ecosystem:
+    """The ecosystem in a folder that `merian twin build` wrote, or the worked one of this name on a ground made by seed.
+
+    Raises BadSetting for what is neither, and what Ecosystem.load raises.
+    """
+    if Path(name).is_dir():
+        return Ecosystem.load(Path(name))
+    there = [known for known in WORKED if facts_of(known) is not None]
+    if name not in there:
+        raise BadSetting(
+            "ecosystem", name, f"is a folder made by `merian twin build`, or one of {', '.join(there)}", there
+        )
+    worked = shipped(name)
+    return made(worked.facts, worked.landscape(seed))
 
 
 def _worked(document: dict[str, Any], path: Path) -> Worked:

@@ -1,0 +1,256 @@
+"""The stage: a window of an ecosystem that runs herd by herd (tier I), beside it the same window under a scenario, and what is shown of both.
+
+Both draw the same chance for the same animal and step, so what sets them apart is the scenario. The ground is made by seed and the first places are drawn by
+chance: no place on it is a place on Earth, nor is any animal one that was observed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from merian.core.errors import BadSetting
+from merian.core.settings import knob
+from merian.twin.ecosystem import Ecosystem
+from merian.twin.engine import Engine
+from merian.twin.ensemble import Setting
+from merian.twin.frames.codec import DOES, WHAT
+from merian.twin.frames.views import FIELDS, SPEED_UNIT, STATS, Room, View, viewed
+from merian.twin.herds.window import Animals, WindowSettings, window
+from merian.twin.kinds import KINDS
+from merian.twin.landscape import generated
+from merian.twin.scenario import YEAR_DAYS, Change, Scenario
+from merian.twin.senses.eyes import eyes_of
+from merian.twin.space.pairs import diffusion
+from merian.twin.world import World
+
+__all__ = ["NOTICE", "SHOWN_KINDS", "Stage", "StageSettings"]
+
+NOTICE = (
+    "A simulation: no animal and no place in it is real. Reconstruction from optics; nobody knows what it feels like."
+)
+SHOWN_KINDS = ("rain", "drought", "warming", "habitat", "harvest", "protect", "refuge", "remove")
+"""Kinds of changes that hold in the whole window at once, and so can be turned while it runs."""
+RAMP = 0.01
+"""A change that comes over years is followed in steps of this share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSettings:
+    """The window that is shown."""
+
+    window_km: float = knob(20.0, "Width of the square window", unit="km", gt=0.1, le=500)
+    rows: int = knob(32, "Rows and columns of its ground", ge=4, le=256)
+    herds: int = knob(
+        4000, "Animals or herds at most, about: where there are more animals, herds are larger", ge=10, le=200_000
+    )
+    step_hours: float = knob(1.0, "Length of a step", unit="h", gt=0, le=24)
+    persistence: float = knob(0.7, "How much animals keep their heading: 0 not at all, 1 straight on", ge=0, le=1)
+    rain_spread: float = knob(0.2, "Standard deviation of the logarithm of a year's rain", ge=0, le=3)
+    seed: int = knob(0, "Names all chance", ge=0)
+
+
+class Stage:
+    """Two worlds of one window, `views` of them, and the scenario that sets them apart.
+
+    Raises BadSetting for an ecosystem of more species than a frame can name, and what `window` raises.
+    """
+
+    def __init__(self, ecosystem: Ecosystem, settings: StageSettings) -> None:
+        self.ecosystem, self.settings = ecosystem, settings
+        balance = ecosystem.balance()
+        self.web, self.start = balance.web, balance.start
+        if len(self.web.names) > 255:
+            raise BadSetting("ecosystem", len(self.web.names), "has 255 species and pools at most to be shown")
+        self._setting = Setting.of_ecosystem(ecosystem)
+        rain = ecosystem.landscape.layers["rain"][:, ecosystem.landscape.land].mean(1)
+        width_m = 1000.0 * settings.window_km
+        self.ground = generated("plain", settings.seed, settings.rows, width_m / settings.rows, tuple(rain.tolist()))
+        self.room = Room(width_m, settings.step_hours * 3600.0, self.web.producer, self.ground)
+        self.animals = self._animals()
+        self.restart()
+
+    def _animals(self) -> Animals:
+        """What is known of the animals; herds so large that there are no more of them than asked for."""
+        species, settings = self.ecosystem.species, self.settings
+        plants = np.ones(len(self.ecosystem.pools))
+        heads = self.start[: len(species.names)] * (1e6 * settings.window_km**2) / species["mass_g"]
+        group = np.fmax(species["group_size"], 1.0)
+        group = np.maximum(group * max(float((heads / group).sum()) / settings.herds, 1.0), 1.0)
+        return Animals(
+            np.concatenate([species["mass_g"], plants]),
+            np.concatenate([1 / (species["longevity_years"] * YEAR_DAYS), 0 * plants]),
+            np.concatenate([diffusion(species["mass_g"]), 0 * plants]),
+            np.concatenate([group, plants]),
+        )
+
+    def restart(self) -> None:
+        """Begin anew, without a scenario."""
+        self.scenario: Scenario | None = None
+        self._since = 0.0
+        self._shares: tuple[int, ...] = ()
+        self._done: set[Change] = set()
+        self._engines = [self._engine(Scenario("baseline", ()), 0.0)]
+        self.room.top = 1.2 * float(self._engines[0].world.values["plants"].sum(0).max())
+        self._views: list[View | None] = [None, None]
+
+    @property
+    def day(self) -> float:
+        """Days since the start."""
+        return self._engines[0].world.day
+
+    @property
+    def worlds(self) -> tuple[World, ...]:
+        """The world as it is, and as it is under the scenario where there is one."""
+        return tuple(engine.world for engine in self._engines)
+
+    def alter(self, scenario: Scenario) -> None:
+        """Let a scenario hold from now on; its years count from here. One without changes ends what there was.
+
+        Where none held before, the other world begins as a copy of this one. Raises BadSetting for a change that cannot be shown, or that fits no species.
+        """
+        scenario = scenario.named(dict(zip(self.common, self.web.names, strict=True)))
+        scenario.checked(self.web, math.inf)
+        for change in scenario.changes:
+            if change.what not in SHOWN_KINDS or change.mapped or change.pattern != "even":
+                raise BadSetting(
+                    "what",
+                    change.what,
+                    f"while it runs can be one of {', '.join(SHOWN_KINDS)}, in the whole window",
+                    SHOWN_KINDS,
+                )
+        if not scenario.changes:
+            self.scenario, self._shares, self._engines = None, (), self._engines[:1]
+            self._done, self._views[1] = set(), None
+            return
+        self.scenario, self._since = scenario, self.day
+        if len(self._engines) == 1:
+            plain = self._engines[0].world
+            copied = World(
+                plain.ledger, {k: v.copy() for k, v in plain.values.items()}, plain.seed, plain.step, plain.day
+            )
+            self._engines.append(self._engine(scenario, 0.0, copied))
+        self._follow(anew=True)
+
+    def step(self) -> None:
+        """Go on by one step, in both worlds. Raises Unstable where a value leaves its bounds."""
+        for engine in self._engines:
+            engine.step()
+        self._follow()
+
+    def views(self) -> list[View]:
+        """What is to be seen of each world now; what happened and how fast animals are is told since the views before."""
+        for at, world in enumerate(self.worlds):
+            self._views[at] = viewed(self.room, world, at, self._views[at])
+        return [view for view in self._views[: len(self._engines)] if view is not None]
+
+    @property
+    def common(self) -> list[str]:
+        """Common names of species and pools, in the order of the web."""
+        return [*self.ecosystem.species.common, *(pool.name for pool in self.ecosystem.pools)]
+
+    def hello(self) -> dict[str, Any]:
+        """What a viewer must know first: the window, species with their eyes, links, what can be turned, what numbers mean."""
+        settings, species = self.settings, self.ecosystem.species
+        classes = [*species.classes, *("" for _ in self.ecosystem.pools)]
+        table = [
+            {
+                "name": name,
+                "common": common,
+                "class": kind,
+                "plant": bool(grows),
+                "mass_g": None if grows else float(mass),
+                "eyes": None if grows else _eyes(name),
+            }
+            for name, common, kind, grows, mass in zip(
+                self.web.names, self.common, classes, self.web.producer, self.animals.adult_g, strict=True
+            )
+        ]
+        links = self.ecosystem.web_links.select("eater", "eaten", "part", "probability", "evidence")
+        kinds = {name: KINDS[name] for name in SHOWN_KINDS}
+        return {
+            "title": self.ecosystem.name,
+            "notice": NOTICE,
+            "width_m": self.room.width_m,
+            "step_hours": settings.step_hours,
+            "rows": settings.rows,
+            "speed_unit_m_s": SPEED_UNIT,
+            "worlds": ["baseline", "scenario"],
+            "does": list(DOES),
+            "what": list(WHAT),
+            "fields": [{"name": name, "unit": unit, "still": still} for name, unit, still in FIELDS],
+            "stats": list(STATS),
+            "species": table,
+            "links": links.to_dicts(),
+            "sliders": [
+                {
+                    "what": name,
+                    "meaning": kind.meaning,
+                    "unit": kind.unit,
+                    "low": kind.low,
+                    "high": kind.high,
+                    "measured": list(kind.measured),
+                    "of_one": kind.whom == "one",
+                }
+                for name, kind in kinds.items()
+            ],
+            "remarks": list(self.ecosystem.remarks),
+        }
+
+    def _year(self) -> float:
+        return (self.day - self._since) / YEAR_DAYS
+
+    def _follow(self, anew: bool = False) -> None:
+        """Let the scenario's world live by what holds now."""
+        if self.scenario is None:
+            return
+        year = self._year()
+        shares = tuple(round(change.share(year) / RAMP) for change in self.scenario.changes)
+        if anew or shares != self._shares:
+            self._shares = shares
+            self._engines[1] = self._engine(self.scenario, year, self._engines[1].world)
+        for change in self.scenario.changes:
+            if change.what == "remove" and change.year <= year and change not in self._done:
+                self._done = self._done | {change}
+                _removed(self._engines[1].world, change, self.web.names)
+
+    def _engine(self, scenario: Scenario, year: float, world: World | None = None) -> Engine:
+        """An engine by the rates of a scenario in a year, of a world that there is, or of one at its start."""
+        settings, setting, web = self.settings, self._setting, self.web
+        species, links = scenario.columns(web, year, setting.ectotherm, setting.celsius)
+        changed = replace(web, species=species, links=links)
+        # among animals a harvest is one more way to die, and no more metabolism
+        taken = changed["harvest"]
+        changed = changed.changed(loss=changed["loss"] + taken)
+        animals = replace(self.animals, mortality=self.animals.mortality + taken)
+        how = WindowSettings(
+            days=settings.step_hours / 24.0,
+            persistence=settings.persistence,
+            rain_spread=settings.rain_spread,
+            seed=settings.seed,
+            threads=1,
+        )
+        engine = window(changed, self.start, animals, self.ground, setting.celsius, how)
+        if world is not None:
+            engine.world = world
+        return engine
+
+
+def _eyes(name: str) -> dict[str, Any] | None:
+    """The eyes of a species of this scientific name, None where nobody's stand for them."""
+    try:
+        found = eyes_of(name)
+    except BadSetting:
+        return None
+    return found.described() if found.name == name else None
+
+
+def _removed(world: World, change: Change, names: Sequence[str]) -> None:
+    """Take a share of each herd of a species away: to the nearest animal, the last of it where all go."""
+    own = world.values["species"] == names.index(change.species)
+    number = world.values["number"]
+    world.values["number"] = np.where(own, np.round(number * (1.0 - change.amount)).astype(number.dtype), number)
