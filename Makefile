@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOUR ?= merian-tour
 WORK ?= pocket-work
+# what `frontend/` is built into, by the build hook (hatch_build.py), whenever its sources have changed
+PAGES := src/merian/web/static/index.html
+SOURCES := hatch_build.py $(shell find frontend -name node_modules -prune -o -type f -print)
 
 .PHONY: demo test check bench web pocket clean
 
@@ -15,22 +18,26 @@ $(READY): pyproject.toml src/merian/__init__.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $(READY)
 
-demo: $(READY)  ## the main job: the whole path on the drawn tree of life, then the web page
+$(PAGES): $(SOURCES) | $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+demo: $(READY) $(PAGES)  ## the main job: the whole path on the drawn tree of life, then the web page
 	$(BIN)/merian tour $(TOUR) $(ARGS)
 
-test: $(READY)  ## all tests; fails when none ran
+test: $(READY) $(PAGES)  ## all tests; fails when none ran
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(READY)  ## format, lint, types, floors
+check: $(READY) $(PAGES)  ## format, lint, types, floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## every promise of speed against a named peer or floor
+bench: $(READY) $(PAGES)  ## every promise of speed against a named peer or floor
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-web: $(READY)  ## the web page over the demo's folder
+web: $(READY) $(PAGES)  ## the web page over the demo's folder
 	$(BIN)/merian serve $(TOUR)
 
 pocket: $(READY)  ## the model in the package, made anew: make pocket PHOTOS=photos.csv

@@ -1,4 +1,4 @@
-"""The page in a real browser: a photo is dropped, named and placed; a point is picked by keyboard; nothing is asked of the network."""
+"""The pages in a real browser: a photo is dropped, named, corrected and placed; a point is picked by keyboard; nothing is asked of the network."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from tiny_site import Site, served
 from visits import Visit
@@ -25,8 +26,8 @@ def address(site: Site) -> Iterator[str]:
         yield where
 
 
-class Explorer(Visit):
-    """The explorer, that photos can be dropped on."""
+class Plates(Visit):
+    """The page that photos can be dropped on."""
 
     def drop(self, name: str, data: bytes) -> None:
         self.page.evaluate(DROP, [base64.b64encode(data).decode(), name])
@@ -34,7 +35,7 @@ class Explorer(Visit):
 
 
 def test_a_dropped_photo_is_named_placed_and_explored(site: Site, browser: Any, address: str) -> None:
-    visit = Explorer(browser, address, viewport={"width": 1440, "height": 900})
+    visit = Plates(browser, address, viewport={"width": 1440, "height": 900})
     page = visit.page
     visit.drop("mine.jpg", site.photo()[1])
     plate = page.locator(".plate")
@@ -44,17 +45,52 @@ def test_a_dropped_photo_is_named_placed_and_explored(site: Site, browser: Any, 
     assert plate.locator(".ranked li").count() == 5
     assert plate.locator(".path .rank").all_inner_texts()[:3] == ["kingdom", "phylum", "class"]
     assert "none of these" in plate.locator(".path").inner_text()
-    assert page.locator("#said").inner_text().startswith(("Sure to", "Nothing is sure", "Most likely"))
+    assert visit.said().startswith(("Sure to", "Nothing is sure", "Most likely"))
+    plate.locator("figure .quiet").click()
+    page.wait_for_selector("#map .over")
+    page.wait_for_selector("#legend .key")
+    assert page.url.endswith("/explorer")
+    page.go_back()
     plate.locator(".path .taxon").first.click()
-    page.wait_for_selector("#card h3")
-    assert page.locator("#card .rank").inner_text() == "kingdom"
-    page.locator("#card .close").click()
-    assert page.locator("#card").is_hidden()
+    page.wait_for_selector(".folio h1")
+    assert page.locator(".folio .rank").first.inner_text() == "kingdom"
+    page.go_back()
+    assert plate.locator(".ranked li").count() == 5
+    visit.leave(address, "blob:")
+
+
+def test_a_name_is_kept_by_one_tap_corrected_and_taken_back(site: Site, browser: Any, address: str) -> None:
+    visit = Plates(browser, address)
+    page = visit.page
+    visit.drop("mine.jpg", site.photo()[1])
+    plate = page.locator(".plate")
+    file = site.store / "records" / "verified.csv"
+    plate.locator(".confirm").nth(1).click()
+    page.wait_for_selector(".kept")
+    second = plate.locator(".ranked .name").nth(1).inner_text()
+    first = plate.locator(".ranked .name").first.inner_text()
+    (row,) = pl.read_csv(file, infer_schema=False).rows(named=True)
+    assert (row["scientificName"], row["verbatimIdentification"]) == (second, first)
+    assert (row["identificationVerificationStatus"], row["associatedMedia"]) == ("ValidatedByHuman", "mine.jpg")
+    plate.locator(".correct > .quiet").click()
+    other = site.catalog.tree.names[int(site.catalog.tree.at("species")[-1])]
+    page.keyboard.type(other[:6])
+    page.wait_for_selector("[role=option]")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "(name) => document.querySelector('.kept')?.textContent.includes(name)", arg=other.split()[0]
+    )
+    assert pl.read_csv(file, infer_schema=False)["scientificName"].to_list() == [
+        plate.locator(".kept .name").inner_text()
+    ]
+    plate.locator(".kept .quiet").click()
+    page.wait_for_selector(".kept", state="detached")
+    assert len(pl.read_csv(file, infer_schema=False)) == 0
     visit.leave(address, "blob:")
 
 
 def test_a_bad_photo_is_said_and_the_next_one_works(site: Site, browser: Any, address: str) -> None:
-    visit = Explorer(browser, address)
+    visit = Plates(browser, address)
     visit.drop("notes.jpg", b"no image at all")
     assert "Not read: not an image." in visit.page.locator(".plate.unread").inner_text()
     visit.page.locator("#samples .thumb").first.click()
@@ -66,18 +102,18 @@ def test_a_bad_photo_is_said_and_the_next_one_works(site: Site, browser: Any, ad
 
 
 def test_the_map_is_walked_by_keyboard(browser: Any, address: str) -> None:
-    visit = Explorer(browser, address, reduced_motion="reduce", color_scheme="dark")
+    visit = Visit(browser, f"{address}explorer", reduced_motion="reduce", color_scheme="dark")
     page = visit.page
     page.focus("#map .over")
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#card h3")
+    page.wait_for_selector("#card h2")
     first = page.locator("#card .portrait").get_attribute("src")
     page.keyboard.press("ArrowRight")
     page.wait_for_function(
         "(first) => document.querySelector('#card .portrait')?.getAttribute('src') !== first", arg=first
     )
     page.keyboard.press("Escape")
-    assert page.locator("#card").is_hidden()
+    assert page.locator("#card").count() == 0
     page.select_option("#by", "habitat")
     key = page.locator("#legend .key").first
     key.click()
@@ -87,14 +123,14 @@ def test_the_map_is_walked_by_keyboard(browser: Any, address: str) -> None:
 
 @pytest.mark.parametrize("width", [360, 390, 820, 1440])
 def test_no_page_is_wider_than_the_window(site: Site, browser: Any, address: str, width: int) -> None:
-    visit = Explorer(browser, address, viewport={"width": width, "height": 800})
+    visit = Plates(browser, address, viewport={"width": width, "height": 800})
     visit.drop("a-rather-long-name-of-a-photo-that-somebody-took-in-the-garden.jpg", site.photo()[1])
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
     visit.leave(address, "blob:")
 
 
 def test_each_control_has_a_name(browser: Any, address: str) -> None:
-    visit = Explorer(browser, address)
+    visit = Visit(browser, address)
     nameless = visit.page.evaluate(
         """() => [...document.querySelectorAll("button, a, select, input, canvas[tabindex], img")].filter((e) =>
           !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length || e.hasAttribute("alt"))).map((e) => e.outerHTML)"""
@@ -106,7 +142,10 @@ def test_each_control_has_a_name(browser: Any, address: str) -> None:
 def test_what_a_store_lacks_is_said_in_its_place(site: Site, browser: Any, tmp_path: Path) -> None:
     (tmp_path / "catalog").symlink_to(site.store / "catalog")
     with served(tmp_path, None) as where:
-        visit = Explorer(browser, where)
+        visit = Visit(browser, where)
         assert "merian train" in visit.page.locator("#identify .absent").inner_text()
+        assert visit.page.locator("nav a").all_inner_texts() == ["Identify", "Encyclopedia"]
+        visit.leave(where, "blob:")
+        visit = Visit(browser, f"{where}explorer")
         assert "merian explore" in visit.page.locator("#explore .absent").inner_text()
         visit.leave(where, "blob:")

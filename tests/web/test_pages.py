@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import os
 import re
 import socket
@@ -23,32 +24,66 @@ from merian.web import app as web_app
 from merian.web import pages
 from merian.web.app import create_app, serve
 
+TEXT = (".js", ".css", ".html", ".svg")
+INITIAL_KB = 300
+"""What the scripts of the first page may take, gzipped."""
 
-def test_the_page_and_all_its_files_are_there(ask: Ask) -> None:
-    page = ask("GET", "/")
+
+@pytest.mark.parametrize("address", ["/", "/explorer", "/life", "/taxon/a%20taxon"])
+def test_the_page_and_all_its_files_are_there(ask: Ask, address: str) -> None:
+    page = ask("GET", address)
     assert page.status_code == 200
     named = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
-    assert len(named) >= 4
+    assert len(named) >= 3
     for path in named:
         assert ask("GET", path).status_code == 200
-    for name, file in pages.read_static().items():
-        for module in re.findall(r'from "\./([^"]+)"', file.data.decode() if name.endswith(".js") else ""):
-            assert ask("GET", f"/static/{module}").headers["content-type"].startswith("text/javascript")
+
+
+def test_each_file_that_a_script_or_style_names_is_there(ask: Ask) -> None:
+    static = pages.read_static()
+    named = set()
+    for name, file in static.items():
+        if name.endswith((".js", ".css")):
+            named |= set(re.findall(r"assets/[\w.-]+\.(?:js|css|woff2)", file.data.decode()))
+            named |= {f"assets/{m}" for m in re.findall(r"\./([\w-]+\.js)", file.data.decode())}
+    assert len(named) > 10
+    assert named <= set(static)
+    script = next(name for name in sorted(named) if name.endswith(".js"))
+    assert ask("GET", f"/static/{script}").headers["content-type"].startswith("text/javascript")
+    assert ask("GET", f"/static/{script}").headers["cache-control"].endswith("immutable")
+
+
+def test_the_first_scripts_are_small() -> None:
+    static = pages.read_static()
+    first = re.findall(r'(?:src|href)="/static/([^"]+\.js)"', static["index.html"].data.decode())
+    behind = {m for name in first for m in re.findall(r"assets/page[\w-]+\.js", static[name].data.decode())}
+    assert behind
+    assert sum(len(gzip.compress(static[name].data)) for name in {*first, *behind}) < INITIAL_KB * 1000
 
 
 def test_a_file_is_sent_once(ask: Ask) -> None:
-    tag = ask("GET", "/static/page.css").headers["etag"]
-    assert ask("GET", "/static/page.css", headers={"if-none-match": tag}).status_code == 304
+    tag = ask("GET", "/static/icon.svg").headers["etag"]
+    assert ask("GET", "/static/icon.svg", headers={"if-none-match": tag}).status_code == 304
 
 
 def test_nothing_comes_from_elsewhere() -> None:
     for name, file in pages.read_static().items():
-        text = file.data.decode().replace("http://www.w3.org/2000/svg", "")
+        if not name.endswith(TEXT):
+            continue
+        text = re.sub(r"http://www\.w3\.org/[\w/]+", "", file.data.decode())
         assert not re.search(r"https?://|//[a-z]+\.[a-z]", text), name
         assert not re.search(r"\son[a-z]+=\"|style=\"|<script>|<style", text), name
 
 
-@pytest.mark.parametrize("path", ["/", "/static/main.js", "/api/about", "/report", "/nowhere", "/api/taxon/none"])
+def test_pages_that_were_not_built_are_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "read_static", dict)
+    reply = asker(create_app(site.store, site.identifier))("GET", "/")
+    assert (reply.status_code, reply.json()["error"]) == (503, "the pages were not built")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/life", "/static/icon.svg", "/api/about", "/report", "/nowhere", "/api/taxon/none"]
+)
 def test_every_answer_is_guarded(ask: Ask, path: str) -> None:
     headers = ask("GET", path).headers
     assert "default-src 'none'" in headers["content-security-policy"]

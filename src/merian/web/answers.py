@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -67,12 +68,14 @@ def identify(
     if parts.identifier is None:
         raise KeyError("identify")
     whole = [(i, image) for i, image in enumerate(images) if isinstance(image, bytes)]
+    hashes = {i: hashlib.sha256(image).hexdigest() for i, image in whole}
     decoded = decode_many([image for _, image in whole], parts.identifier.encoder.preprocess)
     reasons = {i: image for i, image in enumerate(images) if isinstance(image, str)}
     reasons |= {whole[row][0]: reason for row, reason in decoded.reasons.items()}
     said = iter(_say(parts, parts.identifier, decoded.pixels, leave_out) if len(decoded.pixels) else [])
     return [
-        {"name": name, "reason": reasons.get(i)} | ({} if i in reasons else next(said)) for i, name in enumerate(names)
+        {"name": name, "reason": reasons.get(i), "hash": hashes.get(i)} | ({} if i in reasons else next(said))
+        for i, name in enumerate(names)
     ]
 
 

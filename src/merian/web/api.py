@@ -27,6 +27,8 @@ from merian.web.metrics import Metrics
 from merian.web.openapi import describe
 from merian.web.parts import Parts
 from merian.web.pictures import LARGEST, Pictures
+from merian.web.queries import number
+from merian.web.reading import Reading
 from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS, TEXTS_TOO, Photo, Refused, read_photos, read_texts
 
 __all__ = ["Api"]
@@ -47,7 +49,10 @@ class Api:
     parts: Parts
     batch: int
     """Photos computed together."""
+    writable: bool = False
+    """Whether visitors may keep records in the store."""
     pictures: Pictures = field(init=False)
+    reading: Reading = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
     _waiting: int = 0
@@ -57,6 +62,7 @@ class Api:
 
     def __post_init__(self) -> None:
         self.pictures = Pictures(self.parts)
+        self.reading = Reading(self.parts, self.writable)
         told = self.metrics.batched
         most = self.batch
         self._named = Batcher(functools.partial(answers.identify_many, self.parts), self._encoder, most, told=told)
@@ -75,10 +81,10 @@ class Api:
             Route("/api/identify/{id:path}", self.identify_known),
             Route("/api/layout", self.layout),
             Route("/api/image/{id:path}", self.image),
-            Route("/api/taxon/{id:path}", self.taxon),
             Route("/api/neighbours/{id:path}", self.neighbours),
             Route("/api/samples", self.samples),
             Route("/api/report", self.report),
+            *self.reading.routes(),
         ]
 
     def warm(self) -> None:
@@ -98,6 +104,7 @@ class Api:
 
     async def about(self, request: Request) -> Response:
         parts, known = self.parts, self.parts.identifier
+        taxa, species = self.reading.branches.size
         return JSONResponse(
             {
                 "merian": __version__,
@@ -119,6 +126,9 @@ class Api:
                 "embeddings": None if parts.embeddings is None else len(parts.embeddings),
                 "points": None if parts.layout is None else len(parts.layout.ids),
                 "report": parts.report is not None,
+                "records": self.reading.keeps,
+                "taxa": taxa,
+                "species": species,
                 "absent": parts.absent,
                 "limits": {"photos": PHOTOS, "photo_mb": PHOTO_MB, "request_mb": BODY_MB},
                 "sure_from": answers.SAFE,
@@ -155,7 +165,7 @@ class Api:
 
     async def search(self, request: Request) -> Response:
         """The photos of the store nearest to a photo, or to `{"texts": [...]}`: for each, the `k` nearest."""
-        count = _number(request, "k", 12, MOST_NEIGHBOURS)
+        count = number(request, "k", 12, MOST_NEIGHBOURS)
         if self.parts.embeddings is None:
             raise Refused(404, "this store has no embeddings to search", "make them with merian embed")
         asked = await self._vectors(request)
@@ -175,25 +185,16 @@ class Api:
         return Response(await run_in_threadpool(self._layout_json), media_type="application/json")
 
     async def image(self, request: Request) -> Response:
-        image, size = self._image_id(request), _number(request, "size", 0, LARGEST)
+        image, size = self._image_id(request), number(request, "size", 0, LARGEST)
         data, kind = await run_in_threadpool(self.pictures.show, image, size)
         return Response(data, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 
-    async def taxon(self, request: Request) -> Response:
-        number = request.path_params["id"]
-        try:
-            return JSONResponse(await run_in_threadpool(facts.taxon_page, self.parts, number))
-        except KeyError as error:
-            raise Refused(
-                404, f"no taxon has the id {number[:80]!r}", "take an id from /api/identify or from another taxon"
-            ) from error
-
     async def neighbours(self, request: Request) -> Response:
-        image, count = self._image_id(request), _number(request, "k", 12, MOST_NEIGHBOURS)
+        image, count = self._image_id(request), number(request, "k", 12, MOST_NEIGHBOURS)
         return JSONResponse(await run_in_threadpool(self._neighbours_of, image, count))
 
     async def samples(self, request: Request) -> Response:
-        count = _number(request, "n", 24, MOST_SAMPLES)
+        count = number(request, "n", 24, MOST_SAMPLES)
         return JSONResponse({"samples": await run_in_threadpool(facts.samples, self.parts, count)})
 
     async def report(self, request: Request) -> Response:
@@ -304,12 +305,3 @@ def _images_of(photos: list[Photo]) -> list[answers.Named]:
 
 def _is_json(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
-
-
-def _number(request: Request, name: str, default: int, largest: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= largest):
-        raise Refused(400, f"{name}={text[:40]!r}", f"{name} must be a whole number from 1 to {largest}")
-    return int(text)

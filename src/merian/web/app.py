@@ -31,11 +31,16 @@ BATCH = 8
 
 
 def create_app(
-    store: Path, identifier: Identifies | None = None, hosts: frozenset[str] | None = None, batch: int = BATCH
+    store: Path,
+    identifier: Identifies | None = None,
+    hosts: frozenset[str] | None = None,
+    batch: int = BATCH,
+    writable: bool = False,
 ) -> Starlette:
     """The application over the store in a folder (`model/`, `catalog/`, `embeddings/`, `exploration/`, `report.html`: what is there).
 
     `identifier` stands in for the store's own model. `hosts`: names under which requests may come; None for any. `batch`: photos computed together.
+    `writable`: visitors may keep verified records in the store.
     Raises MissingExtra without the extra `web`, Missing when the folder holds neither a model nor a catalog.
     """
     _need_extra()
@@ -52,7 +57,7 @@ def create_app(
     from merian.web.uploads import Refused
 
     parts = open_parts(store, identifier)
-    api = Api(parts, batch)
+    api = Api(parts, batch, writable)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -89,7 +94,7 @@ def serve(
 
     local = _is_loopback(host)
     hosts = frozenset({"127.0.0.1", "localhost", "[::1]", host.lower()}) if local else None
-    app = create_app(store, identifier, hosts, batch)
+    app = create_app(store, identifier, hosts, batch, writable=local)
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     with listener, contextlib.suppress(KeyboardInterrupt):

@@ -14,7 +14,19 @@ from merian.core.chance import stream
 from merian.core.tree import RANKS, Tree
 from merian.web.parts import Layout, Parts
 
-__all__ = ["Json", "layout", "lineage", "photo", "photo_brief", "samples", "taxon", "taxon_page"]
+__all__ = [
+    "Json",
+    "found",
+    "images_of",
+    "layout",
+    "lineage",
+    "own_number",
+    "photo",
+    "photo_brief",
+    "samples",
+    "taxon",
+    "taxon_page",
+]
 
 Json = dict[str, Any]
 
@@ -80,7 +92,8 @@ def photo(parts: Parts, image: str) -> Json:
     }
 
 
-def _found(parts: Parts, taxon_id: str) -> tuple[Tree, int]:
+def found(parts: Parts, taxon_id: str) -> tuple[Tree, int]:
+    """The Tree that has a taxon of this id, and its number there. Raises KeyError."""
     for tree in parts.trees:
         hits = tree.ids.index_of(taxon_id)
         if hits is not None:
@@ -90,12 +103,12 @@ def _found(parts: Parts, taxon_id: str) -> tuple[Tree, int]:
 
 def taxon_page(parts: Parts, taxon_id: str) -> Json:
     """All that the store knows of a taxon: lineage, names in languages, what is below it, its photos. Raises KeyError."""
-    tree, number = _found(parts, taxon_id)
+    tree, number = found(parts, taxon_id)
     below = slice(number + 1, int(tree.end[number]))
     children = np.flatnonzero(tree.parent[below] == number) + number + 1
     species = int((tree.rank[number : int(tree.end[number])] == RANKS.index("species")).sum())
     names = tree.common.filter(pl.col("taxon") == number).select("language", "name").rows(named=True)
-    images = _images_of(parts, tree, number)
+    images = images_of(parts, own_number(parts, tree, number))["id"].to_list()
     known = None
     if parts.identifier is not None and parts.identifier.head.tree is tree:
         labels = parts.identifier.head.labels
@@ -114,17 +127,20 @@ def taxon_page(parts: Parts, taxon_id: str) -> Json:
     }
 
 
-def _images_of(parts: Parts, tree: Tree, number: int) -> list[str]:
+def own_number(parts: Parts, tree: Tree, number: int) -> int:
+    """The number that a taxon of any Tree has in the catalog's, -1 when it has none there."""
     if parts.catalog is None:
-        return []
+        return -1
     mine = parts.catalog.tree
-    if mine.version != tree.version:
-        matched = int(mine.match(tree.lineages([number]))[0])
-        if matched < 0:
-            return []
-        number = matched
-    inside = pl.col("taxon").is_between(number, int(mine.end[number]) - 1)
-    return parts.catalog.kept().filter(inside)["id"].to_list()
+    return number if mine.version == tree.version else int(mine.match(tree.lineages([number]))[0])
+
+
+def images_of(parts: Parts, own: int) -> pl.DataFrame:
+    """The catalog's rows of a taxon and all below it, by its number in the catalog's Tree; none for -1."""
+    if parts.catalog is None:
+        return pl.DataFrame({"id": []}, schema={"id": pl.String})
+    last = int(parts.catalog.tree.end[own]) - 1 if own >= 0 else -2
+    return parts.catalog.kept().filter(pl.col("taxon").is_between(own, last))
 
 
 def samples(parts: Parts, count: int) -> list[Json]:

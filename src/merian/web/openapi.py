@@ -51,29 +51,34 @@ def _schemas() -> Json:
         "best": _list(_taxon(probability=NUMBER, lineage=_list(likely))),
         "place": _maybe(_object(x=NUMBER, y=NUMBER, neighbours=_list(near))),
     }
-    return {
-        "Error": _object(error=STRING, what_to_do=STRING),
-        "Taxon": _taxon(),
-        "LikelyTaxon": _taxon(probability=NUMBER),
-        "Brief": brief,
-        "Photo": _object(
-            id=STRING,
-            taxon=_maybe(_ref("Taxon")),
-            lineage=_list(_ref("Taxon")),
-            width=_maybe(WHOLE),
-            height=_maybe(WHOLE),
-            facts={"type": "object"},
-        ),
-        "Row": _object(tuple(answer), name=STRING, reason=_maybe(STRING), **answer),
-        "Answers": _object(("photo",), rows=_list(_ref("Row")), photo=_ref("Photo")),
-        "Neighbours": _object(photo=_ref("Photo"), neighbours=_list(near)),
-        "Vectors": _object(
-            fingerprint=STRING, rows=_list(_object(name=STRING, reason=_maybe(STRING), vector=_maybe(_list(NUMBER))))
-        ),
-        "Found": _object(rows=_list(_object(name=STRING, reason=_maybe(STRING), photos=_list(near)))),
-        "Ready": _object(ready=FLAG, waiting=WHOLE),
-        "Samples": _object(samples=_list(_object(id=STRING, taxon=_maybe(_ref("Taxon")), held_out=FLAG))),
-    } | _pages()
+    return (
+        {
+            "Error": _object(error=STRING, what_to_do=STRING),
+            "Taxon": _taxon(),
+            "LikelyTaxon": _taxon(probability=NUMBER),
+            "Brief": brief,
+            "Photo": _object(
+                id=STRING,
+                taxon=_maybe(_ref("Taxon")),
+                lineage=_list(_ref("Taxon")),
+                width=_maybe(WHOLE),
+                height=_maybe(WHOLE),
+                facts={"type": "object"},
+            ),
+            "Row": _object(tuple(answer), name=STRING, reason=_maybe(STRING), hash=_maybe(STRING), **answer),
+            "Answers": _object(("photo",), rows=_list(_ref("Row")), photo=_ref("Photo")),
+            "Neighbours": _object(photo=_ref("Photo"), neighbours=_list(near)),
+            "Vectors": _object(
+                fingerprint=STRING,
+                rows=_list(_object(name=STRING, reason=_maybe(STRING), vector=_maybe(_list(NUMBER)))),
+            ),
+            "Found": _object(rows=_list(_object(name=STRING, reason=_maybe(STRING), photos=_list(near)))),
+            "Ready": _object(ready=FLAG, waiting=WHOLE),
+            "Samples": _object(samples=_list(_object(id=STRING, taxon=_maybe(_ref("Taxon")), held_out=FLAG))),
+        }
+        | _pages()
+        | _browsed()
+    )
 
 
 def _pages() -> Json:
@@ -107,6 +112,7 @@ def _pages() -> Json:
             images=_list(STRING),
             image_count=WHOLE,
             tree=STRING,
+            **_read(),
         ),
         "Report": _object(
             title=STRING,
@@ -122,10 +128,54 @@ def _pages() -> Json:
             embeddings=_maybe(WHOLE),
             points=_maybe(WHOLE),
             report=FLAG,
+            records=FLAG,
+            taxa=WHOLE,
+            species=WHOLE,
             absent={"type": "object", "additionalProperties": STRING},
             limits=_object(photos=WHOLE, photo_mb=WHOLE, request_mb=WHOLE),
             sure_from=NUMBER,
         ),
+    }
+
+
+def _read() -> Json:
+    """What a page of the encyclopedia says of a taxon, beyond its name and what is below it."""
+    relative = _object(
+        taxon=_ref("Taxon"), shared=_maybe(STRING), cosine=_maybe(NUMBER), place=_maybe(WHOLE), image=_maybe(STRING)
+    )
+    kin: Json = {name: _list(relative) for name in ("tree", "looks", "far", "near")}
+    amounts: Json = dict.fromkeys(("value", "low", "high", "level"), _maybe(NUMBER))
+    words: Json = dict.fromkeys(("state", "nearest", "flag"), _maybe(STRING))
+    source: Json = {"enum": ["known", "imputed", "withheld", "range"]}
+    trait = _object(
+        trait=STRING, unit=STRING, source=source, states=_list(STRING), species=_maybe(WHOLE), **amounts, **words
+    )
+    group = _object(name=STRING, count=WHOLE, images=_list(STRING))
+    place = _object(latitude=NUMBER, longitude=NUMBER, count=WHOLE)
+    ends = _object(south=NUMBER, north=NUMBER, west=NUMBER, east=NUMBER)
+    evidence: Json = {"probability": NUMBER, "evidence": STRING, "share": _maybe(NUMBER)}
+    link = _object(name=STRING, id=_maybe(STRING), common=_maybe(STRING), **evidence)
+    return {
+        "credits": _list(_object(id=STRING, rights_holder=_maybe(STRING), licence=_maybe(STRING))),
+        "relatives": _object(**kin, compared=WHOLE),
+        "traits": _list(trait),
+        "variation": _list(_object(column=STRING, apart=_maybe(NUMBER), groups=_list(group))),
+        "sightings": _object(months=_list(WHOLE), dated=WHOLE, places=_list(place), placed=WHOLE, bounds=_maybe(ends)),
+        "webs": _list(_object(ecosystem=STRING, eats=_list(link), eaten_by=_list(link))),
+    }
+
+
+def _browsed() -> Json:
+    """Pages of the tree, names found, records kept."""
+    counts: Json = {"number": WHOLE, "depth": WHOLE, "child_count": WHOLE, "species_count": WHOLE, "below": WHOLE}
+    row = _taxon(**counts, image_count=_maybe(WHOLE))
+    words: Json = dict.fromkeys(("path", "scientific_name", "rank", "verbatim_name", "remarks"), _maybe(STRING))
+    return {
+        "Branch": _object(total=WHOLE, start=WHOLE, rows=_list(row)),
+        "Taxa": _object(taxa=_list(_ref("Taxon"))),
+        "Records": _object(records=_list(_object(id=STRING, **words)), file=STRING),
+        "Kept": _object(id=STRING, taxon=_ref("Taxon"), replaced=FLAG),
+        "Left": _object(left=WHOLE),
     }
 
 
@@ -134,8 +184,11 @@ def _body(schema: Json, meaning: str, kind: str = "application/json") -> Json:
 
 
 REFUSED = {
+    400: "A parameter that is out of bounds",
+    403: "This server keeps no records",
     404: "What is asked for is not in this store",
     408: "The body came too slowly",
+    409: "As many records as may be are kept",
     413: "Too large",
     415: "Of a type that is not taken here",
     422: "JSON that says something else",
@@ -158,17 +211,44 @@ def _get(summary: str, schema: str, path: str | None = None, query: Json | None 
     if path is not None:
         parameters.append({"name": "id", "in": "path", "required": True, "schema": STRING, "description": path})
     for name, (largest, meaning) in (query or {}).items():
-        bounds = {"type": "integer", "minimum": 1, "maximum": largest}
+        bounds = largest if isinstance(largest, dict) else {"type": "integer", "minimum": 1, "maximum": largest}
         parameters.append({"name": name, "in": "query", "schema": bounds, "description": meaning})
     answers = {"200": _body(_ref(schema), summary)} | _refusals(*((404,) if path is not None else ()), *refused)
     return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
 
 
-def _post(summary: str, schema: str, content: Json, says: str, query: Json | None = None) -> Json:
+def _post(
+    summary: str, schema: str, content: Json, says: str, query: Json | None = None, refused: tuple[int, ...] = UPLOAD
+) -> Json:
     parameters = _get(summary, schema, None, query)["get"]["parameters"]
-    answers = {"200": _body(_ref(schema), says)} | _refusals(*UPLOAD)
+    answers = {"200": _body(_ref(schema), says)} | _refusals(*refused)
     body = {"required": True, "content": content}
     return {"post": {"summary": summary, "parameters": parameters, "requestBody": body, "responses": answers}}
+
+
+def _reading() -> Json:
+    """The paths of the encyclopedia, of the tree, and of records."""
+    whole: Json = {"type": "integer", "minimum": 0}
+    page: Json = {
+        "start": (whole | {"maximum": 999_999_999}, "The first row"),
+        "n": (500, "How many rows"),
+        "deep": (whole | {"maximum": 1}, "1: all taxa below it in the tree's order, not its children alone"),
+    }
+    asked: Json = {"q": (STRING | {"maxLength": 100}, "How the name begins"), "n": (50, "How many")}
+    photo: Json = {"image": STRING, "hash": STRING | {"pattern": "^[0-9a-f]{64}$"}, "name": STRING}
+    said = _object((*photo, "guess"), **photo, taxon=STRING, guess=_maybe(STRING))
+    take, give = ({"application/json": {"schema": body}} for body in (said, _object(id=STRING)))
+    keep = "Keep what a person says of a photo of the catalog (image) or of one that was sent (hash, name)"
+    wrote, whose = (403, 404, 408, 409, 413, 415, 422), "External id of a taxon"
+    records = _get("The verified records of this store", "Records") | _post(keep, "Kept", take, "Kept", None, wrote)
+    return {
+        "/api/taxon/{id}": _get("All that is known of a taxon", "TaxonPage", whose),
+        "/api/tree": _get("A page of the roots of the tree", "Branch", None, page, 400),
+        "/api/tree/{id}": _get("A page of the taxa below one", "Branch", whose, page, 400),
+        "/api/find": _get("Taxa by the beginning of a name", "Taxa", None, asked, 400),
+        "/api/records": records,
+        "/api/records/remove": _post("Take a record back", "Left", give, "How many are left", None, wrote),
+    }
 
 
 def describe() -> Json:
@@ -212,7 +292,6 @@ def describe() -> Json:
             "/api/identify/{id}": _get("Identify a photo of the catalog", "Answers", "Id of a photo", None, 429, 503),
             "/api/layout": _get("The map of all photos and what it can be coloured by", "Layout"),
             "/api/image/{id}": image,
-            "/api/taxon/{id}": _get("All that is known of a taxon", "TaxonPage", "External id of a taxon"),
             "/api/neighbours/{id}": _get(
                 "A photo of the catalog and those most like it", "Neighbours", "Id of a photo", {"k": (100, "How many")}
             ),
@@ -220,6 +299,7 @@ def describe() -> Json:
                 "Photos to try: kept out of training, one per species", "Samples", None, {"n": (200, "How many")}
             ),
             "/api/report": _get("The numbers of the evaluation with their intervals", "Report"),
+            **_reading(),
         },
         "components": {"schemas": {**_schemas(), "Document": {"type": "object"}}},
     }

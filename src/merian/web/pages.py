@@ -1,4 +1,4 @@
-"""The pages for people: one application page, its scripts and styles, and the store's report."""
+"""The pages for people: the application that `frontend/` is built into, and the store's report and model card."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from starlette.requests import Request
@@ -16,7 +17,14 @@ from merian.web.guard import REPORT_POLICY
 from merian.web.parts import Parts
 from merian.web.uploads import Refused
 
-__all__ = ["Pages", "Static", "read_static"]
+__all__ = ["ADDRESSES", "Pages", "Static", "read_static"]
+
+ADDRESSES = ("/", "/explorer", "/life", "/taxon/{id:path}")
+"""The addresses of the application's pages, as `frontend/src/pages.ts` has them; which of them it shows is its own affair."""
+HASHED = "assets/"
+"""Files below it have a hash of their content in their name."""
+KINDS = {".js": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
+"""What a machine's own table of types may not know, or have wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +37,24 @@ class Static:
 
 
 def read_static() -> dict[str, Static]:
-    """All files of `merian/web/static` by name."""
-    found = {}
-    for file in files("merian.web").joinpath("static").iterdir():
-        if file.is_file():
-            data = file.read_bytes()
-            kind = "text/javascript" if file.name.endswith(".js") else mimetypes.guess_type(file.name)[0]
-            tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
-            found[file.name] = Static(data, kind or "application/octet-stream", tag)
+    """All files of `merian/web/static` by their path in it; empty when the pages were not built."""
+    root = files("merian.web").joinpath("static")
+    found: dict[str, Static] = {}
+    if root.is_dir():
+        _gather(root, "", found)
     return found
+
+
+def _gather(folder: Traversable, place: str, found: dict[str, Static]) -> None:
+    for file in folder.iterdir():
+        name = f"{place}{file.name}"
+        if file.is_dir():
+            _gather(file, f"{name}/", found)
+            continue
+        data = file.read_bytes()
+        kind = KINDS.get(Path(name).suffix) or mimetypes.guess_type(name)[0]
+        tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+        found[name] = Static(data, kind or "application/octet-stream", tag)
 
 
 class Pages:
@@ -49,11 +66,11 @@ class Pages:
     def routes(self) -> list[Route]:
         """All of them."""
         return [
-            Route("/", self.index),
+            *(Route(address, self.index) for address in ADDRESSES),
             Route("/report", self.report),
             Route("/model", self.model),
             Route("/favicon.ico", self.icon),
-            Route("/static/{name}", self.file),
+            Route("/static/{name:path}", self.file),
         ]
 
     async def index(self, request: Request) -> Response:
@@ -79,9 +96,12 @@ class Pages:
 
     def _give(self, request: Request, name: str) -> Response:
         file = self.static.get(name)
+        if not self.static:
+            raise Refused(503, "the pages were not built", "install Merian again from its sources: pip install -e .")
         if file is None:
             raise Refused(404, "there is no such page", "start at /")
-        headers = {"etag": file.tag, "cache-control": "no-cache"}
+        keep = "public, max-age=31536000, immutable" if name.startswith(HASHED) else "no-cache"
+        headers = {"etag": file.tag, "cache-control": keep}
         if request.headers.get("if-none-match") == file.tag:
             return Response(status_code=304, headers=headers)
         return Response(file.data, media_type=file.kind, headers=headers)

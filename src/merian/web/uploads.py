@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-__all__ = ["BODY_MB", "PHOTOS", "PHOTO_MB", "TEXTS_TOO", "Photo", "Refused", "read_photos", "read_texts"]
+__all__ = ["BODY_MB", "PHOTOS", "PHOTO_MB", "TEXTS_TOO", "Photo", "Refused", "read_object", "read_photos", "read_texts"]
 
 PHOTO_MB = 25
 """Largest photo. From taste: a 50-megapixel JPEG of a camera is about 20 MB."""
@@ -93,6 +93,22 @@ async def read_texts(request: Request) -> list[str]:
     if any(len(text) > TEXT for text in texts):
         raise Refused(413, f"a text is longer than {TEXT} characters", "send a shorter one")
     return texts
+
+
+async def read_object(request: Request, what: str, most: int = 4_000) -> dict[str, Any]:
+    """The object of a small JSON body; `what` says what to send. Raises Refused: 415 for another type, 422 for other JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refused(415, f"the body is of the type {kind or 'unknown'!r}", f"as application/json, {what}")
+    data = bytearray()
+    await _pour(request, data.extend, most)
+    try:
+        said = json.loads(bytes(data))
+    except (ValueError, RecursionError) as error:
+        raise Refused(422, "the body is not JSON", what) from error
+    if not isinstance(said, dict):
+        raise Refused(422, "the body is not an object", what)
+    return said
 
 
 async def _pour(request: Request, take: Callable[[bytes], object], most: int | None = None) -> None:

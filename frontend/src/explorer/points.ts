@@ -1,10 +1,19 @@
-/**
- * Points on a canvas: WebGL where there is any, a plain 2-D canvas where not. Both take the same three orders.
- *
- * @typedef {{scale: [number, number], shift: [number, number], size: number, bloom: number, mix: number}} View
- *   a point p is drawn at `scale * bloom * p + shift` in clip space; `size` in device pixels; `mix` from the former to the present colours
- * @typedef {{place(xy: Float32Array): void, paint(rgba: Uint8Array): void, draw(view: View): void}} Painter
- */
+/** Points on a canvas: WebGL where there is any, a plain 2-D canvas where not. Both take the same three orders. */
+
+/** A point p is drawn at `scale * bloom * p + shift` in clip space; `size` in device pixels; `mix` from the former to the present colours. */
+export interface View {
+  scale: [number, number];
+  shift: [number, number];
+  size: number;
+  bloom: number;
+  mix: number;
+}
+
+export interface Painter {
+  place(xy: Float32Array): void;
+  paint(rgba: Uint8Array): void;
+  draw(view: View): void;
+}
 
 const VERTEX = `
 attribute vec2 at; attribute vec4 was; attribute vec4 now;
@@ -29,29 +38,30 @@ void main() {
   gl_FragColor = vec4(tone, 1.0) * body * ink.a;
 }`;
 
-/** The painter for a canvas. @param {HTMLCanvasElement} canvas @returns {Painter} */
-export function painter(canvas) {
+/** The painter for a canvas. */
+export function painter(canvas: HTMLCanvasElement): Painter {
   const gl = canvas.getContext("webgl", { alpha: true, antialias: false, premultipliedAlpha: true });
   return gl ? webgl(gl, canvas) : plain(canvas);
 }
 
-/** A fixed shuffle of 0..n-1, so that no kind is always on top. @param {number} n */
-function shuffled(n) {
+/** A fixed shuffle of 0..n-1, so that no kind is always on top. */
+function shuffled(n: number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i);
   let state = 2654435769;
   for (let i = n - 1; i > 0; i--) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     const j = state % (i + 1);
-    [order[i], order[j]] = [order[j], order[i]];
+    const kept = order[i] as number;
+    order[i] = order[j] as number;
+    order[j] = kept;
   }
   return order;
 }
 
-/** @param {WebGLRenderingContext} gl @param {HTMLCanvasElement} canvas @returns {Painter} */
-function webgl(gl, canvas) {
-  const program = /** @type {WebGLProgram} */ (gl.createProgram());
-  for (const [kind, source] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]])) {
-    const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
+function webgl(gl: WebGLRenderingContext, canvas: HTMLCanvasElement): Painter {
+  const program = gl.createProgram() as WebGLProgram;
+  for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]] as [number, string][]) {
+    const shader = gl.createShader(kind) as WebGLShader;
     gl.shaderSource(shader, source);
     gl.compileShader(shader);
     gl.attachShader(program, shader);
@@ -61,14 +71,14 @@ function webgl(gl, canvas) {
   gl.enable(gl.BLEND);
   gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   const buffers = { at: gl.createBuffer(), was: gl.createBuffer(), now: gl.createBuffer() };
-  const uniform = (/** @type {string} */ name) => gl.getUniformLocation(program, name);
+  const uniform = (name: string) => gl.getUniformLocation(program, name);
   const uniforms = { scale: uniform("scale"), shift: uniform("shift"), size: uniform("size"), bloom: uniform("bloom"), blend: uniform("blend"), pass: uniform("pass") };
   let order = shuffled(0);
   let last = new Uint8Array(0);
-  const load = (/** @type {"at"|"was"|"now"} */ name, /** @type {ArrayBufferView} */ data, /** @type {number} */ width, /** @type {number} */ type) => {
+  const load = (name: "at" | "was" | "now", data: Float32Array | Uint8Array, width: number, type: number) => {
     const slot = gl.getAttribLocation(program, name);
     gl.bindBuffer(gl.ARRAY_BUFFER, buffers[name]);
-    gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
+    gl.bufferData(gl.ARRAY_BUFFER, data as BufferSource, gl.STATIC_DRAW);
     gl.enableVertexAttribArray(slot);
     gl.vertexAttribPointer(slot, width, type, type === gl.UNSIGNED_BYTE, 0, 0);
   };
@@ -105,27 +115,24 @@ function webgl(gl, canvas) {
   };
 }
 
-/** @param {HTMLCanvasElement} canvas @returns {Painter} */
-function plain(canvas) {
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  let points = new Float32Array(0);
-  /** @type {Map<string, number[]>} */
-  let inks = new Map();
+function plain(canvas: HTMLCanvasElement): Painter {
+  const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+  let points: Float32Array = new Float32Array(0);
+  let inks = new Map<string, number[]>();
   return {
     place(xy) {
       points = xy;
     },
     paint(rgba) {
-      /** @type {Map<string, number[]>} */
-      const faint = new Map();
-      /** @type {Map<string, number[]>} */
-      const strong = new Map();
+      const faint = new Map<string, number[]>();
+      const strong = new Map<string, number[]>();
       for (let i = 0; i < rgba.length / 4; i++) {
-        const [r, g, b, a] = rgba.subarray(4 * i, 4 * i + 4);
+        const [r = 0, g = 0, b = 0, a = 0] = rgba.subarray(4 * i, 4 * i + 4);
         const key = `rgba(${r},${g},${b},${(a / 255).toFixed(2)})`;
         const side = a < 128 ? faint : strong;
         const list = side.get(key);
-        list ? list.push(i) : side.set(key, [i]);
+        if (list) list.push(i);
+        else side.set(key, [i]);
       }
       inks = new Map([...faint, ...strong]);
     },
@@ -136,8 +143,8 @@ function plain(canvas) {
       for (const [ink, list] of inks) {
         context.beginPath();
         for (const i of list) {
-          const x = ((view.scale[0] * points[2 * i] * view.bloom + view.shift[0] + 1) / 2) * width;
-          const y = ((1 - (view.scale[1] * points[2 * i + 1] * view.bloom + view.shift[1])) / 2) * height;
+          const x = ((view.scale[0] * (points[2 * i] as number) * view.bloom + view.shift[0] + 1) / 2) * width;
+          const y = ((1 - (view.scale[1] * (points[2 * i + 1] as number) * view.bloom + view.shift[1])) / 2) * height;
           if (x < -radius || y < -radius || x > width + radius || y > height + radius) continue;
           context.moveTo(x + radius, y);
           context.arc(x, y, radius, 0, 6.2832);

@@ -1,18 +1,22 @@
 /** What is drawn over the points: names where a kind is densest, rings, threads to neighbours, placed photos as medallions. */
 
+import type { Guest, LikenessMap } from "./map";
+
 const LABELS = 14;
+type Box = [left: number, top: number, right: number, bottom: number];
 
 export class Overlay {
-  /** @param {import("./map.js").LikenessMap} map */
-  constructor(map) {
+  private readonly map: LikenessMap;
+  private readonly ink: CanvasRenderingContext2D;
+  private readonly pictures = new Map<string, HTMLImageElement>();
+
+  constructor(map: LikenessMap) {
     this.map = map;
-    this.ink = /** @type {CanvasRenderingContext2D} */ (map.over.getContext("2d"));
-    /** @type {Map<string, HTMLImageElement>} */
-    this.pictures = new Map();
+    this.ink = map.over.getContext("2d") as CanvasRenderingContext2D;
   }
 
-  /** @param {number} size of a point, CSS px */
-  draw(size) {
+  /** Draw all of it over points of `size` CSS px. */
+  draw(size: number): void {
     const { ink, map } = this;
     ink.setTransform(map.ratio, 0, 0, map.ratio, 0, 0);
     ink.clearRect(0, 0, map.width, map.height);
@@ -29,10 +33,9 @@ export class Overlay {
     if (map.guest) this.medallion(map.guest, 27, paper, accent);
   }
 
-  /** @param {number} i @param {number} radius @param {string} colour @param {number} width */
-  ring(i, radius, colour, width) {
+  private ring(i: number, radius: number, colour: string, width: number): void {
     const { map } = this;
-    const [px, py] = map.screen(map.xy[2 * i], map.xy[2 * i + 1]);
+    const [px, py] = map.spot(i);
     this.ink.beginPath();
     this.ink.arc(px, py, radius, 0, 2 * Math.PI);
     this.ink.strokeStyle = colour;
@@ -40,17 +43,16 @@ export class Overlay {
     this.ink.stroke();
   }
 
-  /** Fine lines from the guest, or the picked point, to its neighbours. @param {string} colour */
-  threads(colour) {
+  /** Fine lines from the guest, or the picked point, to its neighbours. */
+  private threads(colour: string): void {
     const { map } = this;
-    const from = map.guest ? [map.guest.x, map.guest.y] : map.picked >= 0 ? [map.xy[2 * map.picked], map.xy[2 * map.picked + 1]] : null;
-    if (!from) return;
-    const [ax, ay] = map.screen(from[0], from[1]);
+    if (!map.guest && map.picked < 0) return;
+    const [ax, ay] = map.guest ? map.screen(map.guest.x, map.guest.y) : map.spot(map.picked);
     this.ink.strokeStyle = colour;
     this.ink.globalAlpha = 0.45;
     this.ink.lineWidth = 0.8;
     for (const i of map.guest?.neighbours ?? map.kin) {
-      const [bx, by] = map.screen(map.xy[2 * i], map.xy[2 * i + 1]);
+      const [bx, by] = map.spot(i);
       this.ink.beginPath();
       this.ink.moveTo(ax, ay);
       this.ink.quadraticCurveTo((ax + bx) / 2 + (by - ay) * 0.14, (ay + by) / 2 - (bx - ax) * 0.14, bx, by);
@@ -59,10 +61,10 @@ export class Overlay {
     this.ink.globalAlpha = 1;
   }
 
-  /** Names that do not touch each other. @param {string} dark @param {string} paper @param {string} serif */
-  write(dark, paper, serif) {
+  /** Names that do not touch each other. */
+  private write(dark: string, paper: string, serif: string): void {
     const { ink } = this;
-    const taken = /** @type {[number, number, number, number][]} */ ([]);
+    const taken: Box[] = [];
     ink.textAlign = "center";
     ink.textBaseline = "middle";
     ink.lineJoin = "round";
@@ -73,7 +75,7 @@ export class Overlay {
       const large = this.map.width > 560 ? 15 : 12.5;
       ink.font = `${label.italic ? "italic " : ""}${large}px ${serif}`;
       const half = ink.measureText(label.text).width / 2 + 5;
-      const box = /** @type {[number, number, number, number]} */ ([px - half, py - large * 0.8, px + half, py + large * 0.8]);
+      const box: Box = [px - half, py - large * 0.8, px + half, py + large * 0.8];
       if (box[0] < 2 || box[2] > this.map.width - 2 || box[1] < 2 || box[3] > this.map.height - 2) continue;
       if (taken.some((b) => box[0] < b[2] && b[0] < box[2] && box[1] < b[3] && b[1] < box[3])) continue;
       taken.push(box);
@@ -88,8 +90,7 @@ export class Overlay {
     }
   }
 
-  /** @param {Guest} guest @param {number} radius @param {string} paper @param {string} edge */
-  medallion(guest, radius, paper, edge) {
+  private medallion(guest: Guest, radius: number, paper: string, edge: string): void {
     const { ink } = this;
     const [px, py] = this.map.screen(guest.x, guest.y);
     let picture = this.pictures.get(guest.picture);
@@ -111,7 +112,7 @@ export class Overlay {
       ink.drawImage(picture, sx, sy, side, side, px - radius, py - radius, 2 * radius, 2 * radius);
     }
     ink.restore();
-    for (const [r, colour, width] of /** @type {[number, string, number][]} */ ([[radius + 1, paper, 3], [radius + 3, edge, 1.6]])) {
+    for (const [r, colour, width] of [[radius + 1, paper, 3], [radius + 3, edge, 1.6]] as [number, string, number][]) {
       ink.beginPath();
       ink.arc(px, py, r, 0, 2 * Math.PI);
       ink.strokeStyle = colour;

@@ -1,64 +1,89 @@
-/**
- * The map: points that can be moved, zoomed, pointed at and picked, by mouse, finger or keyboard.
- *
- * @typedef {{x: number, y: number, picture: string, neighbours: number[], label: string}} Guest a photo that is placed on the map
- */
-import { calm } from "./dom.js";
-import { Overlay } from "./overlay.js";
-import { painter } from "./points.js";
+/** The map: points that can be moved, zoomed, pointed at and picked, by mouse, finger or keyboard. */
+import { calm } from "../theme";
+import type { Rgb } from "./colours";
+import { Overlay } from "./overlay";
+import { painter } from "./points";
 
 const NEAR_PX = 14;
 
-/** @param {number} t */
-const ease = (t) => 1 - (1 - t) ** 3;
+/** A photo that is placed on the map; `neighbours` are points. */
+export interface Guest {
+  x: number;
+  y: number;
+  picture: string;
+  neighbours: number[];
+  label: string;
+}
+
+interface Told {
+  picked(i: number): void;
+  /** -1 when nothing is near. */
+  pointed(i: number, x: number, y: number): void;
+}
+
+interface Spot {
+  x: number;
+  y: number;
+}
+
+const ease = (t: number): number => 1 - (1 - t) ** 3;
 
 export class LikenessMap {
-  /**
-   * @param {HTMLElement} frame holds `.points` and `.over`, two canvases
-   * @param {{picked(i: number): void, pointed(i: number, x: number, y: number): void}} told pointed gets -1 when nothing is near
-   */
-  constructor(frame, told) {
+  readonly frame: HTMLElement;
+  readonly over: HTMLCanvasElement;
+  xy = new Float32Array(0);
+  view = { x: 0, y: 0, zoom: 1 };
+  picked = -1;
+  hovered = -1;
+  kin: number[] = [];
+  guests: Guest[] = [];
+  guest: Guest | null = null;
+  labels: { text: string; x: number; y: number; italic: boolean; weight: number }[] = [];
+  bloom = 1;
+  width = 1;
+  height = 1;
+  ratio = 1;
+  private readonly told: Told;
+  private readonly canvas: HTMLCanvasElement;
+  private readonly overlay: Overlay;
+  private readonly painter;
+  private readonly watcher: ResizeObserver;
+  /** px on the right that a card covers */
+  private inset = 0;
+  private mix = 1;
+  private waiting = false;
+  private readonly moves = new Map<string, { start: number; ms: number; step(t: number): void }>();
+
+  /** `frame` holds `.points` and `.over`, two canvases. */
+  constructor(frame: HTMLElement, told: Told) {
     this.frame = frame;
     this.told = told;
-    this.canvas = /** @type {HTMLCanvasElement} */ (frame.querySelector(".points"));
-    this.over = /** @type {HTMLCanvasElement} */ (frame.querySelector(".over"));
+    this.canvas = frame.querySelector(".points") as HTMLCanvasElement;
+    this.over = frame.querySelector(".over") as HTMLCanvasElement;
     this.overlay = new Overlay(this);
     this.painter = painter(this.canvas);
-    this.xy = new Float32Array(0);
-    this.view = { x: 0, y: 0, zoom: 1 };
-    this.picked = -1;
-    this.hovered = -1;
-    /** @type {number[]} */
-    this.kin = [];
-    /** @type {Guest[]} */
-    this.guests = [];
-    /** @type {Guest|null} */
-    this.guest = null;
-    /** @type {{text: string, x: number, y: number, italic: boolean, weight: number}[]} */
-    this.labels = [];
-    /** px on the right that a card covers */
-    this.inset = 0;
-    this.bloom = 1;
-    this.mix = 1;
-    this.waiting = false;
-    /** @type {Map<string, {start: number, ms: number, step(t: number): void}>} */
-    this.moves = new Map();
     this.listen();
-    new ResizeObserver(() => this.resize()).observe(frame);
+    this.watcher = new ResizeObserver(() => this.resize());
+    this.watcher.observe(frame);
     this.resize();
   }
 
-  /** @param {number[]} x @param {number[]} y */
-  place(x, y) {
+  /** Stop watching the frame. */
+  close(): void {
+    this.watcher.disconnect();
+    this.moves.clear();
+  }
+
+  place(x: number[], y: number[]): void {
     this.xy = new Float32Array(2 * x.length);
-    x.forEach((value, i) => this.xy.set([value, y[i]], 2 * i));
+    x.forEach((value, i) => this.xy.set([value, y[i] ?? 0], 2 * i));
     this.painter.place(this.xy);
     this.bloom = calm() ? 1 : 0;
     this.animate("bloom", 1400, (t) => (this.bloom = ease(t)));
   }
 
-  /** @param {import("./colours.js").Rgb[]} rgb @param {((i: number) => boolean)|null} kept which points stay strong; null: all */
-  paint(rgb, kept) {
+  /** Colour the points; those that are `kept` stay strong, all when it is null. */
+  paint(rgb: Rgb[], kept: ((i: number) => boolean) | null): void {
     const rgba = new Uint8Array(4 * rgb.length);
     rgb.forEach((colour, i) => rgba.set([...colour, !kept || kept(i) ? 226 : 42], 4 * i));
     this.painter.paint(rgba);
@@ -66,60 +91,60 @@ export class LikenessMap {
     this.animate("mix", 350, (t) => (this.mix = t));
   }
 
-  /** Names to write where most of their points lie. @param {{text: string, italic: boolean, points: number[]}[]} groups */
-  name(groups) {
+  /** Names to write where most of their points lie. */
+  name(groups: { text: string; italic: boolean; points: number[] }[]): void {
     this.labels = groups.map(({ text, italic, points }) => ({ text, italic, weight: points.length, ...this.densest(points) }));
     this.labels.sort((a, b) => b.weight - a.weight);
     this.redraw();
   }
 
-  /** The middle of the most crowded patch of some points. @param {number[]} points */
-  densest(points) {
-    const cells = new Map();
+  /** The middle of the most crowded patch of some points. */
+  private densest(points: number[]): Spot {
+    const cells = new Map<number, [number, number, number]>();
     for (const i of points) {
-      const key = Math.floor((this.xy[2 * i] + 1) * 9) * 100 + Math.floor((this.xy[2 * i + 1] + 1) * 9);
+      const [x, y] = this.at(i);
+      const key = Math.floor((x + 1) * 9) * 100 + Math.floor((y + 1) * 9);
       const cell = cells.get(key) ?? [0, 0, 0];
-      cells.set(key, [cell[0] + 1, cell[1] + this.xy[2 * i], cell[2] + this.xy[2 * i + 1]]);
+      cells.set(key, [cell[0] + 1, cell[1] + x, cell[2] + y]);
     }
-    const best = [...cells.values()].reduce((a, b) => (b[0] > a[0] ? b : a), [1, 0, 0]);
+    const best = [...cells.values()].reduce((a, b) => (b[0] > a[0] ? b : a), [1, 0, 0] as [number, number, number]);
     return { x: best[1] / best[0], y: best[2] / best[0] };
   }
 
-  /** Mark a point and its kin; -1 for none. @param {number} i @param {number[]} [kin] */
-  pick(i, kin = []) {
+  /** Mark a point and its kin; -1 for none. */
+  pick(i: number, kin: number[] = []): void {
     this.picked = i;
     this.kin = kin;
     this.guest = null;
-    if (i >= 0) this.bring(this.xy[2 * i], this.xy[2 * i + 1]);
+    if (i >= 0) this.bring(...this.at(i));
     this.redraw();
   }
 
-  /** Show a placed photo, threads to its neighbours, and go there. @param {Guest} guest */
-  welcome(guest) {
+  /** Show a placed photo, threads to its neighbours, and go there. */
+  welcome(guest: Guest): void {
     if (!this.guests.includes(guest)) this.guests.push(guest);
     this.guest = guest;
     this.picked = -1;
     this.kin = [];
-    const spread = Math.max(0.08, ...guest.neighbours.map((i) => Math.hypot(this.xy[2 * i] - guest.x, this.xy[2 * i + 1] - guest.y)));
+    const spread = Math.max(0.08, ...guest.neighbours.map((i) => Math.hypot(this.at(i)[0] - guest.x, this.at(i)[1] - guest.y)));
     const zoom = Math.min(Math.max(0.42 / spread, 1), 5);
     this.fly(guest.x, guest.y, zoom);
   }
 
-  farewell() {
+  farewell(): void {
     this.guests = [];
     this.guest = null;
     this.redraw();
   }
 
-  /** Scroll there if it is out of sight. @param {number} x @param {number} y */
-  bring(x, y) {
+  /** Scroll there if it is out of sight. */
+  private bring(x: number, y: number): void {
     const [px, py] = this.screen(x, y);
     const margin = 40;
     if (px < margin || py < margin || px > this.width - this.inset - margin || py > this.height - margin) this.fly(x, y, this.view.zoom);
   }
 
-  /** @param {number} x @param {number} y @param {number} zoom */
-  fly(x, y, zoom) {
+  private fly(x: number, y: number, zoom: number): void {
     const from = { ...this.view };
     this.animate("fly", calm() ? 0 : 900, (t) => {
       const e = ease(t);
@@ -127,41 +152,51 @@ export class LikenessMap {
     });
   }
 
-  /** Move the middle of the map out from under a card. @param {number} px its width */
-  yieldRight(px) {
+  /** Move the middle of the map out from under a card that is so wide. */
+  yieldRight(px: number): void {
     const from = this.inset;
     if (from !== px) this.animate("inset", calm() ? 0 : 400, (t) => (this.inset = from + (px - from) * ease(t)));
   }
 
   /** The middle of what can be seen, px from the left. */
-  get middle() {
+  private get middle(): number {
     return (this.width - this.inset) / 2;
   }
 
-  home() {
+  home(): void {
     this.fly(0, 0, 1);
   }
 
   /** Pixels per unit at zoom 1. */
-  get unit() {
+  private get unit(): number {
     return Math.min(this.width, this.height) * 0.47;
   }
 
-  /** @param {number} x @param {number} y @returns {[number, number]} */
-  screen(x, y) {
+  /** Where a point lies on the map. */
+  private at(i: number): [number, number] {
+    return [this.xy[2 * i] ?? 0, this.xy[2 * i + 1] ?? 0];
+  }
+
+  /** Where a point is drawn, px. */
+  spot(i: number): [number, number] {
+    return this.screen(...this.at(i));
+  }
+
+  /** Where a place of the map is drawn, px. */
+  screen(x: number, y: number): [number, number] {
     const k = this.unit * this.view.zoom;
     return [this.middle + (x * this.bloom - this.view.x) * k, this.height / 2 - (y * this.bloom - this.view.y) * k];
   }
 
-  /** The nearest point, or -1. @param {number} px @param {number} py @param {number} [reach] */
-  at(px, py, reach = NEAR_PX) {
+  /** The nearest point, or -1. */
+  private nearest(px: number, py: number, reach = NEAR_PX): number {
     const k = this.unit * this.view.zoom;
     const x = (px - this.middle) / k + this.view.x;
     const y = (this.height / 2 - py) / k + this.view.y;
     let best = (reach / k) ** 2;
     let found = -1;
     for (let i = 0; i < this.xy.length; i += 2) {
-      const gap = (this.xy[i] - x) ** 2 + (this.xy[i + 1] - y) ** 2;
+      const gap = ((this.xy[i] as number) - x) ** 2 + ((this.xy[i + 1] as number) - y) ** 2;
       if (gap < best) {
         best = gap;
         found = i / 2;
@@ -170,7 +205,7 @@ export class LikenessMap {
     return found;
   }
 
-  resize() {
+  private resize(): void {
     const ratio = Math.min(devicePixelRatio || 1, 2);
     this.width = this.frame.clientWidth;
     this.height = this.frame.clientHeight;
@@ -182,8 +217,7 @@ export class LikenessMap {
     this.redraw();
   }
 
-  /** @param {string} name @param {number} ms @param {(t: number) => void} step */
-  animate(name, ms, step) {
+  private animate(name: string, ms: number, step: (t: number) => void): void {
     if (ms === 0) {
       this.moves.delete(name);
       step(1);
@@ -191,7 +225,7 @@ export class LikenessMap {
     this.redraw();
   }
 
-  redraw() {
+  redraw(): void {
     if (this.waiting) return;
     this.waiting = true;
     requestAnimationFrame((now) => {
@@ -206,10 +240,10 @@ export class LikenessMap {
     });
   }
 
-  draw() {
+  private draw(): void {
     const { x, y, zoom } = this.view;
     const k = this.unit * zoom;
-    const scale = /** @type {[number, number]} */ ([(2 * k) / this.width, (2 * k) / this.height]);
+    const scale: [number, number] = [(2 * k) / this.width, (2 * k) / this.height];
     const crowd = Math.sqrt(3000 / Math.max(this.xy.length / 2, 300));
     const size = Math.min(Math.max(6 * crowd, 3), 9) * Math.min(zoom ** 0.4, 2) * this.ratio * Math.min(Math.max(this.unit / 330, 0.6), 1.2);
     this.painter.draw({ scale, shift: [-x * scale[0] - this.inset / this.width, -y * scale[1]], size, bloom: this.bloom, mix: this.mix });
@@ -218,11 +252,10 @@ export class LikenessMap {
 
   // ---- hands -------------------------------------------------------------------------------------------------------
 
-  listen() {
-    /** @type {Map<number, {x: number, y: number}>} */
-    const down = new Map();
+  private listen(): void {
+    const down = new Map<number, Spot>();
     let moved = 0;
-    const spot = (/** @type {MouseEvent} */ event) => {
+    const spot = (event: MouseEvent): Spot => {
       const box = this.frame.getBoundingClientRect();
       return { x: event.clientX - box.left, y: event.clientY - box.top };
     };
@@ -234,7 +267,7 @@ export class LikenessMap {
     this.over.addEventListener("pointermove", (event) => {
       const now = spot(event);
       const before = down.get(event.pointerId);
-      if (!before) return this.point(event.pointerType === "mouse" ? this.at(now.x, now.y) : -1, now);
+      if (!before) return this.point(event.pointerType === "mouse" ? this.nearest(now.x, now.y) : -1, now);
       moved += Math.hypot(now.x - before.x, now.y - before.y);
       const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
       if (other) this.zoom(Math.hypot(now.x - other.x, now.y - other.y) / Math.max(Math.hypot(before.x - other.x, before.y - other.y), 1), (now.x + other.x) / 2, (now.y + other.y) / 2);
@@ -242,13 +275,13 @@ export class LikenessMap {
       down.set(event.pointerId, now);
       if (moved > 4) this.point(-1, now);
     });
-    const up = (/** @type {PointerEvent} */ event) => {
+    const up = (event: PointerEvent): void => {
       const one = down.size === 1;
       if (!down.delete(event.pointerId) || !one || moved > 6 || event.type === "pointercancel") return;
       const { x, y } = spot(event);
       const guest = this.guests.find((g) => Math.hypot(this.screen(g.x, g.y)[0] - x, this.screen(g.x, g.y)[1] - y) < 20);
       if (guest) return this.welcome(guest);
-      this.told.picked(this.at(x, y, event.pointerType === "mouse" ? NEAR_PX : 24));
+      this.told.picked(this.nearest(x, y, event.pointerType === "mouse" ? NEAR_PX : 24));
     };
     this.over.addEventListener("pointerup", up);
     this.over.addEventListener("pointercancel", up);
@@ -262,8 +295,7 @@ export class LikenessMap {
     this.over.addEventListener("keydown", (event) => this.key(event));
   }
 
-  /** @param {number} i @param {{x: number, y: number}} where */
-  point(i, where) {
+  private point(i: number, where: Spot): void {
     if (i !== this.hovered) {
       this.hovered = i;
       this.redraw();
@@ -272,8 +304,7 @@ export class LikenessMap {
     this.told.pointed(i, where.x, where.y);
   }
 
-  /** @param {number} dx @param {number} dy */
-  pan(dx, dy) {
+  private pan(dx: number, dy: number): void {
     const k = this.unit * this.view.zoom;
     this.moves.delete("fly");
     this.view.x = Math.min(Math.max(this.view.x - dx / k, -1.2), 1.2);
@@ -281,8 +312,7 @@ export class LikenessMap {
     this.redraw();
   }
 
-  /** @param {number} factor @param {number} [px] @param {number} [py] */
-  zoom(factor, px = this.middle, py = this.height / 2) {
+  zoom(factor: number, px = this.middle, py = this.height / 2): void {
     const zoom = Math.min(Math.max(this.view.zoom * factor, 0.7), 60);
     const before = this.unit * this.view.zoom;
     const after = this.unit * zoom;
@@ -293,9 +323,9 @@ export class LikenessMap {
     this.redraw();
   }
 
-  /** Arrows step from point to point (with Shift they move the map), + and - zoom, 0 shows all, Escape lets go. @param {KeyboardEvent} event */
-  key(event) {
-    const ways = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
+  /** Arrows step from point to point (with Shift they move the map), + and - zoom, 0 shows all, Escape lets go. */
+  private key(event: KeyboardEvent): void {
+    const ways: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const way = ways[event.key];
     if (way && event.shiftKey) this.pan(-way[0] * 60, -way[1] * 60);
     else if (way) this.step(way);
@@ -307,13 +337,13 @@ export class LikenessMap {
     event.preventDefault();
   }
 
-  /** To the nearest point in a direction. @param {[number, number]} way */
-  step([dx, dy]) {
-    const [fx, fy] = this.picked >= 0 ? this.screen(this.xy[2 * this.picked], this.xy[2 * this.picked + 1]) : [this.middle, this.height / 2];
+  /** To the nearest point in a direction. */
+  private step([dx, dy]: [number, number]): void {
+    const [fx, fy] = this.picked >= 0 ? this.spot(this.picked) : [this.middle, this.height / 2];
     let best = Infinity;
-    let found = this.picked < 0 ? this.at(fx, fy, 1e4) : -1;
+    let found = this.picked < 0 ? this.nearest(fx, fy, 1e4) : -1;
     for (let i = 0; this.picked >= 0 && i < this.xy.length / 2; i++) {
-      const [px, py] = this.screen(this.xy[2 * i], this.xy[2 * i + 1]);
+      const [px, py] = this.spot(i);
       const along = (px - fx) * dx + (py - fy) * dy;
       const across = Math.abs((px - fx) * dy) + Math.abs((py - fy) * dx);
       if (along > 1 && along > across && along + 2 * across < best && i !== this.picked) {

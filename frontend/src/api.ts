@@ -1,0 +1,237 @@
+/** The server's JSON interface, as described by /api/openapi.json. */
+import { t } from "./words";
+
+export interface Taxon {
+  id: string;
+  name: string;
+  rank: string;
+  common: string | null;
+}
+export interface LikelyTaxon extends Taxon {
+  probability: number;
+}
+export interface RankedTaxon extends LikelyTaxon {
+  lineage: LikelyTaxon[];
+}
+export interface Brief {
+  id: string;
+  taxon: Taxon | null;
+}
+export interface Near extends Brief {
+  cosine: number;
+}
+export interface Photo extends Brief {
+  lineage: Taxon[];
+  width: number | null;
+  height: number | null;
+  facts: Record<string, string>;
+}
+export interface Spot {
+  x: number;
+  y: number;
+  neighbours: Near[];
+}
+export interface Row {
+  name: string;
+  reason: string | null;
+  hash: string | null;
+  sentence: string;
+  sure: LikelyTaxon | null;
+  probably: LikelyTaxon | null;
+  perhaps: LikelyTaxon | null;
+  path: LikelyTaxon[];
+  unknown: number;
+  none: boolean;
+  best: RankedTaxon[];
+  place: Spot | null;
+}
+export interface Colouring {
+  key: string;
+  label: string;
+  kind: "rank" | "text" | "number";
+  names?: string[];
+  common?: (string | null)[];
+  taxa?: string[];
+  order?: number[];
+  codes?: number[];
+  values?: (number | null)[];
+  unit?: string;
+}
+export interface Layout {
+  ids: string[];
+  x: number[];
+  y: number[];
+  total: number;
+  colourings: Colouring[];
+}
+export interface Credited {
+  id: string;
+  rights_holder: string | null;
+  licence: string | null;
+}
+export interface Relative {
+  taxon: Taxon;
+  shared: string | null;
+  cosine: number | null;
+  place: number | null;
+  image: string | null;
+}
+export interface Relatives {
+  tree: Relative[];
+  looks: Relative[];
+  compared: number;
+  far: Relative[];
+  near: Relative[];
+}
+export interface TraitRow {
+  trait: string;
+  unit: string;
+  source: "known" | "imputed" | "withheld" | "range";
+  value: number | null;
+  state: string | null;
+  low: number | null;
+  high: number | null;
+  states: string[];
+  level: number | null;
+  nearest: string | null;
+  species: number | null;
+  flag: string | null;
+}
+export interface Variation {
+  column: string;
+  apart: number | null;
+  groups: { name: string; count: number; images: string[] }[];
+}
+export interface Sightings {
+  months: number[];
+  dated: number;
+  places: { latitude: number; longitude: number; count: number }[];
+  placed: number;
+  bounds: { south: number; north: number; west: number; east: number } | null;
+}
+export interface Link {
+  name: string;
+  id: string | null;
+  common: string | null;
+  probability: number;
+  evidence: string;
+  share: number | null;
+}
+export interface Web {
+  ecosystem: string;
+  eats: Link[];
+  eaten_by: Link[];
+}
+export interface TaxonPage extends Taxon {
+  lineage: Taxon[];
+  names: { language: string; name: string }[];
+  children: Taxon[];
+  child_count: number;
+  species_count: number;
+  known_to_model: number | null;
+  images: string[];
+  image_count: number;
+  credits: Credited[];
+  relatives: Relatives;
+  traits: TraitRow[];
+  variation: Variation[];
+  sightings: Sightings;
+  webs: Web[];
+}
+export interface TreeRow extends Taxon {
+  number: number;
+  depth: number;
+  child_count: number;
+  species_count: number;
+  below: number;
+  image_count: number | null;
+}
+export interface TreeRows {
+  total: number;
+  start: number;
+  rows: TreeRow[];
+}
+export interface Kept {
+  id: string;
+  taxon: Taxon;
+  replaced: boolean;
+}
+export interface About {
+  merian: string;
+  store: string | null;
+  model: { fingerprint: string; labels: number; tree: string; taxa: number; says: string } | null;
+  catalog: { images: number; tree: string } | null;
+  points: number | null;
+  report: boolean;
+  records: boolean;
+  taxa: number;
+  species: number;
+  absent: Record<string, string>;
+  limits: { photos: number; photo_mb: number; request_mb: number };
+  sure_from: number;
+}
+
+/** What the server would not do, with its advice. */
+export class Refusal extends Error {
+  readonly advice: string;
+
+  constructor(error: string, advice: string) {
+    super(error);
+    this.advice = advice;
+  }
+}
+
+async function ask<T>(path: string, options?: RequestInit): Promise<T> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, options);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Refusal(t("server.silent"), t("server.silent.do"));
+  }
+  const body: unknown = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    const said = body as { error?: string; what_to_do?: string };
+    throw new Refusal(said.error ?? t("server.status", { status: answer.status }), said.what_to_do ?? t("again"));
+  }
+  return body as T;
+}
+
+const json = (method: string, body: unknown): RequestInit => ({
+  method,
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
+
+export const about = (): Promise<About> => ask("/api/about");
+export const layout = (): Promise<Layout> => ask("/api/layout");
+export const samples = async (count: number): Promise<(Brief & { held_out: boolean })[]> =>
+  (await ask<{ samples: (Brief & { held_out: boolean })[] }>(`/api/samples?n=${count}`)).samples;
+export const neighbours = (id: string, count: number): Promise<{ photo: Photo; neighbours: Near[] }> =>
+  ask(`/api/neighbours/${encodeURIComponent(id)}?k=${count}`);
+export const taxon = (id: string): Promise<TaxonPage> => ask(`/api/taxon/${encodeURIComponent(id)}`);
+export const identifyKnown = (id: string): Promise<{ rows: Row[]; photo: Photo }> => ask(`/api/identify/${encodeURIComponent(id)}`);
+
+export async function identify(files: File[]): Promise<Row[]> {
+  const form = new FormData();
+  for (const file of files) form.append("photo", file, file.name || "photo");
+  return (await ask<{ rows: Row[] }>("/api/identify", { method: "POST", body: form })).rows;
+}
+
+/** Taxa whose scientific or common name begins with some letters. */
+export const find = async (text: string, signal?: AbortSignal): Promise<Taxon[]> =>
+  (await ask<{ taxa: Taxon[] }>(`/api/find?q=${encodeURIComponent(text)}`, signal ? { signal } : {})).taxa;
+
+/** A page of the tree: the children of a taxon (the roots without one), or with `deep` all that is below it, in order. */
+export function branch(id: string | null, start: number, count: number, deep: boolean, signal?: AbortSignal): Promise<TreeRows> {
+  const where = id === null ? "/api/tree" : `/api/tree/${encodeURIComponent(id)}`;
+  return ask(`${where}?start=${start}&n=${count}${deep ? "&deep=1" : ""}`, signal ? { signal } : {});
+}
+
+/** Keep what a person says of a photo: an image of the catalog by its id, or a sent one by its hash and name. */
+export const keep = (record: { image?: string; hash?: string; name?: string; taxon: string; guess: string | null }): Promise<Kept> =>
+  ask("/api/records", json("POST", record));
+export const takeBack = (id: string): Promise<{ left: number }> => ask("/api/records/remove", json("POST", { id }));
+
+/** The address of a photo of the catalog; with `size`, of its square thumbnail. */
+export const imageUrl = (id: string, size?: number): string => `/api/image/${encodeURIComponent(id)}${size ? `?size=${size}` : ""}`;

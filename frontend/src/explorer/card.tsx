@@ -1,0 +1,53 @@
+/** The card of a picked photo, and what the pointer is over. */
+import * as api from "../api";
+import { Crumbs, Scientific, Strip, TaxonLink } from "../names";
+import { capital, t, word } from "../words";
+import type { Named } from "./painting";
+
+interface Props {
+  photo: api.Photo;
+  neighbours: api.Near[];
+  about: api.About;
+  open(id: string): void;
+  over(id: string): void;
+  ask: ((id: string) => void) | null;
+}
+
+export function PhotoCard({ photo, neighbours, about, open, over, ask }: Props) {
+  return (
+    <>
+      <img class="portrait" src={api.imageUrl(photo.id)} alt={photo.taxon ? t("photo.of", { name: photo.taxon.name }) : t("photo")} />
+      <h2>{photo.taxon ? <TaxonLink taxon={photo.taxon} /> : t("photo.unnamed")}</h2>
+      {photo.taxon?.common ? <p class="common">{photo.taxon.common}</p> : null}
+      <Crumbs lineage={photo.lineage.slice(0, -1)} />
+      <dl>
+        {Object.entries(photo.facts).map(([key, value]) => (
+          <>
+            <dt>{capital(word("fact", key))}</dt>
+            <dd>{String(value)}</dd>
+          </>
+        ))}
+      </dl>
+      {ask ? (
+        <button type="button" class="quiet" onClick={() => ask(photo.id)}>
+          {t("ask")}
+        </button>
+      ) : null}
+      {neighbours.length ? <h3>{t("alike.most")}</h3> : <p class="facts">{about.absent.neighbours ?? ""}</p>}
+      <Strip photos={neighbours} open={open} over={over} />
+    </>
+  );
+}
+
+/** A thumbnail and a name beside the pointer. */
+export function Tip({ id, named, x, y, frame }: { id: string; named: Named | null; x: number; y: number; frame: HTMLElement }) {
+  const right = x < frame.clientWidth - 150;
+  const style = { left: `${right ? x + 16 : x - 16}px`, top: `${Math.min(Math.max(y - 30, 6), frame.clientHeight - 150)}px` };
+  return (
+    <div id="tip" class={right ? "tip" : "tip left"} style={style} aria-hidden="true">
+      <img src={api.imageUrl(id, 192)} alt="" width={96} height={96} />
+      {named ? <Scientific taxon={named} /> : t("unnamed")}
+      {named?.common ? <small>{named.common}</small> : null}
+    </div>
+  );
+}

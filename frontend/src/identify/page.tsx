@@ -1,0 +1,143 @@
+/** What is it? Photos in by drop, paste or choice, and one plate per photo with what is said of it. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import * as api from "../api";
+import { useAsked } from "../asking";
+import { Absent, Caption } from "../names";
+import type { PageProps } from "../pages";
+import { ready } from "../saying";
+import { useStore } from "../store";
+import { calm } from "../theme";
+import { capital, t } from "../words";
+import { PlateOf } from "./plate";
+import { clear, plates, take, takeKnown } from "./plates";
+import { Sprig } from "./sprig";
+import "../styles/identify.css";
+
+export default function Identify({ about }: PageProps) {
+  const mine = useStore(plates);
+  const list = useRef<HTMLDivElement>(null);
+  const first = mine[0]?.key;
+  useEffect(() => {
+    if (first !== undefined) list.current?.scrollIntoView({ behavior: calm() ? "auto" : "smooth", block: "nearest" });
+  }, [first]);
+  useEffect(() => {
+    if (!about.model) ready();
+  }, []);
+  if (!about.model) {
+    return (
+      <section id="identify" class="leaf">
+        <Caption tab="Tab. I" title={t("what")} />
+        <Absent>{about.absent.identify ?? t("absent")}</Absent>
+      </section>
+    );
+  }
+  return (
+    <div class={mine.length ? "spread answered" : "spread"}>
+      <section id="identify" class="leaf">
+        <Caption tab="Tab. I" title={t("what")} />
+        <Drop limits={about.limits} />
+        {about.model.says ? (
+          <p id="says" class="says">
+            {about.model.says}
+          </p>
+        ) : null}
+        <Samples wanted={about.catalog !== null} />
+      </section>
+      <section class="leaf answers" hidden={!mine.length} aria-label={t("lineage")}>
+        <button id="clear" type="button" class="quiet" onClick={clear}>
+          {t("begin")}
+        </button>
+        <div id="plates" ref={list}>
+          {mine.map((plate) => (
+            <PlateOf key={plate.key} plate={plate} about={about} />
+          ))}
+        </div>
+      </section>
+    </div>
+  );
+}
+
+const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+
+/** The place to drop photos on; a drop or a paste anywhere in the window counts too. */
+function Drop({ limits }: { limits: api.About["limits"] }) {
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    let depth = 0;
+    const hands = new AbortController();
+    const options = { signal: hands.signal };
+    const enter = (event: DragEvent): void => {
+      if (holdsFiles(event)) setOver(++depth > 0);
+    };
+    const leave = (event: DragEvent): void => {
+      if (holdsFiles(event)) setOver(--depth > 0);
+    };
+    const drop = (event: DragEvent): void => {
+      const files = [...(event.dataTransfer?.files ?? [])];
+      if (!files.length) return;
+      event.preventDefault();
+      depth = 0;
+      setOver(false);
+      void take(files, limits);
+    };
+    const paste = (event: ClipboardEvent): void => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length) void take(files, limits);
+    };
+    addEventListener("dragenter", enter, options);
+    addEventListener("dragleave", leave, options);
+    addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault(), options);
+    addEventListener("drop", drop, options);
+    addEventListener("paste", paste, options);
+    return () => hands.abort();
+  }, [limits]);
+  return (
+    <label id="drop" class={over ? "drop over" : "drop"} for="files">
+      <Sprig />
+      <span class="ask">{t("drop")}</span>
+      <span class="or">
+        <span class="paste">{t("or")}</span>
+        <span class="choose">{t("choose")}</span>
+      </span>
+      <input
+        id="files"
+        type="file"
+        accept="image/*"
+        multiple
+        onChange={(event) => {
+          const input = event.currentTarget;
+          void take([...(input.files ?? [])], limits);
+          input.value = "";
+        }}
+      />
+    </label>
+  );
+}
+
+/** A strip of photos to try. */
+function Samples({ wanted }: { wanted: boolean }) {
+  const { value, failure } = useAsked(() => (wanted ? api.samples(18) : Promise.resolve([])), "samples");
+  useEffect(() => {
+    if (value || failure) ready();
+  }, [value, failure]);
+  if (!value?.length) return null;
+  return (
+    <div id="try" class="try">
+      <p>{t(value[0]?.held_out ? "samples.held" : "samples.any")}</p>
+      <div id="samples" class="strip">
+        {value.map((sample) => (
+          <button
+            type="button"
+            class="thumb"
+            key={sample.id}
+            aria-label={sample.taxon?.common ? t("sample.named", { name: sample.taxon.common }) : t("sample")}
+            title={capital(sample.taxon?.common ?? sample.taxon?.name ?? t("photo"))}
+            onClick={() => void takeKnown(sample.id)}
+          >
+            <img src={api.imageUrl(sample.id, 192)} alt="" width={96} height={96} />
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}

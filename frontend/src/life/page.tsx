@@ -1,0 +1,187 @@
+/** The tree of life: a list of rows that opens and closes, drawn as far as it is seen, however long it is. */
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import * as api from "../api";
+import { Finder } from "../finder";
+import { Absent, Caption, Scientific } from "../names";
+import type { PageProps } from "../pages";
+import { go, Link, taxonAddress } from "../router";
+import { ready } from "../saying";
+import { figure, many, t, word } from "../words";
+import { type Placed, Rows } from "./rows";
+import { Scroll } from "./scroll";
+import "../styles/life.css";
+
+const ROW_REM = 2;
+const OVER = 6;
+
+export default function Life({ about, query }: PageProps) {
+  useEffect(() => {
+    if (!about.taxa) ready();
+  }, []);
+  return (
+    <section class="leaf life">
+      <Caption tab="Tab. II" title={t("life.title")} />
+      {about.taxa ? <Tree about={about} at={query.get("at")} /> : <Absent>{about.absent.catalog ?? t("absent")}</Absent>}
+    </section>
+  );
+}
+
+function Tree({ about, at }: { about: api.About; at: string | null }) {
+  const [, redraw] = useState(0);
+  const told = useRef(() => redraw((n) => n + 1));
+  const rows = useMemo(() => new Rows(api.branch, () => told.current()), []);
+  const frame = useRef<HTMLDivElement>(null);
+  const [scroll] = useState(() => new Scroll(() => told.current()));
+  const [focus, setFocus] = useState(0);
+  const follow = useRef(false);
+  scroll.rows = rows.height;
+
+  useLayoutEffect(() => {
+    const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+    return scroll.hold(frame.current as HTMLElement, ROW_REM * rem);
+  }, []);
+  useEffect(() => {
+    const first = rows.at(0).row;
+    if (first) ready();
+  });
+  useEffect(() => {
+    if (at === null) return;
+    api
+      .taxon(at)
+      .then((taxon) => rows.reveal(taxon.lineage.map((above) => above.id)))
+      .then((place) => {
+        if (place < 0) return;
+        setFocus(place);
+        told.current();
+        requestAnimationFrame(() => scroll.to(place, true));
+      })
+      .catch(() => undefined);
+  }, [at]);
+  useEffect(() => {
+    if (follow.current) frame.current?.querySelector<HTMLElement>(`[data-place="${focus}"]`)?.focus({ preventScroll: true });
+  });
+
+  const [first, last] = scroll.seen(OVER);
+  const shown: { place: number; placed: Placed }[] = [];
+  for (let place = first; place < last; place++) shown.push({ place, placed: rows.at(place) });
+
+  const move = (place: number): void => {
+    follow.current = true;
+    const to = Math.min(Math.max(place, 0), rows.height - 1);
+    setFocus(to);
+    scroll.to(to);
+  };
+  const toggle = (place: number, placed: Placed): void => (placed.open === "shut" ? rows.open(place) : rows.close(place));
+  const key = (event: KeyboardEvent): void => {
+    const placed = rows.at(focus);
+    const screen = Math.max(Math.floor(scroll.height / scroll.row) - 1, 1);
+    const steps: Record<string, number> = { ArrowDown: focus + 1, ArrowUp: focus - 1, PageDown: focus + screen, PageUp: focus - screen, Home: 0, End: rows.height - 1 };
+    const to = steps[event.key];
+    if (to !== undefined) move(to);
+    else if (event.key === "ArrowRight" && placed.open === "shut") rows.open(focus);
+    else if (event.key === "ArrowRight") move(focus + 1);
+    else if (event.key === "ArrowLeft" && placed.open !== "shut" && !rows.whole) rows.close(focus);
+    else if (event.key === "ArrowLeft") move(Math.max(rows.above(focus), 0));
+    else if (event.key === "*") rows.open(focus, true);
+    else if (event.key === "Enter" && placed.row) go(taxonAddress(placed.row.id));
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <>
+      <p class="lead">{t("life.lead", { taxa: many("taxa", about.taxa), species: many("species", about.species) })}</p>
+      <div class="above-tree">
+        <Finder label={t("life.find")} none={t("life.none")} choose={(taxon) => go(`/life?at=${encodeURIComponent(taxon.id)}`)} />
+        <button type="button" class="quiet" id="whole-tree" onClick={() => rows.everything(rows.whole ? 0 : about.taxa)}>
+          {t(rows.whole ? "life.fold" : "life.whole")}
+        </button>
+      </div>
+      <div class="tree" ref={frame} role="tree" aria-label={t("life.tree")} onKeyDown={key} tabIndex={-1}>
+        <div class="spacer" role="presentation" style={{ height: `${scroll.full}px` }}>
+          <div class="window" role="presentation" style={{ transform: `translateY(${scroll.shift(first)}px)` }}>
+            {shown.map(({ place, placed }) => (
+              <TreeItem
+                key={place}
+                place={place}
+                placed={placed}
+                focused={place === focus}
+                whole={rows.whole}
+                toggle={() => {
+                  setFocus(place);
+                  toggle(place, placed);
+                }}
+                deep={() => rows.open(place, true)}
+                enter={() => {
+                  follow.current = true;
+                  if (place !== focus) setFocus(place);
+                }}
+              />
+            ))}
+          </div>
+        </div>
+      </div>
+    </>
+  );
+}
+
+interface ItemProps {
+  place: number;
+  placed: Placed;
+  focused: boolean;
+  whole: boolean;
+  toggle(): void;
+  deep(): void;
+  enter(): void;
+}
+
+function TreeItem({ place, placed, focused, whole, toggle, deep, enter }: ItemProps) {
+  const { row, depth, open } = placed;
+  const inner = row && row.child_count > 0;
+  const label = row ? `${word("rank", row.rank)} ${row.name}${row.common ? `, ${row.common}` : ""}` : t("loading");
+  return (
+    <div
+      class="row"
+      role="treeitem"
+      data-place={place}
+      aria-level={depth + 1}
+      aria-label={label}
+      {...(inner ? { "aria-expanded": open !== "shut" } : {})}
+      tabIndex={focused ? 0 : -1}
+      onFocus={enter}
+      style={{ "--depth": depth }}
+      onClick={(event) => {
+        if (inner && !whole && !(event.target as Element).closest("a, button")) toggle();
+      }}
+    >
+      {row ? (
+        <>
+          <span class={`twig ${inner ? open : "tip-end"}`} aria-hidden="true">
+            {inner ? (open === "shut" ? "+" : "–") : "·"}
+          </span>
+          <Link class="name-of" to={taxonAddress(row.id)} tabIndex={-1} aria-hidden="true">
+            <Scientific taxon={row} />
+            {row.common ? <small>{row.common}</small> : null}
+          </Link>
+          <span class="rank" aria-hidden="true">
+            {word("rank", row.rank)}
+          </span>
+          <span class="count" aria-hidden="true">
+            {row.rank === "species" ? "" : many("species", row.species_count)}
+          </span>
+          <span class="count pictures" aria-hidden="true">
+            {row.image_count ? many("photos", row.image_count) : ""}
+          </span>
+          {inner && open === "shut" && row.below > row.child_count ? (
+            <button type="button" class="all" tabIndex={-1} aria-hidden="true" title={t("life.all", { name: row.name })} onClick={deep}>
+              +{figure(row.below)}
+            </button>
+          ) : (
+            <span class="all" />
+          )}
+        </>
+      ) : (
+        <span class="waiting" />
+      )}
+    </div>
+  );
+}

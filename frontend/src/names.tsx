@@ -1,0 +1,105 @@
+/** Small pieces of every page: names of taxa, bars, photos in a strip, refusals. */
+import type { ComponentChildren } from "preact";
+import * as api from "./api";
+import { Link, taxonAddress } from "./router";
+import { t, word } from "./words";
+
+/** A scientific name: italic for genus and species, as the codes of nomenclature want it. */
+export function Scientific({ taxon }: { taxon: { name: string; rank: string } }) {
+  const Name = taxon.rank === "genus" || taxon.rank === "species" ? "i" : "span";
+  return (
+    <Name class="name" lang="la">
+      {taxon.name}
+    </Name>
+  );
+}
+
+/** A scientific name that leads to its page. */
+export function TaxonLink({ taxon }: { taxon: api.Taxon }) {
+  const title = `${word("rank", taxon.rank)}${taxon.common ? `: ${taxon.common}` : ""}`;
+  return (
+    <Link class="taxon" to={taxonAddress(taxon.id)} title={title}>
+      <Scientific taxon={taxon} />
+    </Link>
+  );
+}
+
+/** The path above a taxon. */
+export function Crumbs({ lineage }: { lineage: api.Taxon[] }) {
+  if (!lineage.length) return null;
+  return (
+    <p class="crumbs">
+      {lineage.map((taxon, k) => (
+        <>
+          {k ? <span aria-hidden="true"> › </span> : null}
+          <TaxonLink taxon={taxon} key={taxon.id} />
+        </>
+      ))}
+    </p>
+  );
+}
+
+/** A quiet bar of a share of one. */
+export function Bar({ share, kind = "" }: { share: number; kind?: string }) {
+  return <span class={`bar ${kind}`} style={{ "--share": share }} aria-hidden="true" />;
+}
+
+interface Shown {
+  id: string;
+  taxon: api.Taxon | null;
+  cosine?: number;
+}
+
+/** Photos of the collection in a row; each is a button. */
+export function Strip({ photos, open, over }: { photos: Shown[]; open(id: string): void; over?(id: string): void }) {
+  return (
+    <div class="strip">
+      {photos.map((photo) => {
+        const name = photo.taxon?.name ?? t("photo");
+        const label = photo.cosine === undefined ? name : t("cosine", { name, value: photo.cosine.toFixed(2) });
+        return (
+          <button
+            type="button"
+            class="thumb"
+            key={photo.id}
+            title={label}
+            aria-label={label}
+            onClick={() => open(photo.id)}
+            onPointerEnter={() => over?.(photo.id)}
+            onPointerLeave={() => over?.("")}
+          >
+            <img src={api.imageUrl(photo.id, 128)} alt="" width={64} height={64} loading="lazy" />
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+/** What went wrong, and what to do. */
+export function Refusal({ error }: { error: unknown }) {
+  const advice = error instanceof api.Refusal ? error.advice : t("reload");
+  return (
+    <p class="refusal" role="alert">
+      <strong>{error instanceof Error ? error.message : String(error)}</strong> {advice}
+    </p>
+  );
+}
+
+/** What stands in the place of a part that the store lacks. */
+export function Absent({ children }: { children: ComponentChildren }) {
+  return <p class="absent">{children}</p>;
+}
+
+/** The heading of a page: its plate number, its title, and what else stands in that line. */
+export function Caption({ tab, title, children }: { tab: string; title: string; children?: ComponentChildren }) {
+  return (
+    <header class="caption">
+      <span class="tab" aria-hidden="true">
+        {tab}
+      </span>
+      <h1>{title}</h1>
+      {children}
+    </header>
+  );
+}

@@ -1,0 +1,151 @@
+/** The frame around every page: name, navigation, language and light, colophon. */
+import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import * as api from "./api";
+import { Refusal } from "./names";
+import { PAGES, type Page, type PageProps, pageAt } from "./pages";
+import { Link, place } from "./router";
+import { said } from "./saying";
+import { useStore } from "./store";
+import { type Theme, theme } from "./theme";
+import { LANGUAGES, type Language, language, many, t } from "./words";
+
+const loaded = new Map<Page, ComponentType<PageProps>>();
+
+export function App() {
+  const [about, setAbout] = useState<api.About | null>(null);
+  const [failure, setFailure] = useState<unknown>(null);
+  useStore(language);
+  useEffect(() => {
+    api.about().then(setAbout, setFailure);
+  }, []);
+  return (
+    <>
+      <a class="skip" href="#page">
+        {t("skip")}
+      </a>
+      <Masthead about={about} />
+      <main id="page" tabIndex={-1}>
+        {failure ? <Refusal error={failure} /> : null}
+        {about ? <Current about={about} /> : null}
+      </main>
+      <footer>{about ? <Colophon about={about} /> : null}</footer>
+      <Said />
+    </>
+  );
+}
+
+function Said() {
+  return (
+    <p id="said" class="unseen" role="status" aria-live="polite">
+      {useStore(said)}
+    </p>
+  );
+}
+
+/** The page of the present address, loaded when it is first wanted. */
+function Current({ about }: { about: api.About }) {
+  const { path, query } = useStore(place);
+  const found = pageAt(path);
+  const page = found?.page ?? null;
+  const [failure, setFailure] = useState<unknown>(null);
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    if (!page) return;
+    document.title = `${t(page.title)} · Merian`;
+    if (loaded.has(page)) return;
+    page.load().then(
+      (module) => {
+        loaded.set(page, module.default);
+        redraw((n) => n + 1);
+      },
+      (error: unknown) => setFailure(error),
+    );
+  }, [page]);
+  if (failure) return <Refusal error={failure} />;
+  if (!found || !page) return <Refusal error={new api.Refusal(t("nopage"), t("nopage.do"))} />;
+  const Body = loaded.get(page);
+  return Body ? <Body about={about} rest={found.rest} query={query} /> : null;
+}
+
+function Masthead({ about }: { about: api.About | null }) {
+  const { path } = useStore(place);
+  const now = pageAt(path)?.page.title;
+  return (
+    <header class="masthead">
+      <Link class="wordmark" to="/">
+        Merian
+      </Link>
+      <p class="motto">{t("motto")}</p>
+      <nav aria-label={t("pages")}>
+        {about
+          ? PAGES.filter((page) => page.offered(about)).map((page) => (
+              <Link key={page.path} to={page.path} {...(page.title === now ? { "aria-current": "page" } : {})}>
+                {t(page.title)}
+              </Link>
+            ))
+          : null}
+        {about?.report ? (
+          <a id="to-report" href="/report">
+            {t("report")}
+          </a>
+        ) : null}
+        {about?.model?.says ? (
+          <a id="to-model" href="/model">
+            {t("model")}
+          </a>
+        ) : null}
+      </nav>
+      <Tools />
+    </header>
+  );
+}
+
+const NEXT: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
+
+function Tools() {
+  const light = useStore(theme);
+  const speaks = useStore(language);
+  const others = Object.entries(LANGUAGES) as [Language, string][];
+  return (
+    <div class="switches">
+      {others.map(([code, name]) => (
+        <button
+          type="button"
+          key={code}
+          lang={code}
+          title={name}
+          aria-label={name}
+          aria-pressed={code === speaks}
+          onClick={() => language.set(code)}
+        >
+          {code}
+        </button>
+      ))}
+      <button
+        type="button"
+        class="theme"
+        id="theme"
+        title={`${t("theme")}: ${t(`theme.${light}`)}`}
+        aria-label={`${t("theme")}: ${t(`theme.${light}`)}`}
+        onClick={() => theme.set(NEXT[light])}
+      >
+        <svg viewBox="0 0 16 16" aria-hidden="true" class={light}>
+          <circle cx="8" cy="8" r="6.2" />
+          <path d="M8 1.8a6.2 6.2 0 0 1 0 12.4Z" />
+        </svg>
+      </button>
+    </div>
+  );
+}
+
+function Colophon({ about }: { about: api.About }) {
+  const facts = [`Merian ${about.merian}`];
+  if (about.store) facts.push(`${t("collection")} ${about.store}`);
+  if (about.catalog) facts.push(many("colophon.photos", about.catalog.images));
+  if (about.model) {
+    facts.push(many("colophon.names", about.model.labels));
+    facts.push(t("colophon.model", { id: about.model.fingerprint.slice(0, 12) }), t("colophon.tree", { id: about.model.tree }));
+  }
+  return <p id="colophon">{facts.join(" · ")}</p>;
+}

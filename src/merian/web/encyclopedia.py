@@ -1,0 +1,175 @@
+"""A page of the encyclopedia: pictures with their credit, kin, traits, variation inside the species, place and season, who eats whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from merian.core.tree import RANKS, Tree
+from merian.web import facts
+from merian.web.beside import Beside, open_beside
+from merian.web.facts import Json
+from merian.web.kin import Kin
+from merian.web.parts import Parts
+
+__all__ = ["Encyclopedia", "apart"]
+
+SPECIES = RANKS.index("species")
+CREDITED = 12
+"""Photos that a page shows, as many as `facts.taxon_page` lists."""
+INSIDE = ("sex", "life_stage", "health", "behaviour")
+"""What individuals of a species differ in."""
+SHOWN_GROUP, MOST_GROUPS = 6, 8
+MOST_TRAITS, MOST_PLACES, MOST_LINKS = 60, 400, 24
+"""What a page lists at most. From taste."""
+CELL_DEG = 0.5
+"""Side of the cells that places are counted in: exact places of rare species are nobody's business."""
+FEWEST = 3
+"""Photos of a group from which its spread is measured. From taste."""
+
+
+@dataclass(eq=False)
+class Encyclopedia:
+    """The pages of one store. What lies beside its catalog (imputed traits, ecosystems) is opened once."""
+
+    parts: Parts
+    kin: Kin = field(init=False)
+    beside: Beside = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kin = Kin(self.parts)
+        self.beside = open_beside(self.parts.folder, self.parts.absent)
+
+    def page(self, taxon: str) -> Json:
+        """All that the store knows of a taxon, by its external id. Raises KeyError."""
+        tree, number = facts.found(self.parts, taxon)
+        own = facts.own_number(self.parts, tree, number)
+        photos = facts.images_of(self.parts, own)
+        return {
+            **facts.taxon_page(self.parts, taxon),
+            "credits": self._credits(photos),
+            "relatives": self.kin.of(tree, number, own),
+            "traits": self._traits(tree, number, own),
+            "variation": self._variation(photos) if tree.rank[number] == SPECIES else [],
+            "sightings": _sightings(photos),
+            "webs": self._webs(tree, number),
+        }
+
+    def _credits(self, photos: pl.DataFrame) -> list[Json]:
+        if self.parts.catalog is None:
+            return []
+        return photos.head(CREDITED).select("id", "rights_holder", "licence").rows(named=True)
+
+    def _traits(self, tree: Tree, number: int, own: int) -> list[Json]:
+        """Values of a species, known first, then imputed; of a higher taxon the range of its species' known values."""
+        known = pl.DataFrame() if self.parts.layout is None or own < 0 else self.parts.layout.traits
+        if tree.rank[number] != SPECIES:
+            catalog = self.parts.catalog
+            if catalog is None or known.is_empty():
+                return []
+            inside = known.filter(pl.col("taxon").is_between(own, int(catalog.tree.end[own]) - 1))
+            grouped = inside.group_by("trait", "unit", maintain_order=True).agg(
+                low=pl.col("value").min(), high=pl.col("value").max(), value=pl.col("value").median(), species=pl.len()
+            )
+            return [_trait(source="range", **row) for row in grouped.head(MOST_TRAITS).rows(named=True)]
+        rows = self.beside.traits_of(tree.names[number])
+        told = {row["trait"] for row in rows}
+        if not known.is_empty():
+            mine = known.filter(pl.col("taxon") == own, ~pl.col("trait").is_in(told)).drop("taxon")
+            rows = [_trait(source="known", **row) for row in mine.rows(named=True)] + rows
+        order = {"known": 0, "imputed": 1, "withheld": 2}
+        return sorted((_trait(**row) for row in rows), key=lambda row: order[row["source"]])[:MOST_TRAITS]
+
+    def _variation(self, photos: pl.DataFrame) -> list[Json]:
+        """For each thing that individuals differ in: how many photos show which, some of them, and how far the model tells them apart."""
+        found = []
+        for column in INSIDE if self.parts.catalog is not None else ():
+            rows = photos.filter(pl.col(column).is_not_null() & (pl.col(column) != ""))
+            if rows.is_empty():
+                continue
+            groups = rows.group_by(column, maintain_order=True).agg("id").sort(pl.col("id").list.len(), descending=True)
+            shown = [
+                {"name": name, "count": len(ids), "images": ids[:SHOWN_GROUP]}
+                for name, ids in groups.head(MOST_GROUPS).iter_rows()
+            ]
+            found.append({"column": column, "apart": self._apart(groups), "groups": shown})
+        return found
+
+    def _apart(self, groups: pl.DataFrame) -> float | None:
+        embeddings, vector_rows = self.parts.embeddings, self.parts.vector_rows
+        if embeddings is None:
+            return None
+        rows = [[vector_rows[i] for i in ids if i in vector_rows] for ids in groups["id"].to_list()]
+        rows = [group for group in rows if len(group) >= FEWEST]
+        return apart([embeddings.vectors[group] for group in rows]) if len(rows) > 1 else None
+
+    def _webs(self, tree: Tree, number: int) -> list[Json]:
+        """Who eats it and whom it eats, in each ecosystem of the store that has it."""
+        name = tree.names[number]
+        webs = []
+        for web in self.beside.webs if tree.rank[number] == SPECIES else ():
+            eats = web.links.filter(pl.col("eater") == name).select(pl.col("eaten").alias("name"), *LINK)
+            eaten = web.links.filter(pl.col("eaten") == name).select(pl.col("eater").alias("name"), *LINK)
+            if name in web.species:
+                both = [[self._linked(row, web.species) for row in _strongest(t)] for t in (eats, eaten)]
+                webs.append({"ecosystem": web.name, "eats": both[0], "eaten_by": both[1]})
+        return webs
+
+    def _linked(self, row: Json, called: dict[str, str]) -> Json:
+        found = [tree.ids[t] for tree in self.parts.trees for t in tree.named(row["name"]) if tree.rank[t] == SPECIES]
+        return {**row, "id": found[0] if found else None, "common": called.get(row["name"]) or None}
+
+
+LINK = ("probability", "evidence", "share")
+
+
+def _strongest(links: pl.DataFrame) -> list[Json]:
+    rows = links.sort("share", "probability", descending=True, nulls_last=True).head(MOST_LINKS).rows(named=True)
+    return [{**row, "probability": round(row["probability"], 4)} for row in rows]
+
+
+EMPTY: Json = dict.fromkeys(("value", "state", "low", "high", "level", "nearest", "species", "flag")) | {"unit": ""}
+
+
+def _trait(**row: object) -> Json:
+    said = {**EMPTY, "states": [], **row}
+    return {**said, "unit": said["unit"] or "", "states": said["states"] or []}
+
+
+def _sightings(photos: pl.DataFrame) -> Json:
+    """Photos by month and by place, places in cells of half a degree."""
+    if "event_date" not in photos.columns:
+        return {"months": [0] * 12, "dated": 0, "places": [], "placed": 0, "bounds": None}
+    month = photos["event_date"].str.extract(r"^\d{4}-(\d{2})").cast(pl.Int64, strict=False)
+    known = month.filter(month.is_between(1, 12)).to_numpy()
+    placed = photos.filter(pl.col("latitude").is_between(-90, 90), pl.col("longitude").is_between(-180, 180))
+    cells = (
+        placed.select(((pl.col(c) / CELL_DEG).floor() + 0.5) * CELL_DEG for c in ("latitude", "longitude"))
+        .group_by("latitude", "longitude")
+        .agg(count=pl.len())
+        .sort("count", "latitude", "longitude", descending=[True, False, False])
+    )
+    bounds = None
+    if len(placed):
+        ends = {"south": cells["latitude"].min(), "north": cells["latitude"].max()}
+        bounds = ends | {"west": cells["longitude"].min(), "east": cells["longitude"].max()}
+    return {
+        "months": np.bincount(known, minlength=13)[1:].tolist(),
+        "dated": len(known),
+        "places": cells.head(MOST_PLACES).rows(named=True),
+        "placed": len(placed),
+        "bounds": bounds,
+    }
+
+
+def apart(groups: list[np.ndarray]) -> float:
+    """The share of the vectors' variance that goes with the groups [n_i, d], corrected for chance: epsilon squared (Kelley 1935), 0 to 1."""
+    whole = np.concatenate(groups).astype(np.float64)
+    total = ((whole - whole.mean(0)) ** 2).sum()
+    within = sum(((g - g.mean(0, dtype=np.float64)) ** 2).sum() for g in groups)
+    free = len(whole) - len(groups)
+    if total <= 0 or free <= 0:
+        return 0.0
+    return round(float(min(max((total - within - (len(groups) - 1) * within / free) / total, 0.0), 1.0)), 4)
