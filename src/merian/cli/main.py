@@ -47,7 +47,7 @@ VERBS = {
     "explore": "Lay the embedding out as a map, and ask what it knows beyond names (explore emergence).",
     "explain": "Show why a photo is called what it is called: maps that are tested, nearest training images, concepts.",
     "concepts": "Learn the concepts of an embedding, and name those that a name holds for.",
-    "twin": "The ecosystem twin: make an ecosystem of species, traits and ground (build), hold it against theory and field data (validate).",
+    "twin": "The ecosystem twin: make it (build), photograph it and learn from cameras (watch, calibrate), hold it against theory (validate), describe it (odd).",
     "simulate": "Ask what-if of an ecosystem: a change and none in pairs of runs, answered by ranges, sentences and a page.",
     "serve": "Open the web page: drop a photo, see its names; walk through the embedding.",
     "settings": "Print every setting of a verb as a TOML file to edit.",

@@ -27,6 +27,8 @@ Verb = Literal[
     "twin",
     "eyes",
     "record",
+    "watch",
+    "calibrate",
     "simulate",
 ]
 HOMES: dict[Verb, str] = {
@@ -45,6 +47,8 @@ HOMES: dict[Verb, str] = {
     "twin": "merian.twin.settings:TwinSettings",
     "eyes": "merian.twin.senses.montage:EyesSettings",
     "record": "merian.twin.frames.playback:RecordSettings",
+    "watch": "merian.twin.observe.stage:WatchSettings",
+    "calibrate": "merian.twin.calibrate.settings:CalibrateSettings",
     "simulate": "merian.twin.space.settings:MapSettings",
 }
 """Verb -> `module:class` of its settings."""
@@ -56,7 +60,7 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
     Parameters
     ----------
     verbs
-        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, twin, eyes, record, simulate.
+        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, twin, eyes, record, watch, calibrate, simulate.
     markdown
         Print the page of the documentation instead.
     """

@@ -25,6 +25,12 @@ app = App(
     result_action="return_value",
 )
 app.command(validate, name="validate")
+for verb, line in {
+    "watch": "Photograph a running ecosystem: cameras in a window shoot who walks past, as drawn animals.",
+    "calibrate": "Learn from cameras how many animals there are, through a classifier's confusion matrix.",
+    "odd": "Describe a twin by the ODD protocol, from its own ledger and processes.",
+}.items():
+    app.command(f"merian.cli.{verb}:{verb}", name=verb, help=line)
 app.command(
     "merian.cli.record:record",
     name="record",

@@ -25,11 +25,15 @@ __all__ = ["Filtered", "Sight", "analysis", "filtered", "inflated", "taper"]
 @dataclass(frozen=True, eq=False)
 class Sight:
     """How states are seen at a step: `predict` gives what states [m, n] would show, [m, k]; `variance` the error variance [k], or covariance [k, k], of
-    observations of those states; `near` [n + k, k] weighs covariances as in `analysis` (localisation; None: all count in full)."""
+    observations of those states; `near` [n + k, k] weighs covariances as in `analysis` (localisation; None: all count in full).
+
+    `parts`: each observation is taken in so many times, with so many times its variance, and predicted anew between: the same in a linear world, and nearer to
+    the truth where what is shown is not linear in the state (Emerick & Reynolds 2013, doi:10.1016/j.cageo.2012.03.011)."""
 
     predict: Callable[[Doubles, int], Doubles]
     variance: Callable[[Doubles, int], Doubles]
     near: Doubles | None = None
+    parts: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +129,12 @@ def filtered(
     states, kept, shown = np.array(start, float), list[Doubles](), list[Doubles]()
     for step, seen in enumerate(observed):
         states = inflated(np.asarray(forecast(states, step, draws.branch(key, "forecast", step)), float), inflation)
-        predicted = sight.predict(states, step)
-        states = analysis(states, predicted, seen, sight.variance(states, step), sight.near)
+        first = sight.predict(states, step)
+        for part in range(sight.parts):
+            predicted = sight.predict(states, step) if part else first
+            states = analysis(states, predicted, seen, sight.parts * sight.variance(states, step), sight.near)
         if not np.isfinite(states).all():
             raise Unstable("ensemble filter", "state", "all", step)
         kept.append(states)
-        shown.append(predicted)
+        shown.append(first)
     return Filtered(np.asarray(kept), np.asarray(shown))

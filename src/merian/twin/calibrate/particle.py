@@ -15,7 +15,7 @@ from merian.core.errors import BadData, BadSetting, Mismatch, Unstable
 from merian.twin import draws
 from merian.twin.foodweb import Doubles, Integers
 
-__all__ = ["Forecast", "LogLikelihood", "Move", "Tracked", "systematic", "tracked"]
+__all__ = ["Forecast", "Keeping", "LogLikelihood", "Move", "Tracked", "systematic", "tracked"]
 
 Forecast = Callable[[Doubles, int, draws.Key], Doubles]
 """States [m, n] one step on from states [m, n]; the number of the step, and the key of its chance."""
@@ -39,8 +39,6 @@ class Keeping:
     def __post_init__(self) -> None:
         if not 0 <= self.least <= 1:
             raise BadSetting("least", self.least, "a share, from 0 to 1")
-Move = Callable[[Doubles, int, draws.Key], Doubles]
-"""States [m, n] moved so that what is believed of them stays as it is (a Markov kernel with the posterior as its law)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,9 +35,9 @@ SWEEPS = 6
 class Look:
     """How states are looked at.
 
-    `which` int64 [s]: the columns of biomass that belong to the species photographed, of `size` columns in all; `heads` [s]: animals km-2 of a g m-2; `exposure`
-    [t, s]: animals that one km-2 would bring before all cameras in each step; `together` [t, s]: v above; `weights` [s, l]: Dirichlet weights of the matrix's
-    rows, or the matrix itself where it is `exact`. Labels that an exact matrix never gives are not looked at.
+    `which` int64 [s]: the columns of biomass that belong to the species photographed, of `size` columns in all; `heads` [s]: animals km-2 of a g m-2;
+    `exposure` [t, s]: animals that one km-2 would bring before all cameras in each step; `together` [t, s]: v above; `weights` [s, l]: Dirichlet weights of
+    the matrix's rows, or the matrix itself where it is `exact`. Labels that an exact matrix never gives are not looked at.
     """
 
     which: Integers
@@ -72,13 +72,11 @@ class Look:
     @property
     def columns(self) -> int:
         """Columns of a state, without the photos that shares have been seen in."""
-        return self._shares.stop
+        return int(self._shares.stop)
 
-    def begun(
-        self, biomass: Doubles, off: npt.ArrayLike, rng: np.random.Generator, counted: bool = False
-    ) -> Doubles:
-        """States [m, n] of logarithms of biomass [m, size]; exposures are off by normals of standard deviation `off` (of the logarithm), matrices are drawn from
-        the weights; `counted` adds the columns that `learnt` needs."""
+    def begun(self, biomass: Doubles, off: npt.ArrayLike, rng: np.random.Generator, counted: bool = False) -> Doubles:
+        """States [m, n] of logarithms of biomass [m, size]; exposures are off by normals of standard deviation `off` (of the logarithm), matrices are drawn
+        from the weights; `counted` adds the columns that `learnt` needs."""
         species, labels = self.weights.shape
         members = len(biomass)
         parts = [biomass, np.asarray(off, float) * rng.standard_normal((members, species))]

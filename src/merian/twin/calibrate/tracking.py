@@ -1,8 +1,8 @@
 """A known world followed through a drought by what cameras and a classifier say of it, month by month: filters with and without the confusion matrix.
 
 The world is that of `known`, with a drought that is known (rain is measured) and with chance of its own each month. Each month cameras stand elsewhere; what is
-filtered are the labels of the month added up over cameras (`seeing`). Members carry matrices drawn from held-out photos, which the ensemble filter corrects along
-with the biomass, and the particle filter draws anew each month from what its particle has seen.
+filtered are the labels of the month added up over cameras (`seeing`). Members carry matrices drawn from held-out photos, which the ensemble filter corrects
+along with the biomass, and the particle filter draws anew each month from what its particle has seen.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which drawn species stands before the camera for each animal of an ecosystem, and how one animal at one moment is photographed.
 
-Species of the drawn tree are drawn as themselves. Others are played: mammals by hoofed animals and birds by birds of the drawn tree, in the order of its tips, so
-that neighbours in the list are relatives and look alike. Animals of other classes are too small or too wet for a camera, and are not photographed.
+Species of the drawn tree are drawn as themselves. Others are played: mammals by hoofed animals and birds by birds of the drawn tree, in the order of its tips,
+so that neighbours in the list are relatives and look alike. Animals of other classes are too small or too wet for a camera, and are not photographed.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PLANS", "Cast", "Moment", "shot"]
 
-PLANS: Mapping[str, "PlanName"] = {"Mammalia": "hoofed", "Aves": "bird"}
+PLANS: Mapping[str, PlanName] = {"Mammalia": "hoofed", "Aves": "bird"}
 """The body plan that plays each class that cameras photograph."""
 NEAR_M = 4.0
-"""How far off an animal of scale 1 stands, which fills half of the frame; one twice as far is half as large. Drawn animals have shapes and no size. A choice."""
+"""How far off an animal of scale 1 stands, which fills half of the frame; one twice as far is half as large. Drawn animals have shapes and no size. A
+choice."""
 SMALLEST, LARGEST = 0.2, 1.15
 """Scales beyond which nothing would be seen, or nothing whole."""
 ASIDE = 0.3

@@ -1,6 +1,7 @@
 """What cameras bring home as files that others read: a Camtrap DP 1.0.2 data package of deployments, media and observations that nobody has named yet.
 
-Fields as in tdwg/camtrap-dp (doi:10.1002/rse2.374). The place is made up: the window lies at a corner of whole degrees, where longitude is as wide as at the equator.
+Fields as in tdwg/camtrap-dp (doi:10.1002/rse2.374). The place is made up: the window lies at a corner of whole degrees, where longitude is as wide as at the
+equator.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ class WatchSettings:
     taught: int = knob(0, "And others to teach one", ge=0)
     most: int = knob(20_000, "Photos beyond which the run is refused before it starts", ge=1)
     size: int = knob(96, "Side of a photo", unit="px", ge=32, le=1024)
-    drawn_species: int = knob(160, "Species of the drawn tree of life that the animals are taken from", ge=8, le=100_000)
+    drawn_species: int = knob(
+        160, "Species of the drawn tree of life that the animals are taken from", ge=8, le=100_000
+    )
     drawn_seed: int = knob(0, "Names the drawn tree", ge=0)
     seed: int = knob(0, "Names all other chance", ge=0)
 

@@ -65,8 +65,8 @@ def watch(
 ) -> Report:
     """The Report of a watched world, written to `out`. A finished run is not repeated; a stopped one goes on and ends with the same bytes.
 
-    inputs: hashes of what the ecosystem was read from. Raises BadSetting when more photos would be taken than `most`, or the drawn tree is too small; BadData when
-    no animal is photographed.
+    inputs: hashes of what the ecosystem was read from. Raises BadSetting when more photos would be taken than `most`, or the drawn tree is too small; BadData
+    when no animal is photographed.
     """
     work = store.begin(out, KIND, FORMAT, settings, inputs, overwrite)
     if work.done:
@@ -235,7 +235,9 @@ def _report(
     """How many photos of whom, and the true mean densities."""
     numbers = [
         Number("photos", len(moments), unit="count", group="Photos"),
-        Number("photos.dark", sum(m.dark for m in moments) / len(moments), unit="share", n=len(moments), group="Photos"),
+        Number(
+            "photos.dark", sum(m.dark for m in moments) / len(moments), unit="share", n=len(moments), group="Photos"
+        ),
     ]
     for at in cast.seen:
         name, count = cast.names[at], sum(m.species == at for m in moments)
@@ -252,6 +254,4 @@ def _report(
     if unseen:
         remarks.append(f"cameras do not photograph {len(unseen)} species, neither mammals nor birds")
     remarks.append(f"all animals go {settings.day_km:g} km a day by assumption, day and night alike")
-    return Report(
-        f"{ecosystem.name}, watched", command, inputs, tuple(numbers), store.plain(settings), tuple(remarks)
-    )
+    return Report(f"{ecosystem.name}, watched", command, inputs, tuple(numbers), store.plain(settings), tuple(remarks))

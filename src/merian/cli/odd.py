@@ -1,0 +1,41 @@
+"""`merian twin odd`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from merian.cli.ecosystems import opened
+from merian.cli.say import path_of, say
+
+__all__ = ["odd"]
+
+
+def odd(
+    ecosystem: str,
+    out: Path,
+    /,
+    *,
+    tier: Literal["grid", "herds"] = "grid",
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Describe a twin by the ODD protocol (Grimm et al. 2006, 2020), from its own ledger and processes, so that it cannot say what the code does not do.
+
+    Parameters
+    ----------
+    ecosystem
+        A folder made by `merian twin build`, or a worked ecosystem: savanna, isle-royale, drawn.
+    out
+        The folder to write: odd.html, odd.md.
+    tier
+        grid: densities in the cells of the landscape; herds: animals one by one or in herds in a window.
+    overwrite
+        Replace the page of another ecosystem or tier.
+    """
+    from merian.twin.describe import PAGE, described
+
+    described(opened(ecosystem, 0), out, tier, overwrite)
+    say(f"{path_of(out / PAGE)}  the description: open it in a browser")
+    return 0

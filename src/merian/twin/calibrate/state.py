@@ -1,0 +1,186 @@
+"""Where an ecosystem stands, from the labels of its cameras: members of what is believed of it, run on by the food-web equations and corrected in each period.
+
+A member is one ecosystem of those that the evidence allows, with a web of its own that balances at its own densities (`Ecosystem.sampled`); between two
+periods it runs by tier P, and its logarithms of biomass gain noise for all that is not modelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from merian.core.chance import stream
+from merian.core.errors import BadData, Unstable
+from merian.core.progress import track
+from merian.twin import draws
+from merian.twin.calibrate.kalman import Sight, filtered
+from merian.twin.calibrate.labelled import Surveyed
+from merian.twin.calibrate.particle import Keeping, tracked
+from merian.twin.calibrate.seeing import Look
+from merian.twin.calibrate.survey import dispersion
+from merian.twin.ecosystem import Ecosystem
+from merian.twin.ensemble import Setting
+from merian.twin.foodweb import Doubles, FoodWeb, Integers
+from merian.twin.solver import Limits, run
+
+__all__ = ["Members", "Reading", "believed", "read", "scatters", "seen_as", "trusting", "truthful"]
+
+LIMITS = Limits(1e-5, 1e-12)
+MONTH_DAYS = 30.0
+TINY = 2.0**-54
+LEAST = 1e-9
+"""No logarithm is taken of less."""
+FEW = 20
+"""Animals counted from which the scatter of counts over cameras is estimated; below it is taken as `EVEN`."""
+EVEN = 1.0
+"""Dispersion where nothing is known: counts scatter by as much again as their mean. A choice."""
+CLUMPED = (0.05, 1000.0)
+"""Dispersions that are believed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """Members of a belief: the web of each, the logarithms of biomass g m-2 at which it starts [m, b], and how many could not be balanced."""
+
+    webs: tuple[FoodWeb, ...]
+    start: Doubles
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How states are found: by the ensemble filter (`particles` False) or the particle filter; `noise` of logarithms of biomass in a month, `inflation`, and in
+    how many `parts` the ensemble filter takes in an observation."""
+
+    particles: bool = False
+    noise: float = 0.1
+    inflation: float = 1.02
+    parts: int = 32
+    seed: int = 0
+
+
+def believed(ecosystem: Ecosystem, count: int, seed: int) -> Members:
+    """So many members of what is believed of an ecosystem before its cameras. Raises Unstable when too few can be balanced."""
+    drawn = Setting.of_ecosystem(ecosystem).drawn
+    webs, starts, number = list[FoodWeb](), list[Doubles](), 0
+    with track("Drawing ecosystems", count, "members") as advance:
+        while len(webs) < count and number < 2 * count + 20:
+            try:
+                web, start = drawn(seed, number)
+            except (BadData, Unstable):
+                number += 1
+                continue
+            number += 1
+            webs.append(web)
+            starts.append(start)
+            advance()
+    if len(webs) < count:
+        raise Unstable("balance", "biomass", f"all ({number - len(webs)} of {number} members do not balance)", 0)
+    return Members(tuple(webs), np.log(np.maximum(np.array(starts), LEAST)), number - count)
+
+
+def scattered(counts: Integers, exposure: Doubles) -> float:
+    """The dispersion of counts [n] at cameras of some exposure [n]; EVEN for few."""
+    there = exposure > 0
+    if counts[there].sum() < FEW or there.sum() < 5:
+        return EVEN
+    return float(np.clip(dispersion(counts[there], exposure[there]), *CLUMPED))
+
+
+def scatters(counts: Integers, names: Integers, exposure: Doubles) -> Doubles:
+    """The dispersion of each species [s] over cameras, from the labels that name it: counts int64 [t, c, l], names [l], exposure [t, c, s]."""
+    every = range(exposure.shape[2])
+    return np.array([_scattered(counts[:, :, names == at].sum((0, 2)), exposure[:, :, at].sum(0)) for at in every])
+
+
+def _scattered(counts: Integers, exposure: Doubles) -> float:
+    """The dispersion of counts [c] at cameras of some exposure [c]; EVEN for few."""
+    there = exposure > 0
+    if counts[there].sum() < FEW or there.sum() < 5:
+        return EVEN
+    return float(np.clip(dispersion(counts[there], exposure[there]), *CLUMPED))
+
+
+def seen_as(seen: Surveyed, ecosystem: Ecosystem) -> Look:
+    """How states of the ecosystem's web look to the cameras of a survey."""
+    k, total = scatters(seen.counts.counts, seen.names, seen.exposure), seen.exposure.sum(1)
+    together = np.divide((seen.exposure**2).sum(1), k * total**2, out=np.zeros_like(total), where=total > 0)
+    mass_g = ecosystem.species["mass_g"][list(seen.species)]
+    size = len(ecosystem.species.names) + len(ecosystem.pools)
+    weights = truthful(seen.names, len(seen.species)) if seen.confusion is None else seen.confusion.weights
+    return Look(np.array(seen.species), size, 1e6 / mass_g, total, together, weights, seen.confusion is None)
+
+
+def truthful(names: Integers, species: int) -> Doubles:
+    """The matrix [s, l] of one who takes labels for truth: each species gets the first label that names it."""
+    matrix = np.zeros((species, len(names)))
+    matrix[np.arange(species), [int(np.argmax(names == at)) for at in range(species)]] = 1.0
+    return matrix
+
+
+def trusting(seen: Surveyed) -> Surveyed:
+    """The survey as one sees it who takes labels for truth, doubts and all, and leaves out the unknown."""
+    named = [int(np.argmax(seen.names == at)) for at in range(len(seen.species))]
+    counts = np.zeros_like(seen.counts.counts)
+    for label, at in enumerate(seen.names.tolist()):
+        if at >= 0:
+            counts[:, :, named[at]] += seen.counts.counts[:, :, label]
+    return replace(seen, counts=replace(seen.counts, counts=counts), confusion=None)
+
+
+def read(members: Members, seen: Surveyed, look: Look, how: Reading, blind: bool = False) -> Doubles:
+    """Equally weighted draws of ln animals km-2 [t, m, s] of the species photographed, from a survey and its look; `blind`: as members run on when nobody looks
+    at the photos.
+
+    Raises Unstable when states stop being numbers or no member explains what was seen.
+    """
+    rng, key = stream(how.seed, "calibrate", "start"), draws.key(how.seed, "calibrate", "states")
+    labels, gaps = seen.counts.counts.sum(1), seen.counts.gaps
+    states = look.begun(members.start, np.full(len(seen.species), seen.off), rng, how.particles)
+    # particles are copied and change places: each brings the number of its web along
+    states = np.column_stack([states, np.arange(len(states))]) if how.particles else states
+    with track("Following the cameras", len(gaps), "periods") as advance:
+
+        def forecast(states: Doubles, step: int, chance: draws.Key) -> Doubles:
+            numbers = states[:, -1].astype(int) if how.particles else range(len(states))
+            out = _ahead(
+                states, [members.webs[at] for at in numbers], look.size, (float(gaps[step]), how.noise), chance
+            )
+            advance()
+            return out
+
+        def likelihood(states: Doubles, step: int) -> Doubles:
+            return look.log_likelihood(states, step, labels[step])
+
+        def move(states: Doubles, step: int, chance: draws.Key) -> Doubles:
+            return look.learnt(states, step, labels[step], chance)
+
+        if how.particles and not blind:
+            found = tracked(states, forecast, likelihood, len(gaps), key, Keeping(move=move)).drawn(len(states), rng)
+        else:
+            roots = look.root(labels)
+            sight = Sight(look.predicted, lambda states, step: look.covariance(states, step).mean(0), parts=how.parts)
+            unseen = np.full_like(roots, np.nan)
+            given = (replace(sight, parts=1), unseen, 1.0) if blind else (sight, roots, how.inflation)
+            found = filtered(states, forecast, given[0], given[1], key, given[2]).states
+    return np.log(np.maximum(look.density(found), LEAST))
+
+
+def _ahead(
+    states: Doubles, webs: Sequence[FoodWeb], size: int, over: tuple[float, float], chance: draws.Key
+) -> Doubles:
+    """States `over` so many days, with so much noise in a month: biomass run on by each member's own web. No day leaves them as they are."""
+    from scipy.special import ndtri
+
+    days, noise = over
+    if not days > 0:
+        return states
+    out = np.array(states, float)
+    for member, web in zip(out, webs, strict=True):
+        grown = run(web, np.exp(member[:size]), [0.0, days], LIMITS).biomass[-1]
+        member[:size] = np.log(np.maximum(grown, LEAST))
+    wobble = ndtri(draws.row(chance, len(out) * size, 0, 0) + TINY).reshape(len(out), size)
+    out[:, :size] += noise * np.sqrt(days / MONTH_DAYS) * wobble
+    return out

@@ -1,0 +1,81 @@
+"""`merian twin odd`: the ODD page of an ecosystem as a twin, on its landscape or animal by animal, as Markdown and HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from merian.core import store
+from merian.twin.ecosystem import Ecosystem
+from merian.twin.engine import Engine
+from merian.twin.grid.land import GridSettings, gridded
+from merian.twin.herds.window import Animals, WindowSettings, window
+from merian.twin.observe.cast import PLANS
+from merian.twin.observe.stage import narrowed
+from merian.twin.odd import Purpose, odd, odd_page
+from merian.twin.pools import YEAR_DAYS
+
+__all__ = ["FORMAT", "KIND", "PAGE", "described", "engine_of"]
+
+KIND, FORMAT = "description", 1
+PAGE = "odd.html"
+Tier = Literal["grid", "herds"]
+TIERS = {
+    "grid": ("on its landscape", "Densities of species in the cells of a landscape"),
+    "herds": ("animal by animal", "Mammals and birds one by one or in herds, all others as what grows"),
+}
+
+
+def described(ecosystem: Ecosystem, out: Path, tier: Tier, overwrite: bool = False) -> None:
+    """Write odd.md and odd.html to `out`; a page that is there already is not made again. Raises BadData for what does not describe itself."""
+    work = store.begin(out, KIND, FORMAT, {"tier": tier}, {"ecosystem": ecosystem.digest()}, overwrite)
+    if work.done:
+        return
+    engine, purpose = engine_of(ecosystem, tier), _purpose(ecosystem, tier)
+    store.write_text(out / "odd.md", odd(engine, purpose))
+    store.write_text(out / PAGE, odd_page(engine, purpose))
+    work.finish()
+
+
+def engine_of(ecosystem: Ecosystem, tier: Tier) -> Engine:
+    """The Engine of a tier at its start. It is made to be described: how far animals move is not said by any variable, and set to nothing."""
+    balance, species, plants = ecosystem.balance(), ecosystem.species, len(ecosystem.pools)
+    celsius, still = ecosystem.climate.celsius, np.zeros(len(balance.web.names))
+    if tier == "grid":
+        return gridded(balance.web, balance.start, still, ecosystem.landscape, celsius, GridSettings())
+    # as in a watched window, insects and fish are too many to be counted one by one
+    counted = [at for at, name in enumerate(species.classes) if name in PLANS] or list(range(len(species.names)))
+    web = narrowed(balance.web, balance.start, counted)
+    animals = Animals(
+        np.concatenate([species["mass_g"], np.ones(plants)]),
+        np.concatenate([1 / (species["longevity_years"] * YEAR_DAYS), np.zeros(plants)]),
+        still,
+        np.concatenate([np.fmax(species["group_size"], 1.0), np.ones(plants)]),
+    )
+    return window(web, balance.start, animals, ecosystem.landscape, celsius, WindowSettings())
+
+
+def _purpose(ecosystem: Ecosystem, tier: Tier) -> Purpose:
+    """What the code does not tell: what goes in, and how the world begins."""
+    where, what = TIERS[tier]
+    names, pools = ecosystem.species.names, ", ".join(pool.name for pool in ecosystem.pools)
+    links = ecosystem.web_links
+    observed = int((links["evidence"] == "observed").sum())
+    start = (
+        f"{what}. {len(names)} species ({', '.join(names)}) begin at the densities that are known of them, in balance with their food ({pools}): "
+        "what each animal could gain beyond what it loses is taken by interference among its own kind."
+    )
+    data = (
+        f"Traits of species with the evidence of each value; {len(links)} feeding links, {observed} of them observed and the others inferred; a climate of "
+        f"{ecosystem.climate.rain_mm:.0f} mm of rain a year and {ecosystem.climate.celsius:g} degrees C; a landscape of {ecosystem.landscape.frame.rows} x "
+        f"{ecosystem.landscape.frame.columns} cells with elevation, water, rain by month, trees and fences. "
+        + " ".join(f"{remark}." for remark in ecosystem.remarks)
+    )
+    patterns = [
+        "predators follow prey along a gradient of rain (merian twin validate)",
+        "densities fall with body mass",
+        "species persist from half of today's densities (merian twin build)",
+    ]
+    return Purpose(f"{ecosystem.name} {where}", patterns=patterns, start=start, data=data.strip())

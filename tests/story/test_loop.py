@@ -1,0 +1,132 @@
+"""The loop through cameras, by commands: a world runs and is photographed, a classifier names the photos, and what it says gives the densities back.
+
+Two grazers that look alike, one thirty times as common. The classifier is the toy encoder with the mean vector of each species' drawings: it is often wrong,
+and what it takes for the rare species is mostly the common one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from merian.cli.main import run
+from merian.core.tree import Tree
+from merian.core.vectors import Embeddings, normalise
+from merian.encode import open_encoder
+from merian.encode.pixels import decode_many
+from merian.identify import Head
+from merian.identify.calibrate import Calibration
+
+pytestmark = pytest.mark.story
+COMMON, RARE = "Communis communis", "Rarus rarus"
+SPECIES = """
+[[species]]
+name = "{name}"
+class = "Mammalia"
+common = "{common}"
+density_km2 = [{density}, "made", {spread}]
+mass_g = [50000, "made"]
+diet_plants = [1, "made"]
+grass = [1, "made"]
+stratum_ground = [1, "made"]
+group_size = [1, "made"]
+longevity_years = [12, "made"]
+"""
+WORLD = """
+name = "two grazers"
+title = "A common grazer and a rare one that looks like it"
+land = "plain"
+area_km2 = [25, "made"]
+celsius = [20, "made"]
+rain_mm_month = [60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60]
+rain_source = "made"
+[sources]
+made = { cite = "made up for this test", read = true }
+[[pools]]
+name = "grass"
+food = "grass"
+crop_g_m2 = 300.0
+turnover = 1.0
+source = "made"
+"""
+WATCH = ("--cameras", "30", "--days", "12", "--window-km", "5", "--start-spread", "0.2", "--held-out", "150")
+SMALL = ("--drawn-species", "40", "--taught", "60", "--size", "48", "--seed", "3")
+
+
+def taught(world: Path, model: Path) -> None:
+    """A model folder: the mean toy vector of each species' drawings, by the names that the drawn tree has for them."""
+    drawn = dict(pl.read_csv(world / "cast.csv").select("scientificName", "drawnAs").iter_rows())
+    rows = pl.read_csv(world / "taught.csv").with_columns(pl.col("scientificName").replace_strict(drawn))
+    names = list(drawn.values())
+    tree = Tree.from_lineages(pl.DataFrame([n.split() for n in names], schema=["genus", "species"], orient="row"))
+    toy = open_encoder("toy")
+    vectors = toy.embed_images(decode_many([world / p for p in rows["filePath"]], toy.preprocess).pixels)
+    truth = np.array([tree.find(name) for name in rows["scientificName"]], np.int32)
+    labels = np.unique(truth)
+    means = normalise(np.stack([vectors[truth == taxon].sum(0) for taxon in labels]))
+    head = Head(tree, labels, means, toy.fingerprint, Calibration(toy.logit_scale))
+    model.mkdir()
+    head.calibrated(Embeddings(rows["filePath"], vectors, toy.fingerprint), truth).save(model / "head")
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the loop has been gone round once."""
+    root = tmp_path_factory.mktemp("loop")
+    kinds = [(COMMON, "common grazer", 30, 0.3), (RARE, "rare grazer", 1, 0.5)]
+    text = "".join(SPECIES.format(name=n, common=c, density=d, spread=s) for n, c, d, s in kinds)
+    (root / "two.toml").write_text(WORLD + text, encoding="utf-8")
+    assert run(["twin", "build", str(root / "two.toml"), str(root / "ecosystem"), "--rows", "8"]) == 0
+    assert run(["twin", "watch", str(root / "ecosystem"), str(root / "world"), *WATCH, *SMALL]) == 0
+    taught(root / "world", root / "model")
+    photos = [str(root / "world" / part) for part in ("photos", "held_out")]
+    named = ["--model", str(root / "model"), "--backend", "toy", "-o", str(root / "names.csv")]
+    assert run(["identify", *photos, *named]) == 0
+    assert run(calibration(root)) == 0
+    return root
+
+
+def calibration(root: Path) -> list[str]:
+    """The command that closes the loop."""
+    folders = [str(root / name) for name in ("ecosystem", "world", "result")]
+    return ["twin", "calibrate", *folders, "--names", str(root / "names.csv"), "--members", "100"]
+
+
+def densities(root: Path) -> dict[tuple[str, str], dict[str, float]]:
+    table = pl.read_parquet(root / "result" / "densities.parquet")
+    return {(row["species"], row["way"]): row for row in table.iter_rows(named=True)}
+
+
+def test_the_photos_are_a_camera_trap_project_of_animals_that_walked_past(there: Path) -> None:
+    world = there / "world"
+    media, truth = pl.read_csv(world / "media.csv"), pl.read_parquet(world / "truth_photos.parquet")
+    assert sorted(media["filePath"]) == sorted(str(p.relative_to(world)) for p in (world / "photos").rglob("*.jpg"))
+    assert media["filePath"].to_list() == truth["filePath"].to_list()
+    assert len(pl.read_csv(world / "deployments.csv")) == 30
+    assert truth["distance_m"].max() <= 10
+    assert {True, False} == set(truth["dark"])
+
+
+def test_the_matrix_gives_the_truth_back_and_labels_taken_for_truth_do_not(there: Path) -> None:
+    found = densities(there)
+    for species in (COMMON, RARE):
+        true, row = found[species, "truth"]["median"], found[species, "calibrated"]
+        assert row["q05"] < true < row["q95"]
+        before = found[species, "believed"]
+        assert row["q95"] / row["q05"] < before["q95"] / before["q05"]
+    true, naive = found[RARE, "truth"]["median"], found[RARE, "labels as truth"]
+    assert naive["q05"] > 1.5 * true
+    assert naive["q05"] > found[RARE, "calibrated"]["median"]
+
+
+def test_the_page_says_who_is_misled(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (there / "result" / "calibration.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert "misled" in page
+    before = (there / "result" / "manifest.json").stat().st_mtime_ns
+    assert run(calibration(there)) == 0
+    assert (there / "result" / "manifest.json").stat().st_mtime_ns == before
+    assert "rare grazer" in capsys.readouterr().err.lower()
