@@ -12,9 +12,8 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -66,8 +65,7 @@ def needed(root: Path) -> bool:
     return bool(now) and now != made_of
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """A Node.js: the folder that `node` is in, and the command that npm is."""
 
     folder: Path
