@@ -92,6 +92,10 @@ class Ledger:
                 raise BadData("ledger", "a name stands for one thing", twice)
         return cls({entry.name: entry for entry in entries}, {entry.name: entry for entry in sums})
 
+    def wider(self, variables: Iterable[Variable]) -> Ledger:
+        """This ledger with more variables. Raises BadData when a name comes twice."""
+        return Ledger.of([*self.variables.values(), *variables], self.budgets.values())
+
     def __getitem__(self, name: str) -> Variable:
         if name not in self.variables:
             close = nearest(name, self.variables)

@@ -2,7 +2,8 @@
 
 An eater of species i in a cell finds food j at w_ij a_ij B_j^q / (1 + (c_i B_i)^m + sum_k w_ik a_ik h_ik B_k^q) per gram of itself and day, as in
 merian.twin.solver, with the densities of its cell. What it finds of plants it eats; what it finds of animals is a Poisson number of kills, each of one
-animal of the cell by chance. So with one well-mixed cell and many animals this is tier P.
+animal of the cell by chance. So with one well-mixed cell and many animals this is tier P. Where hunters see more or less (merian.twin.herds.sight), or
+animals go in groups (merian.twin.herds.groups), a_ij is a multiple of that of the web.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
 from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
 from merian.twin.herds.counts import poisson
+from merian.twin.herds.groups import Groups, helped, sought
 from merian.twin.ledger import Array, Flow
 from merian.twin.solver import hindered
 
@@ -84,25 +86,33 @@ class Eating:
     """Animals graze and hunt where they are.
 
     Rates are those of the food web at the densities of the cell. A kill takes one animal of the cell, all as likely; the eater gains the efficient part of it
-    and the rest is egested or left.
+    and the rest is egested or left. Where there are `groups`, hunters meet groups: the rate is that of the web times, summed over the cell's herds of n prey,
+    w(n) / (heads w(1)), times S(m) / (m S(1)) for m hunters, over the same at usual sizes; a kill takes one of a herd with chance in proportion to w(n)
+    (merian.twin.herds.groups: c, p, e, k of species). Where there is sight, the rate is times what is `seen` (merian.twin.herds.sight).
     """
 
     name = "eating"
-    reads = ("who", "species", "cell", "biomass")
     writes = ("number", "mass", "plants")
 
-    def __init__(self, web: FoodWeb, cell_m2: float, threads: int = 0) -> None:
+    def __init__(
+        self, web: FoodWeb, cell_m2: float, threads: int = 0, groups: Groups | None = None, sees: bool = False
+    ) -> None:
+        """groups: how animals meet in groups, None: one by one. sees: whether `seen` tells how well hunters see."""
         self.web, self.cell_m2, self.threads = web, cell_m2, threads or cores()
         self.pool = np.where(web.producer, np.cumsum(web.producer) - 1, -1)
+        how = groups or Groups.none(len(web.names))
+        self.groups, self.usual, self.sees = how.rows, how.met(web), sees
+        self.reads = ("who", "species", "cell", "biomass", *(("seen",) if sees else ()))
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Graze and hunt."""
         web, cells = self.web, values["biomass"][0].size
         kind = values["cell"] * len(web.names) + values["species"]
-        herds = _herds(kind, values["number"], values["mass"], cells * len(web.names))
+        herds = _herds(kind, values["number"], values["mass"], cells * len(web.names), self.groups)
         agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
         fields = values["biomass"].reshape(len(web.names), cells), values["plants"].reshape(-1, cells)
-        columns = web.species, web.links, web.first, web.eaten, self.pool
+        seen = values["seen"].reshape(-1, cells) if self.sees else np.empty((0, 0))
+        columns = web.species, web.links, web.first, web.eaten, self.pool, self.groups, self.usual, seen
         # cells are islands within a step, so that they may be shared out among threads
         edges, egested = np.linspace(0, cells, self.threads + 1).astype(int).tolist(), np.zeros(cells)
         when = np.array([moment.days, moment.step, self.cell_m2])
@@ -115,43 +125,50 @@ class Eating:
         return {"biomass": Flow(went=float(egested.sum()) / 1000.0)}
 
 
-Herds = tuple[Integers, Integers, Integers, Integers, Doubles]
-"""Where the herds of each kind (cell and species) begin [k + 1] in a list of all of them by kind [a]; the most animals in one herd of each kind, and how many
-animals and grams of each there are [k]."""
+Herds = tuple[Integers, Integers, Integers, Integers, Doubles, Doubles]
+"""Where the herds of each kind (cell and species) begin [k + 1] in a list of all of them by kind [a]; the most animals in one herd of each kind, how many
+animals and grams of each there are, and for how many loners each head of it counts where groups are met [k]."""
 
 
-Part = tuple[Integers, Integers, Integers, Integers, Doubles, int, int]
+Part = tuple[Integers, Integers, Integers, Integers, Doubles, Doubles, int, int]
 """Herds, and the cells from the first to before the last that are meant."""
 
 
 @compiled
-def _herds(kind: Integers, number: Integers, mass: Doubles, kinds: int) -> Herds:
+def _herds(kind: Integers, number: Integers, mass: Doubles, kinds: int, groups: Doubles) -> Herds:
     """The herds of each kind."""
-    first, most, heads, grams = (
+    first, most, heads, grams, alone = (
         np.zeros(kinds + 1, np.int64),
         np.zeros(kinds, np.int64),
         np.zeros(kinds, np.int64),
         np.zeros(kinds),
+        np.zeros(kinds),
     )
     for herd in range(len(kind)):
         own = kind[herd]
+        if number[herd] > 0:
+            alone[own] += sought(float(number[herd]), groups[:, own % groups.shape[1]])
         first[own + 1] += 1
         most[own] = max(most[own], number[herd])
         heads[own] += number[herd]
         grams[own] += number[herd] * mass[herd]
     for own in range(kinds):
         first[own + 1] += first[own]
+        if heads[own] > 0:
+            alone[own] /= heads[own] * sought(1.0, groups[:, own % groups.shape[1]])
     filled, here = first[:-1].copy(), np.empty(len(kind), np.int64)
     for herd in range(len(kind)):
         here[filled[kind[herd]]] = herd
         filled[kind[herd]] += 1
-    return first, here, most, heads, grams
+    return first, here, most, heads, grams, alone
 
 
 Agents = tuple[Integers, Integers, Integers, Integers, Doubles]
 Fields = tuple[Doubles, Doubles, Doubles]
 """Biomass [s, cells] before the step, plants [p, cells], and what is egested in each cell, g [cells]: both changed in place."""
-Web = tuple[Doubles, Doubles, Integers, Integers, Integers]
+Web = tuple[Doubles, Doubles, Integers, Integers, Integers, Doubles, Doubles, Doubles]
+"""Columns of species and links; where the links of each eater begin, what is eaten, which plant that is; groups [4, s], the share of the rate of loners at
+usual sizes [l], and what is seen [l, cells] (empty: everything alike)."""
 
 
 @compiled
@@ -159,22 +176,30 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
     """The animals of some cells eat, cell by cell and species by species."""
     _, species, cell, number, mass = agents
     biomass, plants, egested = fields
-    columns, links, begin, eaten, pool = web
-    first, here, most, heads, grams, low, high = herds
+    columns, links, begin, eaten, pool, groups, usual, seen = web
+    first, here, most, heads, grams, alone, low, high = herds
     days, step, area, kinds = when[0], int(when[1]), when[2], len(begin) - 1
+    found = np.empty(len(eaten))
     for at in range(first[low * kinds], first[high * kinds]):
         animal = here[at]
         own, place = species[animal], cell[animal]
         if number[animal] <= 0 or begin[own] == begin[own + 1]:
             continue
         busy = 1.0 + hindered(columns[INTERFERENCE, own] * biomass[own, place], columns[MUTUAL, own])
+        together = helped(float(number[animal]), groups[3, own])
         for link in range(begin[own], begin[own + 1]):
-            busy += _found(links, link, biomass[eaten[link], place]) * links[HANDLING, link]
+            food = eaten[link]
+            found[link] = _found(links, link, biomass[food, place])
+            if pool[food] < 0:
+                found[link] *= together * alone[place * kinds + food] / usual[link]
+            if len(seen) > 0:
+                found[link] *= seen[link, place]
+            busy += found[link] * links[HANDLING, link]
         eats = number[animal] * mass[animal] * days / busy
         gained = 0.0
         for link in range(begin[own], begin[own + 1]):
             food = eaten[link]
-            wanted = eats * _found(links, link, biomass[food, place])
+            wanted = eats * found[link]
             if wanted <= 0.0:
                 continue
             if pool[food] >= 0:
@@ -183,7 +208,7 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
             else:
                 taken = _hunted(
                     agents,
-                    (first, here, most, heads, grams),
+                    (first, here, most, heads, grams, groups[:, food]),
                     place * kinds + food,
                     wanted,
                     (chance, animal, step, link),
@@ -201,13 +226,15 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
 def _hunted(agents: Agents, herds: Herds, kind: int, wanted: float, draw: tuple[draws.Key, int, int, int]) -> float:
     """Kill animals of one species in a cell, so that the mean is what is wanted: grams killed.
 
-    Each animal is as likely: a herd is tried, and taken from with the chance of its number over that of the largest.
+    Each animal is as likely: a herd is tried, and taken from with the chance of its number over that of the largest; of what it is worth in loners over
+    that of the largest, where groups are met.
     """
     who, _, _, number, mass = agents
-    first, here, most, heads, grams = herds
+    first, here, most, heads, grams, how = herds
     chance, hunter, step, link = draw
     if heads[kind] <= 0:
         return 0.0
+    highest = most[kind] if how[0] == 1.0 else float(most[kind]) ** how[0]
     uniform = draws.uniform(chance, who[hunter], step, 10_000 * link)
     kills = min(poisson(uniform, wanted * heads[kind] / grams[kind]), heads[kind])
     taken, slot = 0.0, 10_000 * link
@@ -217,7 +244,7 @@ def _hunted(agents: Agents, herds: Herds, kind: int, wanted: float, draw: tuple[
             slot += 1
             one, other = draws.uniforms(chance, who[hunter], step, slot)
             prey = here[first[kind] + int(one * (first[kind + 1] - first[kind]))]
-            if prey != hunter and other * most[kind] < number[prey]:
+            if prey != hunter and number[prey] > 0 and other * highest < sought(float(number[prey]), how):
                 number[prey] -= 1
                 heads[kind] -= 1
                 grams[kind] -= mass[prey]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
+import numpy.typing as npt
 
 from merian.core.errors import BadData
 from merian.twin import draws
@@ -13,7 +15,7 @@ from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.herds.counts import binomial
-from merian.twin.herds.eating import Agents, Integers
+from merian.twin.herds.eating import Integers
 from merian.twin.ledger import Array, Flow
 
 __all__ = ["AGENT", "Living"]
@@ -30,12 +32,20 @@ class Living:
 
     Metabolism takes `burnt` of the body a day. Each animal dies with hazard `mortality` a day; when it weighs less than an adult, starvation adds
     1 / (1 + exp((M - 0.6 A) / 0.05 A)) a day (Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841). A herd whose bodies add up to more adults than it counts
-    has so many young more; one of more than twice its `largest` number parts in two. The dead take their bodies out of the budget.
+    has so many young more; one of more than twice its `largest` number parts in two. The dead take their bodies out of the budget. Species that breed by season
+    do it elsewhere (merian.twin.herds.seasons), and starve below the weight that their herd has when well fed, its young counted (`frame`), in place of A.
     """
 
     name = "living"
     reads = ()
-    writes = AGENT
+    carried: tuple[str, ...] = ()
+    counted: tuple[tuple[str, ...], ...] = ()
+    seasonal: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The variables of a herd: all that is known of it changes place, and goes, with it."""
+        return (*AGENT, *self.carried)
 
     def __init__(
         self, adult_g: Doubles, burnt: Doubles, mortality: Doubles, largest: Integers, starves: bool = True
@@ -57,20 +67,35 @@ class Living:
             starves,
         )
 
+    def carrying(self, more: tuple[str, ...], counted: tuple[str, ...] = ()) -> Living:
+        """The same with more variables of each herd; those that count its animals in a row, class by class, are `counted` among them."""
+        other = copy(self)
+        other.carried = (*self.carried, *more)
+        other.counted = (*self.counted, counted) if counted else self.counted
+        return other
+
+    def by_season(self, seasonal: npt.NDArray[np.bool_]) -> Living:
+        """The same where some species [s] do not breed here; the variable `frame` must be carried."""
+        other = copy(self)
+        other.seasonal = seasonal
+        return other
+
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Burn, die and breed; what is burnt and who died go out."""
         agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
-        rates = np.stack([self.adult_g, self.burnt, self.mortality, np.full(len(self.adult_g), float(self.starves))])
-        went = _live(agents, rates, moment.chance, moment.step, moment.days)
+        later = np.zeros(len(self.adult_g)) if self.seasonal is None else self.seasonal.astype(float)
+        rates = np.stack([self.adult_g, self.burnt, self.mortality, np.full(len(later), float(self.starves)), later])
+        frame = np.empty(0) if self.seasonal is None else values["frame"]
+        went = _live((*agents, frame), rates, moment.chance, moment.step, moment.days)
         self._part(values)
         if moment.step % SORTED == 0:
             # neighbours in space become neighbours in memory, which is where the time goes
             order = np.argsort(values["cell"], kind="stable")
-            for name in AGENT:
+            for name in self.writes:
                 values[name] = values[name][order]
         alive = values["number"] > 0
         if not alive.all():
-            for name in AGENT:
+            for name in self.writes:
                 values[name] = values[name][alive]
         return {"biomass": Flow(went=went / 1000.0)}
 
@@ -81,36 +106,50 @@ class Living:
             return
         half = values["number"][large] // 2
         values["number"][large] -= half
-        fresh = {name: values[name][large] for name in AGENT}
+        fresh = {name: values[name][large] for name in self.writes}
         fresh["number"] = half
         fresh["who"] = values["who"].max() + 1 + np.arange(len(large))
-        for name in AGENT:
+        for names in self.counted:
+            # the animals stand in a row, class by class, and every second one goes
+            row = np.cumsum([values[name][large] for name in names], axis=0)
+            leave = np.diff(row // 2, axis=0, prepend=0)
+            for name, gone in zip(names, leave, strict=True):
+                fresh[name] = gone
+                values[name][large] -= gone
+        for name in self.writes:
             values[name] = np.concatenate([values[name], fresh[name]])
 
 
 @compiled
-def _live(agents: Agents, rates: Doubles, chance: draws.Key, step: int, days: float) -> float:
-    """Burn, die and breed in place: what went, g."""
-    who, species, _, number, mass = agents
+def _live(
+    agents: tuple[Integers, Integers, Integers, Integers, Doubles, Doubles],
+    rates: Doubles,
+    chance: draws.Key,
+    step: int,
+    days: float,
+) -> float:
+    """Burn, die and breed in place: what went, g. The last of `agents` is the frame, empty where no species breeds by season."""
+    who, species, _, number, mass, frame = agents
     went, spent = 0.0, -np.expm1(-rates[1] * days)
     for animal in range(len(who)):
         if number[animal] <= 0:
             number[animal] = 0
             continue
         own = species[animal]
-        adult = rates[0, own]
+        adult, seasonal = rates[0, own], rates[4, own] > 0.0
+        whole = frame[animal] if seasonal else adult
         burnt = mass[animal] * spent[own]
         went += number[animal] * burnt
         mass[animal] -= burnt
         hazard = rates[2, own]
-        if rates[3, own] > 0.0 and mass[animal] < adult:
-            hazard += 1.0 / (1.0 + math.exp(min((mass[animal] - 0.6 * adult) / (0.05 * adult), 700.0)))
+        if rates[3, own] > 0.0 and mass[animal] < whole:
+            hazard += 1.0 / (1.0 + math.exp(min((mass[animal] - 0.6 * whole) / (0.05 * whole), 700.0)))
         uniform = draws.uniform(chance, who[animal], step, 0)
         if hazard > 0.0 and uniform >= math.exp(-hazard * days * number[animal]):
             dead = binomial(uniform, number[animal], -math.expm1(-hazard * days))
             went += dead * mass[animal]
             number[animal] -= dead
-        if number[animal] > 0 and mass[animal] > adult:
+        if number[animal] > 0 and mass[animal] > adult and not seasonal:
             born = int(number[animal] * (mass[animal] / adult - 1.0))
             if born > 0:
                 mass[animal] *= number[animal] / (number[animal] + born)

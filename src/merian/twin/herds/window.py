@@ -17,8 +17,11 @@ from merian.twin.grid.land import Quality
 from merian.twin.grid.moving import Gates
 from merian.twin.grid.weather import Air, Rain, Season, Soil, season_mean
 from merian.twin.herds.eating import Census, Eating, Growing
+from merian.twin.herds.groups import Groups
 from merian.twin.herds.living import Living
 from merian.twin.herds.roaming import Roaming
+from merian.twin.herds.seasons import BREEDING, Births, Breeding, begun
+from merian.twin.herds.sight import SEEN, Seeing, Sight
 from merian.twin.landscape import Landscape
 from merian.twin.ledger import Array, Budget, Ledger, Values, Variable
 from merian.twin.memory import room_for
@@ -34,12 +37,16 @@ BYTES = 8 * 8 * 3
 @dataclass(frozen=True, eq=False)
 class Animals:
     """What is known of the animals of a food web beside its links, arrays [s] (of plants nothing is read): adult mass g, the part of the web's loss that is
-    death (day-1), how far they diffuse (m2 day-1), and how many go together."""
+    death (day-1), how far they diffuse (m2 day-1), and how many go together. Where it is known: how they breed by season, see their prey, and meet in
+    groups."""
 
     adult_g: Doubles
     mortality: Doubles
     diffusion: Doubles
     group: Doubles
+    breeding: Breeding | None = None
+    sight: Sight | None = None
+    groups: Groups | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +62,16 @@ class WindowSettings:
     persistence: float = knob(0.0, "How much they keep their heading: 0 not at all, 1 straight on", ge=0, le=1)
     crossing: float = knob(0.0, "Share of those at a fence that cross it", ge=0, le=1)
     starves: bool = knob(True, "Whether animals that weigh little die of it")
+    thin: float = knob(
+        0.85, "Mass, as a share of that when well fed, at which no female conceives by season", gt=0.6, lt=1
+    )
+    fit: float = knob(1.0, "Mass, as a share of that when well fed, from which on all do", ge=0.7, le=1.3)
+    fattest: float = knob(
+        1.3,
+        "Mass, as a share of that when well fed, beyond which those who breed by season lay on nothing",
+        ge=1.3,
+        le=5,
+    )
     seed: int = knob(0, "Names all chance", ge=0)
     threads: int = knob(0, "Threads; 0: one for each core", ge=0)
 
@@ -103,6 +120,7 @@ def window(
     count, land, months = len(web.names), landscape.land, landscape.layers["rain"]
     _checked(web, start, animals, months)
     cell_m2 = landscape.frame.cell**2
+    books = ledger(cell_m2)
     air = Air(settings.latitude_deg, celsius, settings.range_c, settings.brim_mm)
     mean, water = season_mean(months, air, 7.0)
     yearly = months.sum(0)
@@ -118,8 +136,15 @@ def window(
         "biomass": np.zeros((count, *land.shape)),
         "quality": np.zeros((count, *land.shape)),
     }
+    if animals.breeding is not None:
+        books = books.wider(BREEDING)
+        values |= begun(animals.adult_g, values["species"])
+    if animals.sight is not None:
+        room_for(32.0 * len(web.eater) * land.size, "rows", land.shape, "a coarser landscape, or none of sight")
+        books = books.wider([SEEN])
+        values["seen"] = np.ones((len(web.eater), *land.shape))
     processes = _processes(web, animals, landscape, settings, air, mean)
-    return Engine(World(ledger(cell_m2), values, settings.seed), processes, settings.days)
+    return Engine(World(books, values, settings.seed), processes, settings.days)
 
 
 def _begun(web: FoodWeb, start: Doubles, animals: Animals, landscape: Landscape, seed: int) -> dict[str, Array]:
@@ -180,14 +205,29 @@ def _processes(
     gates = Gates.of(land, landscape.layers["fences"], settings.crossing)
     adult, stride = np.where(eats, animals.adult_g, 1.0), np.where(eats, np.sqrt(2 * animals.diffusion), 0.0)
     burnt, largest = np.maximum(web["loss"] - animals.mortality, 0.0), np.maximum(animals.group, 1).astype(np.int64)
+    living: list[Process] = [Living(adult, burnt, animals.mortality, largest, settings.starves)]
+    seeing: list[Process] = []
+    if animals.breeding is not None:
+        if animals.breeding.litter.shape != adult.shape:
+            raise Mismatch("breeding and food web", animals.breeding.litter.shape, adult.shape)
+        carried = tuple(variable.name for variable in BREEDING)
+        living = [
+            Births(animals.breeding, adult, settings.thin, settings.fit, settings.fattest),
+            Living(adult, burnt, animals.mortality, largest, settings.starves)
+            .carrying(carried)
+            .by_season(animals.breeding.seasonal),
+        ]
+    if animals.sight is not None:
+        seeing = [Seeing(web, animals.sight, land, landscape.layers["trees"], settings.latitude_deg)]
     return [
         Rain(landscape.layers["rain"] * land, settings.rain_spread),
         Soil(air, cell_m2),
         Season(air.brim_mm, np.where(land, mean, 0.0)),
         Growing(web, cell_m2),
         Census(web, cell_m2),
-        Eating(web, cell_m2, settings.threads),
-        Living(adult, burnt, animals.mortality, largest, settings.starves),
+        *seeing,
+        Eating(web, cell_m2, settings.threads, animals.groups, animals.sight is not None),
+        *living,
         Quality(web, land, landscape.layers["water"], settings.choice),
         Roaming(stride, settings.persistence, gates, landscape.frame.cell, settings.threads),
     ]

@@ -1,0 +1,150 @@
+"""Fire: lit by chance, it goes from cell to cell as far as there is dry fuel, and burns what stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from merian.core.errors import BadData, Mismatch
+from merian.core.settings import knob
+from merian.twin import draws
+from merian.twin.compiled import compiled
+from merian.twin.engine import Engine, Moment
+from merian.twin.foodweb import Doubles
+from merian.twin.grid.weather import Soil
+from merian.twin.hazards.join import Part, When, always, cell_m2, joined
+from merian.twin.ledger import Array, Flow, Variable
+
+__all__ = ["Fire", "FireSettings", "Fuel", "burning", "passes", "reached"]
+
+Bools = npt.NDArray[np.bool_]
+YEAR_DAYS = 365.25
+SIDES = ((-1, 0), (0, 1), (1, 0), (0, -1))
+"""Rows and columns from a cell to the four that it touches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FireSettings:
+    """How often fires are lit, and what lets them pass. Defaults are from memory of the savanna literature, not re-read: a choice."""
+
+    ignitions_km2_year: float = knob(
+        0.05, "Sparks by lightning and people; one takes where a fire would pass", unit="km-2 year-1", ge=0, le=1000
+    )
+    half_g_m2: float = knob(
+        200.0,
+        "Dry fuel over which half of all fires pass into a cell: on even land they go on without end above it, and die out below",
+        unit="g m-2",
+        gt=0,
+        le=1e5,
+        source="fires seldom carry below 1 to 2 t ha-1 of grass (Trollope 1984; Hennenberg et al. 2006)",
+    )
+    steep: float = knob(4.0, "How sharply passing rises with fuel", gt=0, le=50)
+    wet: float = knob(0.5, "Share of the soil's brim from which on grass is too green to burn", gt=0, le=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Fuel:
+    """Of each row of what stands [k]: which of it is `fuel`, and what share of it a fire consumes (of trees and animals: kills)."""
+
+    fuel: Bools
+    consumed: Doubles
+
+    def __post_init__(self) -> None:
+        if self.fuel.shape != self.consumed.shape:
+            raise Mismatch("fuel and what fires consume", self.fuel.shape, self.consumed.shape)
+        if not ((self.consumed >= 0) & (self.consumed <= 1)).all():
+            raise BadData("fire", "consumes from none to all of what stands")
+
+
+def passes(settings: FireSettings, fuel_g_m2: Doubles, wetness: Doubles) -> Doubles:
+    """The chance that a fire beside it goes into a cell: d F^k / (F^k + half^k), d = 1 - wetness / wet (0 where it is wetter). wetness: of the soil, 0 to 1."""
+    dry = np.clip(1 - wetness / settings.wet, 0.0, 1.0)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.asarray(dry / (1 + (settings.half_g_m2 / fuel_g_m2) ** settings.steep))
+
+
+class Fire:
+    """Fires are lit by chance, go from cell to neighbouring cell with the chance that the next one's fuel and dryness give, and burn what stands.
+
+    A spark falls on a cell of A km2 with chance 1 - exp(-ignitions A days), and takes with the chance p that a fire beside it would pass in: p = d F^k /
+    (F^k + half^k), F: fuel, g m-2; d = 1 - soil water / (wet brim). Each of the four neighbours of a burning cell is tried once, with its own p; a fire is
+    over within a step. On even land this is bond percolation on the square lattice, whose threshold is p = 1/2 (Kesten 1980, Commun. Math. Phys. 74:41), so
+    `half` is the fuel from which on fires cross a dry plain. In burnt cells `consumed` of each kind goes out of the budget.
+    """
+
+    name = "fire"
+    reads = ("soil_water",)
+
+    def __init__(
+        self, settings: FireSettings, fuel: Fuel, stands: str, brim_mm: float, area_m2: float, when: When = always
+    ) -> None:
+        """stands: the variable that burns, [k, y, x] in g m-2. brim_mm: water that the soil can hold. `when` is a share of the sparks."""
+        self.settings, self.fuel, self.stands, self.when = settings, fuel, stands, when
+        self.brim_mm, self.area_m2 = brim_mm, area_m2
+        self.writes = (stands, "burnt")
+
+    def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
+        """Light, spread and burn; what burnt goes out."""
+        stands, how = values[self.stands], self.settings
+        if len(stands) != len(self.fuel.fuel):
+            raise Mismatch(f"{self.stands} and its fuel", len(stands), len(self.fuel.fuel))
+        chance = passes(how, stands[self.fuel.fuel].sum(0), values["soil_water"] / self.brim_mm)
+        sparks = how.ignitions_km2_year * self.when(moment.day) * self.area_m2 / 1e6 * moment.days / YEAR_DAYS
+        lit = (
+            draws.row(moment.chance, chance.size, moment.step, 0).reshape(chance.shape) < -math.expm1(-sparks) * chance
+        )
+        burnt = reached(chance, lit, moment.chance, moment.step)
+        values["burnt"][:] = burnt
+        gone = stands * self.fuel.consumed[:, None, None] * burnt
+        values[self.stands] = stands - gone
+        return {"biomass": Flow(went=float(gone.sum()) * self.area_m2 / 1000.0)}
+
+
+def reached(chance: Doubles, lit: Bools, key: draws.Key, step: int) -> Bools:
+    """Which cells burn [y, x], when those `lit` do and a fire passes into each cell with its `chance`. Chance is drawn by cell, side and step."""
+    burnt = lit.copy()
+    _spread(np.ascontiguousarray(chance, float), burnt, key, step)
+    return burnt
+
+
+@compiled
+def _spread(chance: Doubles, burnt: Bools, key: draws.Key, step: int) -> None:
+    """Burn what can be reached, in place."""
+    rows, columns = chance.shape
+    front = np.flatnonzero(burnt.ravel())
+    stack = np.empty(rows * columns, np.int64)
+    stack[: len(front)] = front
+    top = len(front)
+    while top > 0:
+        top -= 1
+        cell = stack[top]
+        for side in range(4):
+            row, column = cell // columns + SIDES[side][0], cell % columns + SIDES[side][1]
+            if not (0 <= row < rows and 0 <= column < columns) or burnt[row, column] or chance[row, column] <= 0.0:
+                continue
+            if draws.uniform(key, cell, step, 1 + side) < chance[row, column]:
+                burnt[row, column] = True
+                stack[top] = row * columns + column
+                top += 1
+
+
+def burning(engine: Engine, settings: FireSettings, fuel: Fuel, when: When = always) -> Engine:
+    """The Engine of tier C (what burns is `biomass`) or tier I (`plants`) with fires. `fuel` has a row for each of these.
+
+    Raises BadData for an engine without soil.
+    """
+    soil = next((process for process in engine.processes if isinstance(process, Soil)), None)
+    if soil is None:
+        raise BadData("twin", "has no process 'soil': fires are joined to tiers C and I")
+    stands = "plants" if "plants" in engine.world.values else "biomass"
+    part = Part(
+        (Fire(settings, fuel, stands, soil.air.brim_mm, cell_m2(engine), when),),
+        (Variable("burnt", "1", ("y", "x"), "Whether a cell burnt in this step", 0.0, 1.0, "made"),),
+        {"burnt": np.zeros(engine.world.values["soil_water"].shape)},
+        before="census" if stands == "plants" else "feeding",
+    )
+    return joined(engine, part)

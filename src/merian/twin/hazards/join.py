@@ -1,0 +1,66 @@
+"""How a hazard comes into a twin: an engine with more variables, values and processes, made of one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from merian.core.errors import BadData, BadSetting
+from merian.twin.engine import Engine, Process
+from merian.twin.herds.living import Living
+from merian.twin.ledger import Array, Variable
+from merian.twin.world import World
+
+__all__ = ["Part", "When", "always", "cell_m2", "joined"]
+
+When = Callable[[float], float]
+"""How much of a hazard there is on a day of the run, 0 to 1: a ramp, an end."""
+
+
+def always(day: float) -> float:
+    """All of it, on every day."""
+    return 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is added: `processes`, run in front of the one called `before` ("": after all), `variables` with their `values`, and those of them that count the
+    animals of a herd in a row (`counted`)."""
+
+    processes: tuple[Process, ...]
+    variables: tuple[Variable, ...] = ()
+    values: Mapping[str, Array] = field(default_factory=dict)
+    before: str = ""
+    counted: tuple[str, ...] = ()
+
+
+def joined(engine: Engine, *parts: Part) -> Engine:
+    """An Engine with these parts. What it had goes on as it was, with the same chance: the streams of its processes are called by their names.
+
+    Raises BadSetting where there is no process to run before, BadData for a variable or process that is there already.
+    """
+    world, processes = engine.world, list(engine.processes)
+    ledger, values = world.ledger, dict(world.values)
+    for part in parts:
+        names = [process.name for process in processes]
+        twice = sorted({process.name for process in part.processes} & set(names))
+        if twice:
+            raise BadData("twin", "has a process of this name already", twice)
+        if part.before and part.before not in names:
+            raise BadSetting("before", part.before, f"the twin has the processes {', '.join(names)}", names)
+        ledger = ledger.wider(part.variables)
+        values |= part.values
+        herds = tuple(variable.name for variable in part.variables if variable.axes[:1] == ("animal",))
+        if herds:
+            processes = [p.carrying(herds, part.counted) if isinstance(p, Living) else p for p in processes]
+        at = names.index(part.before) if part.before else len(processes)
+        processes[at:at] = part.processes
+    return Engine(World(ledger, values, world.seed, world.step, world.day), processes, engine.days)
+
+
+def cell_m2(engine: Engine) -> float:
+    """The area of a cell, as the processes of tiers C and I know it. Raises BadData for a twin of another kind."""
+    found = [float(process.cell_m2) for process in engine.processes if hasattr(process, "cell_m2")]
+    if not found:
+        raise BadData("twin", "has no cells: hazards are joined to one of tier C or I")
+    return found[0]
