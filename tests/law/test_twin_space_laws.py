@@ -219,3 +219,84 @@ def test_the_start_of_a_member_is_that_of_the_food_web() -> None:
     own, start = Setting.of(web(), START, 0.1).drawn(0, 4)
     rest = run(own, start, [0.0, 5 * 365.25]).biomass[-1]
     assert without.rows[0] == pytest.approx(rest, rel=1e-3)
+
+
+def threatened(ground: Landscape, moves: float = 2e4) -> Field:
+    return replace(field(ground, moves), animals=animals(), grass=np.array([True, False, False]))
+
+
+@pytest.mark.parametrize("tier", ["grid", "herds"])
+def test_threats_of_nothing_make_no_difference(tier: str) -> None:
+    nothing = (
+        Change(what="fire", amount=0.0, year=0.02),
+        Change(what="poaching", amount=0.0, path=(0.5, 0.5), year=0.02),
+        Change(what="disease", species="hare", amount=3.0, how=("fatal=0",), year=0.02),
+    )
+    how = HERDS if tier == "herds" else replace(GRID, years=0.5, rain_spread=0.3, choice=0.5, range_c=12)
+    whole = replace(small(), grass=np.array([True, False, False])) if tier == "herds" else threatened(flat(4))
+    without, with_it = pair(whole, scenario(*nothing), how, 0)
+    if tier == "herds":
+        assert with_it.rows.tobytes() == without.rows.tobytes()
+    else:
+        # heads are counted and turned into biomass again, which rounds
+        assert with_it.rows == pytest.approx(without.rows, rel=1e-9)
+
+
+def test_a_disease_stays_behind_a_closed_fence() -> None:
+    ill = Change(what="disease", species="hare", amount=4.0, how=("fatal=0.8",), within=(0, 0, 0.5, 1), year=0)
+    fence = Change(what="fence", path=(0.5, 0, 0.5, 1), year=0)
+    how, ground = replace(GRID, years=0.35), threatened(flat(3, 6), 2e5)
+    without, shut = pair(ground, scenario(ill, fence), how, 0)
+    _, free = pair(ground, scenario(ill), how, 0)
+    west, east = halves(shut.late, 1)
+    assert east == pytest.approx(halves(without.late, 1)[1], rel=1e-6)
+    assert west < 0.7 * halves(without.late, 1)[0]
+    assert halves(free.late, 1)[1] < 0.9 * east
+    # who is no host does not fall ill: foxes lose hares and no more
+    assert shut.late[2].sum() > 0.5 * without.late[2].sum()
+
+
+def test_poaching_thins_out_with_the_way_from_the_road() -> None:
+    hunt = Change(what="poaching", species="hare", amount=4.0, path=(0.02, 0, 0.02, 1), how=("best_kg=3", "decay_km=1"))
+    without, with_it = pair(threatened(flat(3, 8), moves=0.0), scenario(hunt), replace(GRID, years=0.5), 0)
+    left = (with_it.late[1] / without.late[1]).mean(0)
+    assert (np.diff(left) > 0).all()
+    assert left[0] < 0.6
+    assert left[-1] > 0.99
+
+
+def test_fire_takes_grass_where_the_soil_is_dry_and_all_of_it_at_the_same_moments() -> None:
+    dry = flat(5)
+    sere = Landscape(dry.frame, dict(dry.layers) | {"rain": np.full((12, 5, 5), 5.0)})
+    often = Change(what="fire", amount=20.0, how=("half_g_m2=50",))
+    how = replace(GRID, years=1, range_c=12)
+    without, with_it = pair(threatened(sere), scenario(often), how, 0)
+    again = pair(threatened(sere), scenario(often), how, 0)[1]
+    assert with_it.late[0].sum() < 0.8 * without.late[0].sum()
+    assert with_it.rows.tobytes() == again.rows.tobytes()
+
+
+def test_threats_that_cannot_be() -> None:
+    from merian.core.errors import BadSetting
+    from merian.twin.space.threats import threats
+
+    fire = Change(what="fire", amount=1.0)
+    for changes, said in (
+        ((fire, fire), "comes once"),
+        ((Change(what="fire", how=("wett=0.3",)),), "did you mean|is not a setting"),
+        ((Change(what="fire", how=("wet",)),), "NAME=VALUE"),
+        ((Change(what="fire", how=("wet=much",)),), "is a number"),
+        ((Change(what="disease", species="hare", amount=2.0, how=("fatal=2",)),), "must be"),
+    ):
+        with pytest.raises(BadSetting, match=said):
+            threats(scenario(*changes))
+    with pytest.raises(BadSetting, match="of whose bodies something is known"):
+        pair(field(flat(2)), scenario(fire), replace(GRID, years=0.1), 0)
+    for given, said in (
+        ({"what": "rain", "amount": 0.9, "how": ("x=1",)}, "no other settings"),
+        ({"what": "rain", "amount": 0.9, "hosts": ("hare",)}, "are those of a disease"),
+        ({"what": "fire", "within": (0, 0, 0.5, 1)}, "has no box"),
+        ({"what": "poaching"}, "needs 1 or more points"),
+    ):
+        with pytest.raises(BadSetting, match=said):
+            Change(**given)

@@ -213,11 +213,11 @@ def test_rates_hold_where_they_were_changed() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"what": "fence"}, "needs 2 points or more"),
-        ({"what": "fence", "path": (0.5, 0, 0.5)}, "needs 2 points"),
+        ({"what": "fence"}, "needs 2 or more points"),
+        ({"what": "fence", "path": (0.5, 0, 0.5)}, "needs 2 or more"),
         ({"what": "fence", "path": (0.5, 0, 0.5, 2.0)}, "from 0 to 1"),
         ({"what": "fence", "path": (0, 0, 1, 1), "species": "fox"}, "concerns the land"),
-        ({"what": "fence", "path": (0, 0, 1, 1), "within": (0, 0, 1, 1)}, "lies along a path"),
+        ({"what": "fence", "path": (0, 0, 1, 1), "within": (0, 0, 1, 1)}, "has no box"),
         ({"what": "rain", "amount": 0.9, "path": (0, 0, 1, 1)}, "give a box with within"),
         ({"what": "rain", "amount": 0.9, "within": (0.5, 0, 0.5, 1)}, "west < east"),
         ({"what": "fence", "path": (0, 0, 1, 1), "width_km": 2.0}, "is that of a corridor"),

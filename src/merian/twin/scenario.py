@@ -15,6 +15,7 @@ year = 20
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,6 +54,8 @@ class Change:
     within: tuple[float, ...] = knob((), "The box where it acts: west, north, east, south, as shares of the map")
     path: tuple[float, ...] = knob((), "Points of a fence or corridor, or of water: x, y, x, y ... as shares")
     width_km: float = knob(0.0, "Width of a corridor; 0: about a cell and a half", unit="km", ge=0)
+    hosts: tuple[str, ...] = knob((), "Who else catches a disease, by name")
+    how: tuple[str, ...] = knob((), "Settings of a disease, of fire or of poaching, as NAME=VALUE")
     pattern: Literal["even", "random", "clustered", "edge"] = knob(
         "even", "Which cells lose their habitat: all of them some, or some all, strewn, in clumps or from the edge"
     )
@@ -73,6 +76,10 @@ class Change:
             raise BadSetting("species", self.species, f"{self.what!r} concerns the land, and so all that moves there")
         if self.until <= self.year:
             raise BadSetting("until", self.until, f"must come after the year {self.year:g} in which it begins")
+        if self.hosts and self.what != "disease":
+            raise BadSetting("hosts", self.hosts, "are those of a disease")
+        if self.how and not kind.threat:
+            raise BadSetting("how", self.how, f"{self.what!r} has an amount and no other settings")
         self._placed(kind.points)
 
     def _placed(self, points: int) -> None:
@@ -80,14 +87,14 @@ class Change:
         for name, values in (("within", self.within), ("path", self.path)):
             if not all(0 <= value <= 1 for value in values):
                 raise BadSetting(name, values, "is in shares of the map, from 0 to 1")
-        if self.within and points:
-            raise BadSetting("within", self.within, f"{self.what!r} lies along a path")
+        if self.within and (points or self.what == "fire"):
+            raise BadSetting("within", self.within, f"{self.what!r} has no box: it is everywhere, or lies along its path")
         if self.within and not (
             len(self.within) == 4 and self.within[0] < self.within[2] and self.within[1] < self.within[3]
         ):
             raise BadSetting("within", self.within, "is west, north, east, south, with west < east and north < south")
         if len(self.path) % 2 or len(self.path) < 2 * points or (self.path and not points):
-            need = f"needs {points} points or more, as x, y, x, y" if points else "has no path: give a box with within"
+            need = f"needs {points} or more points, as x, y, x, y" if points else "has no path: give a box with within"
             raise BadSetting("path", self.path, f"{self.what!r} {need}")
         if self.width_km and self.what != "corridor":
             raise BadSetting("width_km", self.width_km, "is that of a corridor")
@@ -113,7 +120,7 @@ class Change:
     @property
     def mapped(self) -> bool:
         """Whether it can only be told on a map."""
-        return bool(self.within or KINDS[self.what].points)
+        return bool(self.within or KINDS[self.what].points or KINDS[self.what].threat)
 
     @property
     def words(self) -> str:
@@ -130,7 +137,9 @@ class Change:
             place = f", between {west:g} and {east:g} of the map's width and {north:g} and {south:g} of its height"
         elif self.path:
             place = f", {'at' if kind.points == 1 else 'along'} " + " ".join(f"({x:g}, {y:g})" for x, y in self.points)
-        return f"{self.what}{whom}: {self.amount:g}{unit}{how}{place}, {when}{end}"
+        others = f" (and {', '.join(self.hosts)})" if self.hosts else ""
+        told = f" ({', '.join(self.how)})" if self.how else ""
+        return f"{self.what}{whom}{others}: {self.amount:g}{unit}{how}{told}{place}, {when}{end}"
 
 
 @dataclass(frozen=True)
@@ -153,17 +162,18 @@ class Scenario:
     def named(self, common: Mapping[str, str]) -> Scenario:
         """The same scenario with species by their names in the ecosystem, where a change gives a common one (`common` name -> name; case does not matter)."""
         known = {key.casefold(): name for key, name in common.items() if key}
-        return replace(
-            self, changes=tuple(replace(c, species=known.get(c.species.casefold(), c.species)) for c in self.changes)
-        )
+        changes = []
+        for change in self.changes:
+            one, *others = (known.get(name.casefold(), name) for name in (change.species, *change.hosts))
+            changes.append(replace(change, species=one, hosts=tuple(others)))
+        return replace(self, changes=tuple(changes))
 
     def checked(self, web: FoodWeb, years: float) -> None:
         """Raise BadSetting for a species that the web has not, a change that comes after the end, or one that concerns nothing."""
         for change in self.changes:
-            if change.species not in (ALL, *web.names):
-                raise BadSetting(
-                    "species", change.species, f"is not in the ecosystem of {', '.join(web.names)}", web.names
-                )
+            for name in (change.species, *change.hosts):
+                if name not in (ALL, *web.names):
+                    raise BadSetting("species", name, f"is not in the ecosystem of {', '.join(web.names)}", web.names)
             if change.year >= years:
                 raise BadSetting("year", change.year, f"the run ends in year {years:g}")
             if change.what in ("habitat", "rain", "drought") and not (web.producer & _of(web, change.species)).any():
@@ -206,7 +216,8 @@ class Scenario:
         )
         for change in self.changes:
             there, one = change.share(year), _of(web, change.species)
-            if there == 0 or KINDS[change.what].moment or KINDS[change.what].whom == "land":
+            kind = KINDS[change.what]
+            if there == 0 or kind.moment or kind.whom == "land" or kind.threat:
                 continue
             much = change.amount * there
             if change.what == "harvest":
@@ -249,4 +260,7 @@ def read_scenario(path: Path) -> Scenario:
         raise BadSetting("change", rows, "is written as [[change]] tables")
     if not rows:
         raise BadData(path, "a scenario has at least one [[change]]")
+    for row in rows:
+        if isinstance(row.get("how"), dict):
+            row["how"] = [f"{name}={json.dumps(value)}" for name, value in row["how"].items()]
     return Scenario(str(title), tuple(load(Change, None, row) for row in rows))

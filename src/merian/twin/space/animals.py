@@ -16,16 +16,17 @@ from merian.twin.grid.land import Quality
 from merian.twin.grid.weather import Rain
 from merian.twin.herds.counts import binomial
 from merian.twin.herds.eating import Eating, Growing, Integers
-from merian.twin.herds.living import AGENT, Living
+from merian.twin.herds.living import Living
 from merian.twin.herds.roaming import Roaming
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.kinds import KINDS
 from merian.twin.ledger import Array, Flow
 from merian.twin.scenario import Change, Scenario
 from merian.twin.space.altered import Altered, State
-from merian.twin.space.cells import process_of
+from merian.twin.space.cells import Begin, process_of
 from merian.twin.space.clock import Clock
 from merian.twin.space.settings import MapSettings
+from merian.twin.space.threats import threatened
 
 __all__ = ["Coming", "density", "herded", "herds"]
 
@@ -42,7 +43,11 @@ class Coming:
 
     name = "scenario"
     reads = ()
-    writes = (*AGENT, "room")
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The variables of a herd, and the room of what grows."""
+        return (*self.living.writes, "room")
 
     def __init__(self, altered: Altered, clock: Clock, engine: Engine, animals: Animals) -> None:
         """engine: of `window`, whose processes the scenario changes."""
@@ -108,7 +113,12 @@ class Coming:
             "number": sizes,
             "mass": np.full(len(sizes), adult),
         }
-        for name in AGENT:
+        # of all else that a herd carries: the young's frame is that of adults, and the first class of animals counts them all
+        fresh |= {name: np.zeros(len(sizes), values[name].dtype) for name in self.living.carried}
+        fresh |= {names[0]: sizes for names in self.living.counted}
+        if "frame" in fresh:
+            fresh["frame"] = fresh["mass"].copy()
+        for name in self.living.writes:
             values[name] = np.concatenate([values[name], fresh[name]])
         return heads * adult
 
@@ -136,11 +146,8 @@ def herded(scenario: Scenario, web: FoodWeb) -> None:
             raise BadSetting("within", change.within, f"among herds {change.what!r} holds in the whole window")
 
 
-def herds(altered: Altered, start: Doubles, animals: Animals, clock: Clock, settings: MapSettings, seed: int) -> Engine:
-    """An Engine of tier I in which a scenario happens. start: g m-2 on the mean land cell [s]; seed: of all its chance.
-
-    Raises what `window` raises, and BadSetting as `herded` does.
-    """
+def herds(altered: Altered, begin: Begin, animals: Animals, clock: Clock, settings: MapSettings) -> Engine:
+    """An Engine of tier I in which a scenario happens. Raises what `window` and `threatened` raise, and BadSetting as `herded` does."""
     herded(altered.scenario, altered.setting.web)
     how = WindowSettings(
         days=clock.days,
@@ -149,12 +156,14 @@ def herds(altered: Altered, start: Doubles, animals: Animals, clock: Clock, sett
         rain_spread=settings.rain_spread,
         choice=settings.choice,
         crossing=settings.crossing,
-        seed=seed,
+        seed=begin.seed,
         threads=1,
     )
     setting = altered.setting
-    plain = window(setting.web, start, animals, altered.ground.landscape, setting.celsius, how)
-    return Engine(plain.world, [Coming(altered, clock, plain, animals), *plain.processes], clock.days)
+    plain = window(setting.web, begin.start, animals, altered.ground.landscape, setting.celsius, how)
+    engine = Engine(begin.taken_up(plain.world), plain.processes, clock.days)
+    engine = threatened(engine, altered, begin.bodies, clock)
+    return Engine(engine.world, [Coming(altered, clock, engine, animals), *engine.processes], clock.days)
 
 
 def density(values: Mapping[str, Array], producer: Array, cell_m2: float) -> Doubles:

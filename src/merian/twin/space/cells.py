@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -14,15 +15,18 @@ from merian.twin.grid.feeding import Feeding
 from merian.twin.grid.land import GridSettings, Quality, gridded
 from merian.twin.grid.moving import Moving
 from merian.twin.grid.weather import Rain
+from merian.twin.hazards.contagion import Contagion
 from merian.twin.kinds import KINDS
 from merian.twin.ledger import Array, Flow
 from merian.twin.solver import Limits
 from merian.twin.space.altered import Altered, State
 from merian.twin.space.clock import Clock
 from merian.twin.space.settings import MapSettings
+from merian.twin.space.threats import Bodies, threatened
 from merian.twin.space.where import Mask
+from merian.twin.world import World
 
-__all__ = ["Happening", "Zoned", "cells", "process_of"]
+__all__ = ["Begin", "Happening", "Zoned", "cells", "process_of"]
 
 Kind = TypeVar("Kind")
 
@@ -30,6 +34,24 @@ Kind = TypeVar("Kind")
 def process_of(engine: Engine, kind: type[Kind]) -> Kind:
     """The process of a kind in an engine that has one."""
     return next(process for process in engine.processes if isinstance(process, kind))
+
+
+@dataclass(frozen=True, eq=False)
+class Begin:
+    """How a course begins: at `start` g m-2 on the mean land cell [s], with the chance of a `seed`, with `bodies` for threats; or `after` another world, from
+    where it goes on."""
+
+    start: Doubles
+    seed: int
+    bodies: Bodies | None = None
+    after: World | None = None
+
+    def taken_up(self, world: World) -> World:
+        """A world of the same kind as it was made, or as the other one stands."""
+        if self.after is None:
+            return world
+        values = {name: array.copy() for name, array in self.after.values.items()}
+        return World(world.ledger, values, world.seed, self.after.step, self.after.day)
 
 
 class Zoned:
@@ -91,6 +113,7 @@ class Happening:
         )
         self.months, self.room = self.rain.months_mm, engine.world.values["room"].copy()
         self.kg = altered.ground.landscape.frame.cell**2 / 1000.0
+        self.ill = [process for process in engine.processes if isinstance(process, Contagion)]
         self._state: State | None = None
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
@@ -99,6 +122,8 @@ class Happening:
         if state is not self._state:
             self.rain.months_mm, self.quality.near_water = self.months * state.rain, state.water
             self.moving.gates, self._state = state.gates, state
+            for contagion in self.ill:
+                contagion.gates = state.gates
             self.feeding.fed_by(state.webs)
         values["room"][:] = np.maximum(self.room * state.room, 1e-9)
         came = went = 0.0
@@ -117,10 +142,10 @@ class Happening:
         return {"biomass": Flow(came, went)}
 
 
-def cells(altered: Altered, start: Doubles, moves: Doubles, clock: Clock, settings: MapSettings, seed: int) -> Engine:
-    """An Engine of tier C in which a scenario happens. start: g m-2 on the mean land cell [s]; moves: m2 day-1 [s]; seed: of its weather.
+def cells(altered: Altered, begin: Begin, moves: Doubles, clock: Clock, settings: MapSettings) -> Engine:
+    """An Engine of tier C in which a scenario happens. moves: m2 day-1 [s].
 
-    Raises what `gridded` raises.
+    Raises what `gridded` and `threatened` raise.
     """
     setting, landscape = altered.setting, altered.ground.landscape
     how = GridSettings(
@@ -131,11 +156,12 @@ def cells(altered: Altered, start: Doubles, moves: Doubles, clock: Clock, settin
         choice=settings.choice,
         crossing=settings.crossing,
         floor=settings.floor,
-        seed=seed,
+        seed=begin.seed,
         threads=1,
     )
-    plain = gridded(setting.web, start, moves, landscape, setting.celsius, how)
+    plain = gridded(setting.web, begin.start, moves, landscape, setting.celsius, how)
     limits = Limits(settings.relative, settings.relative * 1e-6, settings.floor)
     feeding = Zoned([setting.web] * (int(altered.zones.max()) + 1), altered.zones, landscape.frame.cell**2, limits)
     others = [feeding if isinstance(process, Feeding) else process for process in plain.processes]
-    return Engine(plain.world, [Happening(altered, clock, plain, feeding), *others], clock.days)
+    engine = threatened(Engine(begin.taken_up(plain.world), others, clock.days), altered, begin.bodies, clock)
+    return Engine(engine.world, [Happening(altered, clock, engine, feeding), *engine.processes], clock.days)

@@ -17,6 +17,7 @@ from merian.twin.kinds import KINDS
 from merian.twin.landscape import Frame
 from merian.twin.space.altered import Altered
 from merian.twin.space.members import Maps
+from merian.twin.space.threats import settled
 from merian.twin.space.where import Mask, crossed, strip
 
 __all__ = ["CLASSES", "Drawn", "Marks", "Plate", "drawn", "marks", "plates", "scale_km"]
@@ -37,14 +38,15 @@ FOOT, LINE = 20.0, 18.0
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """What is drawn over a map: `water` and `lost` [y, x], fenced edges to the `east` [y, x - 1] and `south` [y - 1, x], the cells of `corridors` [y, x], and
-    the `boxes` in which changes act."""
+    """What is drawn over a map: `water` and `lost` [y, x], fenced edges to the `east` [y, x - 1] and `south` [y - 1, x], the cells of `corridors` and of
+    `people` who hunt [y, x], and the `boxes` in which changes act."""
 
     water: Mask
     lost: Mask
     east: Mask
     south: Mask
     corridors: Mask
+    people: Mask
     boxes: tuple[tuple[float, ...], ...] = ()
 
     @property
@@ -89,7 +91,7 @@ def marks(altered: Altered, year: float) -> Marks:
     land, bits = landscape.land, landscape.layers["fences"].astype(np.int64)
     east = (bits[:, :-1] & 2 | bits[:, 1:] & 8) > 0
     south = (bits[:-1] & 4 | bits[1:] & 1) > 0
-    corridors, boxes = np.zeros_like(land), []
+    corridors, people, boxes = np.zeros_like(land), np.zeros_like(land), []
     for change in altered.scenario.changes:
         # what happens at one moment leaves its box behind
         if change.share(year) == 0 and not (KINDS[change.what].moment and year >= 0):
@@ -99,10 +101,12 @@ def marks(altered: Altered, year: float) -> Marks:
             east, south = east | over[0], south | over[1]
         elif change.what == "corridor":
             corridors |= strip(landscape.frame, change.points, 1000 * change.width_km)
+        elif change.what == "poaching":
+            people |= settled(altered, change)
         elif change.within:
             boxes.append(change.within)
     east, south = east & land[:, :-1] & land[:, 1:], south & land[:-1] & land[1:]
-    return Marks(land & (state.water > 0), state.lost, east, south, corridors & land, tuple(boxes))
+    return Marks(land & (state.water > 0), state.lost, east, south, corridors & land, people, tuple(boxes))
 
 
 def plates(shown: Drawn, names: Sequence[str], warned: bool) -> list[Plate]:
@@ -195,6 +199,13 @@ def _over(over: Marks, cell: float, high: float) -> list[str]:
             for y, x in np.argwhere(over.water).tolist()
         ]
         parts.append(f'<g class="water">{"".join(drops)}</g>')
+    if over.people.any():
+        side = min(max(cell * 0.4, 2.4), 6.0)
+        huts = [
+            f"M{(x + 0.5) * cell - side / 2:.1f} {(y + 0.5) * cell + side / 2:.1f}h{side:.1f}l{-side / 2:.1f} {-side:.1f}z"
+            for y, x in np.argwhere(over.people).tolist()
+        ]
+        parts.append(f'<path class="people" d="{"".join(huts)}"/>')
     if over.fenced:
         line = _edges(over.east, over.south, cell, 1)
         parts += [f'<path class="casing" d="{line}"/>', f'<path class="fence" d="{line}"/>']

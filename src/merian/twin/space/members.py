@@ -22,6 +22,7 @@ from merian.twin.space.animals import herded
 from merian.twin.space.clock import Clock
 from merian.twin.space.pairs import Field, pair
 from merian.twin.space.settings import MapSettings
+from merian.twin.space.threats import threats
 
 __all__ = ["Job", "Maps", "Over", "collected", "estimated", "spread"]
 
@@ -118,7 +119,7 @@ def estimated(job: Job) -> float:
     cells = field.landscape.land.size
     courses = 8.0 * settings.members * len(clock.years) * species * 8
     worlds = 8.0 * cells * (5 * species + 20)
-    if field.animals is not None:
+    if settings.tier == "herds" and field.animals is not None:
         area = float(field.landscape.land.sum()) * field.landscape.frame.cell**2
         animal = ~field.setting.web.producer
         heads = job.ecosystem.balance().start * area / field.animals.adult_g
@@ -138,6 +139,7 @@ def spread(job: Job, over: Over | None = None) -> None:
     else:
         job.scenario.checked(setting.web, settings.years)
         fits(job.scenario, Field.of_ecosystem(job.ecosystem, settings).landscape)
+        threats(job.scenario)
         if settings.tier == "herds":
             herded(job.scenario, setting.web)
     remedy = "fewer members, years or threads, a coarser map (--rows) or a smaller window (--window-km)"

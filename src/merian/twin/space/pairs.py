@@ -19,10 +19,11 @@ from merian.twin.scenario import YEAR_DAYS, Scenario
 from merian.twin.solver import Limits, run
 from merian.twin.space.altered import Altered, Ground
 from merian.twin.space.animals import density, herds
-from merian.twin.space.cells import cells
+from merian.twin.space.cells import Begin, cells
 from merian.twin.space.clock import Clock
 from merian.twin.space.settings import MapSettings
-from merian.twin.space.where import coarser, cropped
+from merian.twin.space.threats import Bodies
+from merian.twin.space.where import Mask, coarser, cropped
 from merian.twin.world import World
 
 __all__ = ["Course", "Field", "diffusion", "pair"]
@@ -42,31 +43,36 @@ def diffusion(mass_g: Doubles) -> Doubles:
 @dataclass(frozen=True, eq=False)
 class Field:
     """What an ensemble on a map is of: a `setting` (the food web and what a member draws), a `landscape`, how far species move (`moves`, m2 day-1 [s]; 0 of
-    what grows), and of tier I what is known of its `animals`."""
+    what grows), what is known of its `animals` (tier I and threats need it), and which of what grows is `grass` [s] (fire needs it)."""
 
     setting: Setting
     landscape: Landscape
     moves: Doubles
     animals: Animals | None = None
+    grass: Mask | None = None
 
     @classmethod
     def of_ecosystem(cls, ecosystem: Ecosystem, settings: MapSettings) -> Field:
         """An ecosystem on its landscape, coarsened to `rows`, or on a window of it. Raises BadSetting where that cannot be."""
         species, pools = ecosystem.species, np.ones(len(ecosystem.pools))
         moves = np.concatenate([diffusion(species["mass_g"]), 0 * pools])
-        animals = None
+        died = 1 / (species["longevity_years"] * YEAR_DAYS)
+        animals = Animals(
+            np.concatenate([species["mass_g"], pools]),
+            np.concatenate([died, 0 * pools]),
+            moves,
+            np.concatenate([np.maximum(species["group_size"], 1), pools]),
+        )
+        grass = np.array([False] * len(species.names) + [pool.food == "grass" for pool in ecosystem.pools])
         if settings.tier == "herds":
             ground = cropped(ecosystem.landscape, 1000.0 * settings.window_km)
-            died = 1 / (species["longevity_years"] * YEAR_DAYS)
-            animals = Animals(
-                np.concatenate([species["mass_g"], pools]),
-                np.concatenate([died, 0 * pools]),
-                moves,
-                np.concatenate([np.maximum(species["group_size"], 1), pools]),
-            )
         else:
             ground = coarser(ecosystem.landscape, settings.rows)
-        return cls(Setting.of_ecosystem(ecosystem), ground, moves, animals)
+        return cls(Setting.of_ecosystem(ecosystem), ground, moves, animals, grass)
+
+    def bodies(self, start: Doubles) -> Bodies | None:
+        """What threats must know, where a run begins at `start` g m-2 [s]; None where it is not known."""
+        return None if self.animals is None or self.grass is None else Bodies(self.animals, self.grass, start)
 
     def ground(self, settings: MapSettings) -> Ground:
         """The landscape as it is moved over."""
@@ -103,7 +109,7 @@ class _Book:
         if not len(due):
             return
         found = world.values["biomass"]
-        if self.field.animals is not None:
+        if "number" in world.values:
             found = density(world.values, self.field.setting.web.producer, self.field.landscape.frame.cell**2)
         for at in due.tolist():
             self.rows[at] = found[:, self.field.landscape.land].mean(1)
@@ -131,25 +137,25 @@ def pair(field: Field, scenario: Scenario, settings: MapSettings, member: int) -
     own = replace(
         field, setting=replace(field.setting, web=web), moves=field.moves * np.exp(settings.move_spread * swing)
     )
-    plain, changed = (_engine(own, which, start, clock, settings, word) for which in (BASELINE, scenario))
+    begin = Begin(start, word, own.bodies(start))
+    plain = _engine(own, BASELINE, begin, clock, settings)
     first = clock.begin + math.floor(min(scenario.edges(settings.years), default=settings.years) * clock.per_year)
     book = _Book(clock, own)
     book.see(plain.world)
     plain.run(min(first, clock.step(settings.years)), lambda world, _: book.see(world))
     other = book.copy(clock)
-    changed.world.values = {name: array.copy() for name, array in plain.world.values.items()}
-    changed.world.step, changed.world.day = plain.world.step, plain.world.day
+    changed = _engine(own, scenario, replace(begin, after=plain.world), clock, settings)
     for engine, kept in ((plain, book), (changed, other)):
         engine.run(clock.step(settings.years), lambda world, _, kept=kept: kept.see(world))  # type: ignore[misc]
     return book.closed(), other.closed()
 
 
-def _engine(field: Field, scenario: Scenario, start: Doubles, clock: Clock, settings: MapSettings, word: int) -> Engine:
+def _engine(field: Field, scenario: Scenario, begin: Begin, clock: Clock, settings: MapSettings) -> Engine:
     """The engine of one course."""
     altered = Altered(scenario, field.setting, field.ground(settings))
     if settings.tier == "grid":
-        return cells(altered, start, field.moves, clock, settings, word)
+        return cells(altered, begin, field.moves, clock, settings)
     if field.animals is None:
         raise BadData("field", "has no animals: it was made for another tier")
     animals = replace(field.animals, diffusion=field.moves)
-    return herds(altered, start, animals, clock, settings, word)
+    return herds(altered, begin, animals, clock, settings)
