@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merian.core.chance import stream
+from merian.core.errors import BadData
 from merian.core.report import Number
 from merian.explore.impute.conformal import cv_plus, cv_plus_sets, fewest, held_quantile, quantile
-from merian.explore.impute.features import picture_design
+from merian.explore.impute.features import Seen, _expected, picture_design, seen
 from merian.explore.impute.folds import relatives, schemes
 from merian.explore.impute.gaps import Examined, examine, fill
 from merian.explore.impute.measure import doubts_of, numbers_of
@@ -128,9 +130,14 @@ def test_variance_components_are_found_again() -> None:
     assert sum(shares(of, found, False).values()) == pytest.approx(1)
 
 
+def certain(means: np.ndarray) -> Seen:
+    """Pictures whose means are taken as they are."""
+    return Seen(means, np.where(np.isnan(means).all(1), 0, 1), np.zeros((means.shape[1],) * 2))
+
+
 def test_the_variance_of_pictures_is_found_again() -> None:
     of, rng = nest(1200), stream(3, "pictures")
-    design = picture_design(of, rng.standard_normal((1200, 8)), "linear", 8, rng)
+    design = picture_design(of, certain(rng.standard_normal((1200, 8))), "linear", 8, rng)
     value = brownian(of, (0.5, 0.5, 0.5, 1.0), 2) + design.features @ rng.standard_normal(8) * np.sqrt(2.0)
     found = fit(design, value[:, None])
     # eight weights tell their variance to a factor of two
@@ -144,15 +151,83 @@ def test_all_landmarks_give_the_rbf_kernel_itself() -> None:
     rng = stream(0, "rbf")
     means = rng.standard_normal((40, 5))
     means[7] = np.nan
-    design = picture_design(nest(40), means, "rbf", 100, rng)
-    seen = np.arange(40) != 7
-    squares = ((means[seen, None] - means[None, seen]) ** 2).sum(-1)
+    design = picture_design(nest(40), certain(means), "rbf", 100, rng)
+    has = np.arange(40) != 7
+    squares = ((means[has, None] - means[None, has]) ** 2).sum(-1)
     kernel = np.exp(-squares / (2 * np.median(squares[np.triu_indices(39, 1)])))
-    assert design.features[seen] @ design.features[seen].T == pytest.approx(kernel, abs=1e-6)
+    assert design.features[has] @ design.features[has].T == pytest.approx(kernel, abs=1e-6)
     assert design.slack[7] == 1
-    assert design.slack[seen].max() < 1e-6
-    fewer = picture_design(nest(40), means, "rbf", 10, rng)
-    assert fewer.slack[seen] + (fewer.features[seen] ** 2).sum(1) == pytest.approx(1)
+    assert design.slack[has].max() < 1e-6
+    fewer = picture_design(nest(40), certain(means), "rbf", 10, rng)
+    assert fewer.slack[has] + (fewer.features[has] ** 2).sum(1) == pytest.approx(1)
+
+
+def photographed(n: int, rng: np.random.Generator, noise: float = 1.5) -> tuple[np.ndarray, Seen]:
+    """Where n species are [n, 6], and what two to 60 specimens of each show of it."""
+    truth = rng.standard_normal((n, 6)) * [2, 1.5, 1, 1, 1, 1]
+    of = np.repeat(np.arange(n), rng.choice([2, 60], n))
+    return truth, seen(truth[of] + noise * rng.standard_normal((len(of), 6)), np.arange(len(of)), of)
+
+
+def test_the_scatter_of_specimens_is_found_again_and_a_specimen_counts_once() -> None:
+    rng = stream(0, "specimens")
+    _, shown = photographed(400, rng)
+    assert shown.scatter == pytest.approx(1.5**2 * np.eye(6), abs=0.12)
+    # ten pictures of the first specimen weigh no more than one, and what differs between them is no scatter of specimens
+    vectors = np.array([[1.0, 0]] * 10 + [[3.0, 0], [5.0, 1], [5.0, 1]])
+    small = seen(vectors, np.array([0] * 10 + [1, 2, 2]), np.array([0, 0, 2]))
+    assert small.means.tolist()[0] == [2, 0]
+    assert np.isnan(small.means[1]).all()
+    assert small.specimens.tolist() == [2, 0, 1]
+    assert small.scatter.tolist() == [[2, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_many_specimens_are_trusted_whole_and_few_less(kernel: Any) -> None:
+    rng = stream(1, "specimens")
+    _, shown = photographed(120, rng)
+    whole = picture_design(nest(120), certain(shown.means), kernel, 200, stream(2))
+    endless = picture_design(nest(120), replace(shown, specimens=shown.specimens * 10**9), kernel, 200, stream(2))
+    assert endless.features @ endless.features.T == pytest.approx(whole.features @ whole.features.T, abs=1e-6)
+    design = picture_design(nest(120), shown, kernel, 200, stream(2))
+    few = shown.specimens == 2
+    assert design.slack[few].min() > design.slack[~few].max() > 0
+    lengths = (design.features**2).sum(1) + design.slack
+    assert lengths.mean() == pytest.approx(1)
+    if kernel == "rbf":
+        assert lengths == pytest.approx(1)
+    with pytest.raises(BadData, match="no more in their pictures"):
+        picture_design(nest(120), replace(shown, scatter=shown.scatter * 1e6), kernel, 200, stream(2))
+
+
+def test_the_rbf_kernel_is_its_mean_over_where_species_may_be() -> None:
+    """Slow twin: 40,000 draws of each species from its distribution."""
+    rng = stream(3, "expected")
+    points, spread, landmarks = rng.standard_normal((4, 3)), rng.random((4, 3)), rng.standard_normal((5, 3))
+    drawn = points + np.sqrt(spread) * rng.standard_normal((40_000, 4, 3))
+    squares = ((drawn[:, :, None] - landmarks) ** 2).sum(-1)
+    assert _expected(points, spread, landmarks, 1.7) == pytest.approx(np.exp(-squares / 3.4).mean(0), abs=0.01)
+
+
+def test_weighed_pictures_fill_gaps_better_and_know_when_they_cannot() -> None:
+    """A trait that is a direction of where species truly are: the errors of left-out species, and how far they are from what is said of them."""
+    errors, surprise = [], []
+    for seed in range(6):
+        rng = stream(seed, "weighed")
+        truth, shown = photographed(240, rng, noise=3.0)
+        value = truth @ np.array([1, 1, 0.5, 0.5, 0.5, 0.5]) + 0.3 * rng.standard_normal(240)
+        known = np.arange(240) % 3 > 0
+        told = []
+        for pictures in (shown, certain(shown.means)):
+            design = picture_design(nest(240), pictures, "linear", 6, rng)
+            said = predict(design, value[:, None], known, fit(design.take(known), value[known, None]))
+            left = value[~known] - said.mean[~known, 0]
+            told.append((left**2, np.log(said.sd[~known, 0]) + (left / said.sd[~known, 0]) ** 2 / 2))
+        errors.append([float(square.mean()) for square, _ in told])
+        surprise.append([float(lost.mean()) for _, lost in told])
+    weighed, plain = np.mean(errors, 0)
+    assert weighed < 0.9 * plain
+    assert all(a < b for a, b in surprise), "and each answer's own uncertainty is nearer to the truth"
 
 
 @pytest.mark.parametrize("pictures", [False, True])

@@ -28,7 +28,7 @@ from merian.drawn.tables import trait_table
 from merian.drawn.world import DrawSettings, draw_tree
 from merian.encode.descriptor import features
 from merian.explore.impute import ImputeSettings
-from merian.explore.impute.features import picture_design
+from merian.explore.impute.features import Seen, picture_design
 from merian.explore.impute.gaps import ROWS, examine, fill, refused, unusable
 from merian.explore.impute.nest import nest_of
 from merian.explore.impute.process import Design, fit
@@ -287,11 +287,16 @@ def test_the_scale_is_chosen_by_a_rule() -> None:
     assert scale_of(Trait("t", "", (), False, rng.normal(0, 1, 300))).low == -np.inf
 
 
+def certain(means: np.ndarray) -> Seen:
+    """Pictures whose means are taken as they are."""
+    return Seen(means, np.where(np.isnan(means).all(1), 0, 1), np.zeros((means.shape[1],) * 2))
+
+
 def test_pictures_that_tell_nothing_are_refused() -> None:
     of, rng = plain(8).nest, stream(0, "pictures")
     means = rng.standard_normal((8, 4))
     means[0] = np.nan
-    design = picture_design(of, means, "linear", 3, rng)
+    design = picture_design(of, certain(means), "linear", 3, rng)
     assert design.features.shape == (8, 3)
     assert design.slack.tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
     assert (design.features[1:] ** 2).sum(1).mean() == pytest.approx(1)
@@ -299,9 +304,9 @@ def test_pictures_that_tell_nothing_are_refused() -> None:
     broken[3, 1] = np.nan
     broken[4, 1] = np.inf
     with pytest.raises(BadData, match="finite"):
-        picture_design(of, broken, "linear", 3, rng)
+        picture_design(of, certain(broken), "linear", 3, rng)
     with pytest.raises(BadData, match="tell nothing"):
-        picture_design(of, np.ones((8, 4)), "rbf", 3, rng)
+        picture_design(of, certain(np.ones((8, 4))), "rbf", 3, rng)
     with pytest.raises(BadData, match="finite"):
         Design(of, np.full((8, 1), np.nan), np.zeros(8))
     with pytest.raises(Mismatch):
@@ -401,6 +406,25 @@ def test_pictures_of_the_drawn_tree_are_part_of_the_model(drawn: tuple[Path, Cat
         impute(root / "traits.csv", root / "other", settings, Pictures(catalog, other))
 
 
+def test_a_specimen_counts_once_however_many_pictures_it_has(drawn: tuple[Path, Catalog, Embeddings]) -> None:
+    _, catalog, embeddings = drawn
+    few = catalog.kept()[:12]
+    a, b, none = few["taxon"].unique().sort()[:3].to_list()
+    of = np.array([a, b] * 6)
+    group = ["g0"] * 4 + [None] * 4 + ["g1"] * 4
+    frame = few.with_columns(pl.Series("taxon", of, pl.Int32), pl.Series("group", group, pl.String))
+    pictures = Pictures(replace(catalog, frame=frame), embeddings)
+    shown = pictures.of(np.array([b, none, a]), weigh=True)
+    assert shown.specimens.tolist() == [4, 0, 4], "one of each group, and two without"
+    vectors = embeddings.take(frame["id"]).vectors.astype(np.float64)
+    own = vectors[of == b]
+    cases = np.stack([own[:2].mean(0), own[2], own[3], own[4:].mean(0)])
+    assert shown.means[0] == pytest.approx(cases.mean(0))
+    assert np.isnan(shown.means[1]).all()
+    assert shown.scatter.any()
+    assert not pictures.of(np.array([b, none, a]), weigh=False).scatter.any()
+
+
 def test_pictures_carry_a_trait_that_relatives_do_not() -> None:
     """A trait that is a direction of the vectors and no clade's: with pictures it is found, dealt to the wrong species it is not."""
     from merian.explore.impute.measure import numbers_of
@@ -409,7 +433,7 @@ def test_pictures_carry_a_trait_that_relatives_do_not() -> None:
     means = rng.standard_normal((160, 6))
     values = means @ rng.standard_normal(6) + 0.2 * rng.standard_normal(160)
     means[150:] = np.nan
-    pictured = picture_design(design.nest, means, "linear", 6, rng)
+    pictured = picture_design(design.nest, certain(means), "linear", 6, rng)
     values[::4] = np.nan
     trait = Trait("hue", "", (), False, values)
     numbers = {n.name: n for n in numbers_of(examine(trait, design, pictured, QUICK), QUICK)[0]}

@@ -17,8 +17,7 @@ from merian.core.report import Number, Report
 from merian.core.tables import Catalog
 from merian.core.tree import RANKS, Tree
 from merian.core.vectors import Embeddings
-from merian.explore.axes import species_means
-from merian.explore.impute.features import picture_design
+from merian.explore.impute.features import Seen, picture_design, seen
 from merian.explore.impute.gaps import examine, fill, refused, unusable
 from merian.explore.impute.measure import doubts_of, numbers_of
 from merian.explore.impute.process import Design
@@ -28,8 +27,7 @@ from merian.explore.impute.table import TraitTable, read_trait_table
 
 __all__ = ["FORMAT", "KIND", "Pictures", "impute"]
 
-KIND, FORMAT = "imputed traits", 1
-Doubles = npt.NDArray[np.float64]
+KIND, FORMAT = "imputed traits", 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,18 +42,26 @@ class Pictures:
         """Hash of what they hold."""
         return f"{self.embeddings.hash} {self.catalog.hash}"
 
-    def means(self, taxa: npt.NDArray[np.int64]) -> Doubles:
-        """The mean vector [n, d] of each species' pictures, NaN where it has none. Raises Mismatch when the two do not belong together."""
+    def of(self, taxa: npt.NDArray[np.int64], weigh: bool) -> Seen:
+        """What they show of these species [n], with the scatter of specimens unless all are to be trusted alike. Raises Mismatch when the two do not belong
+        together."""
         self.embeddings.belong_to(self.catalog.tree.version)
         rows = self.catalog.kept().filter(pl.col("taxon") >= 0)
         species = self.catalog.tree.ancestors[rows["taxon"].to_numpy(), RANKS.index("species")]
-        rows, species = rows.filter(pl.Series(species >= 0)), species[species >= 0]
-        found, means = species_means(self.embeddings.take(rows["id"]).vectors, species)
-        made = np.full((len(taxa), self.embeddings.dim), np.nan)
-        place = np.searchsorted(found, taxa).clip(max=max(len(found) - 1, 0))
-        has = found[place] == taxa if len(found) else np.zeros(len(taxa), bool)
-        made[has] = means[place[has]]
-        return made
+        rows = rows.with_columns(pl.Series("species", species)).join(
+            pl.DataFrame({"species": taxa.astype(np.int32)}).with_row_index("place"),
+            on="species",
+            how="inner",
+            maintain_order="left",
+        )
+        specimen = pl.struct("place", pl.coalesce("group", "id")).rank("dense")
+        rows = rows.with_columns(specimen=specimen.cast(pl.Int64) - 1)
+        of = rows.unique("specimen", keep="first").sort("specimen")["place"].to_numpy().astype(np.int64)
+        shown = seen(self.embeddings.take(rows["id"]).vectors, rows["specimen"].to_numpy(), of)
+        missing = len(taxa) - len(shown.means)
+        means = np.concatenate([shown.means, np.full((missing, self.embeddings.dim), np.nan)])
+        counts = np.concatenate([shown.specimens, np.zeros(missing, np.int64)])
+        return Seen(means, counts, shown.scatter * weigh)
 
 
 def impute(
@@ -89,12 +95,9 @@ def impute(
         design, remarks = plain, list(read.remarks)
         if isinstance(tree, Pictures):
             rng = stream(settings.seed, "landmarks")
-            design = picture_design(read.nest, tree.means(read.taxa), settings.kernel, settings.features, rng)
-            bare = int((~design.features.any(1)).sum())
-            if bare:
-                remarks.append(
-                    f"{bare:,} of {len(read.nest):,} species have no picture: only their relatives tell of them"
-                )
+            pictures = tree.of(read.taxa, settings.weigh)
+            design = picture_design(read.nest, pictures, settings.kernel, settings.features, rng)
+            remarks += _shown(pictures, design)
         rows, numbers, told = _traits(read, plain, design, settings)
     except BadData:
         work.abandon()
@@ -111,6 +114,21 @@ def impute(
     report.save(out / "report.json")
     work.finish()
     return report
+
+
+def _shown(pictures: Seen, design: Design) -> list[str]:
+    """How many species have pictures, and how far these are trusted."""
+    has = pictures.specimens > 0
+    said = []
+    if bare := int((~has).sum()):
+        said.append(f"{bare:,} of {len(has):,} species have no picture: only their relatives tell of them")
+    if pictures.scatter.any():
+        trust = f"{1 - float(np.median(design.slack[has])):.0%}".replace("%", " %")
+        said.append(
+            f"pictures are weighed by their specimens: those of the median species ({np.median(pictures.specimens[has]):g} specimens) "
+            f"tell {trust} of what endlessly many would"
+        )
+    return said
 
 
 def _traits(

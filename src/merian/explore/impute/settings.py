@@ -32,6 +32,7 @@ class ImputeSettings:
     )
     level: float = knob(0.9, "Share of species whose value the interval shall hold", ge=0.5, le=0.99)
     kernel: Literal["linear", "rbf"] = knob("linear", "Kernel on the species' mean embeddings")
+    weigh: bool = knob(True, "Trust a species' mean embedding by how many specimens it is of; without, all alike")
     features: int = knob(64, "Most features of the embedding kernel", ge=1, le=2000)
     folds: int = knob(10, "Parts in which species, genera and families are left out", ge=3, le=100)
     fewest: int = knob(10, "A trait known of fewer species is not tried", ge=4)
