@@ -6,11 +6,15 @@ and what it takes for the rare species is mostly the common one.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+from small_world import COMMON, RARE, written
 
 from merian.cli.main import run
 from merian.core.tree import Tree
@@ -21,37 +25,6 @@ from merian.identify import Head
 from merian.identify.calibrate import Calibration
 
 pytestmark = pytest.mark.story
-COMMON, RARE = "Communis communis", "Rarus rarus"
-SPECIES = """
-[[species]]
-name = "{name}"
-class = "Mammalia"
-common = "{common}"
-density_km2 = [{density}, "made", {spread}]
-mass_g = [50000, "made"]
-diet_plants = [1, "made"]
-grass = [1, "made"]
-stratum_ground = [1, "made"]
-group_size = [1, "made"]
-longevity_years = [12, "made"]
-"""
-WORLD = """
-name = "two grazers"
-title = "A common grazer and a rare one that looks like it"
-land = "plain"
-area_km2 = [25, "made"]
-celsius = [20, "made"]
-rain_mm_month = [60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60]
-rain_source = "made"
-[sources]
-made = { cite = "made up for this test", read = true }
-[[pools]]
-name = "grass"
-food = "grass"
-crop_g_m2 = 300.0
-turnover = 1.0
-source = "made"
-"""
 WATCH = ("--cameras", "30", "--days", "12", "--window-km", "5", "--start-spread", "0.2", "--held-out", "150")
 SMALL = ("--drawn-species", "40", "--taught", "60", "--size", "48", "--seed", "3")
 
@@ -76,10 +49,7 @@ def taught(world: Path, model: Path) -> None:
 def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the loop has been gone round once."""
     root = tmp_path_factory.mktemp("loop")
-    kinds = [(COMMON, "common grazer", 30, 0.3), (RARE, "rare grazer", 1, 0.5)]
-    text = "".join(SPECIES.format(name=n, common=c, density=d, spread=s) for n, c, d, s in kinds)
-    (root / "two.toml").write_text(WORLD + text, encoding="utf-8")
-    assert run(["twin", "build", str(root / "two.toml"), str(root / "ecosystem"), "--rows", "8"]) == 0
+    assert run(["twin", "build", str(written(root)), str(root / "ecosystem"), "--rows", "8"]) == 0
     assert run(["twin", "watch", str(root / "ecosystem"), str(root / "world"), *WATCH, *SMALL]) == 0
     taught(root / "world", root / "model")
     photos = [str(root / "world" / part) for part in ("photos", "held_out")]

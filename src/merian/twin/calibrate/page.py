@@ -77,7 +77,7 @@ def sentence(table: pl.DataFrame, species: str, called: str) -> str:
     now, before = last["calibrated"], last["believed"]
     words = f"{called[:1].upper()}{called[1:]}: {_interval(now)} animals a km², where {_interval(before)} was believed"
     width, was = (math.log(row["q95"] / row["q05"]) for row in (now, before))
-    if width > 0.9 * was:
+    if width > 0.9 * was and before["q25"] <= now["median"] <= before["q75"]:
         words += "; the cameras say next to nothing of it"
     if "labels as truth" in last:
         naive = last["labels as truth"]

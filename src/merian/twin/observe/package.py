@@ -58,6 +58,7 @@ def written(folder: Path, stands: Stands, days: float, photos: Sequence[Taken], 
         eventEnd="timestamp",
         observationLevel=pl.lit("media"),
         observationType=pl.lit("unclassified"),
+        scientificName=pl.lit(None, dtype=pl.String),
     )
     for name, frame in ((DEPLOYMENTS, deployments), (MEDIA, media), (OBSERVATIONS, observations)):
         store.write_text(folder / name, frame.write_csv())
