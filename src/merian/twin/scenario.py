@@ -136,7 +136,7 @@ class Change:
             west, north, east, south = self.within
             place = f", between {west:g} and {east:g} of the map's width and {north:g} and {south:g} of its height"
         elif self.path:
-            place = f", {'at' if kind.points == 1 else 'along'} " + " ".join(f"({x:g}, {y:g})" for x, y in self.points)
+            place = f", {'at' if len(self.points) == 1 else 'along'} " + " ".join(f"({x:g}, {y:g})" for x, y in self.points)
         others = f" (and {', '.join(self.hosts)})" if self.hosts else ""
         told = f" ({', '.join(self.how)})" if self.how else ""
         return f"{self.what}{whom}{others}: {self.amount:g}{unit}{how}{told}{place}, {when}{end}"
