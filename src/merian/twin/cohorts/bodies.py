@@ -31,6 +31,8 @@ __all__ = ["RESERVE", "Metabolism", "Warmth", "active_share", "appetite", "burnt
 
 SPENT = 0.5
 """Share of the time in which they could be active that animals are."""
+STILL = 1e-6
+"""K: days of a smaller range have no hours."""
 ENDOTHERM = float(endotherm_g_day(1.0))
 """What an endotherm of 1 g burns, g day-1."""
 RESERVE = 0.5
@@ -67,7 +69,7 @@ def active_share(celsius: npt.ArrayLike, warmth: Warmth) -> Doubles:
     least = best - 4 * (most - best) / 12
 
     def below(limit: float) -> Doubles:
-        if half == 0:
+        if half < STILL:
             return np.asarray(now < limit, float)
         return np.asarray(0.5 + np.arcsin(np.clip((limit - now) / half, -1.0, 1.0)) / math.pi)
 

@@ -43,25 +43,25 @@ NAMES = np.int64(2**62 - 1)
 
 
 @compiled
-def falls(day: float, days: float, every: float, first: float) -> bool:
-    """Whether one of the days `first`, `first` + `every` ... falls into the `days` from `day` on."""
-    return math.floor((day + days - first) / every) > math.floor((day - first) / every)
+def falls(day: float, days: float, every: float, first: float) -> int:
+    """How many of the days `first`, `first` + `every` ... fall into the `days` from `day` on."""
+    return int(math.floor((day + days - first) / every) - math.floor((day - first) / every))
 
 
 @compiled
 def born(
-    kinds: Doubles, kind: int, number: float, body: tuple[float, float, float, float], falls_due: bool
+    kinds: Doubles, kind: int, number: float, body: tuple[float, float, float, float], due: int
 ) -> tuple[float, float, float]:
     """How many young are born to so many grown-up animals of mass, pool, mass of young and of adults `body`; what is left of their mass and pool.
 
-    In pulses: half of them have a litter each when it falls due and body and pool open the gate, as far as the pool goes. Else, whenever the gate opens, all of
+    In pulses: half of them have as many litters as are `due`, when body and pool open the gate, as far as the pool goes. Else, whenever the gate opens, all of
     the pool becomes young, and in kinds that breed once half of an adult's mass too.
     """
     mass, pool, young, adult = body
     if mass + pool < kinds[GATE, kind] * adult or number <= 0.0:
         return 0.0, mass, pool
     if kinds[PULSE, kind] > 0.0:
-        each = min(FEMALES * kinds[LITTER, kind], pool / young) if falls_due else 0.0
+        each = min(due * FEMALES * kinds[LITTER, kind], pool / young)
         return number * each, mass, max(pool - each * young, 0.0)
     spent = 0.0
     if kinds[ONCE, kind] > 0.0:
@@ -106,7 +106,7 @@ def _breed(kinds: Doubles, cohorts: Cohorts, brood: Doubles, day: float, days: f
         own = kind[at]
         if state[RIPE][at] < 0.0 or state[NUMBER][at] <= 0.0:
             continue
-        due = kinds[PULSE, own] > 0.0 and falls(day, days, kinds[PULSE, own], kinds[SEASON, own])
+        due = falls(day, days, kinds[PULSE, own], kinds[SEASON, own]) if kinds[PULSE, own] > 0.0 else 0
         body = (state[MASS][at], state[POOL][at], state[YOUNG][at], state[ADULT][at])
         brood[at], state[MASS][at], state[POOL][at] = born(kinds, own, state[NUMBER][at], body, due)
 

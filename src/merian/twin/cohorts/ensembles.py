@@ -1,0 +1,187 @@
+"""What-if with ages and stages: paired ensembles of cohorts, with a scenario and without it.
+
+A member is an ecosystem drawn from the evidence, as in merian.twin.ensemble. Its food web comes to rest first, then its cohorts for `stages_years`; from there
+it goes on twice, once with the scenario, and both draw the same chance. Rates change at the beginning of the first step after a change, and every year.
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from merian.core.chance import stream
+from merian.core.errors import BadData, BadSetting, Unstable
+from merian.core.progress import track
+from merian.core.workers import cores
+from merian.twin.cohorts.columns import BYTES, COHORT
+from merian.twin.cohorts.ground import Ground, coarse
+from merian.twin.cohorts.settings import CohortSettings
+from merian.twin.cohorts.species import WARM, founders, life_of, standing, wetness
+from merian.twin.cohorts.worlds import Life, founded, peopled, processes
+from merian.twin.ecosystem import Ecosystem
+from merian.twin.engine import Engine
+from merian.twin.ensemble import Ensemble, EnsembleSettings, gathered, kept_years
+from merian.twin.foodweb import Doubles, FoodWeb
+from merian.twin.memory import room_for
+from merian.twin.pools import YEAR_DAYS
+from merian.twin.scenario import ALL, Scenario
+from merian.twin.solver import Limits, run
+from merian.twin.world import World
+
+__all__ = ["Member", "cohort_ensemble"]
+
+BASELINE = Scenario("baseline", ())
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One member: its ecosystem, its food web, the ground, how it is run, and its seed."""
+
+    ecosystem: Ecosystem
+    web: FoodWeb
+    ground: Ground
+    settings: CohortSettings
+    rain_spread: float
+    seed: int
+
+    def begun(self, start: Doubles) -> World:
+        """Its world of cohorts at `start` g m-2 [s + p], after the years in which ages come to rest."""
+        count, own = len(self.ecosystem.species.names), self.settings
+        people = founders(self.ecosystem, start[:count], self.ground, own.founders)
+        plants = start[count:] * wetness(self.ecosystem, own)
+        world = peopled(self._life(BASELINE, 0.0), people, plants, self.ground, own, self.seed)
+        self._engine(world, BASELINE, 0.0).run(round(own.stages_years * YEAR_DAYS / own.days))
+        return world
+
+    def course(self, world: World, scenario: Scenario, years: float) -> Doubles:
+        """Biomass g m-2 at the kept years [t, s + p], from this world on, which is left as it is."""
+        own, count = World(world.ledger, dict(world.values), world.seed, world.step, world.day), self._count
+        kept, wet = kept_years(years), wetness(self.ecosystem, self.settings)
+        turns, changes = scenario.turns(years), {*range(math.ceil(years)), *scenario.edges(years)}
+        rows, at, engine = np.empty((len(kept), count + len(wet))), 0, None
+        while at < len(kept):
+            now = (own.day - world.day) / YEAR_DAYS
+            while turns and turns[0] <= now:
+                self._turn(own, scenario, turns.pop(0))
+            if engine is None or any(now - self.settings.days / YEAR_DAYS < year <= now for year in changes):
+                engine = self._engine(own, scenario, now)
+            while at < len(kept) and kept[at] <= now + 1e-9:
+                rows[at] = standing(own, count, self.ground, wet)
+                at += 1
+            engine.step()
+        return rows
+
+    @property
+    def _count(self) -> int:
+        return len(self.ecosystem.species.names)
+
+    @property
+    def _ectotherm(self) -> npt.NDArray[np.bool_]:
+        cold = [name not in WARM for name in self.ecosystem.species.classes]
+        return np.array(cold + [False] * len(self.ecosystem.pools))
+
+    def _life(self, scenario: Scenario, year: float) -> Life:
+        """What lives in a year of a scenario."""
+        celsius = self.ecosystem.climate.celsius
+        species, links = scenario.columns(self.web, year, self._ectotherm, celsius)
+        life = life_of(self.ecosystem, replace(self.web, species=species, links=links), self.settings)
+        if life.web is not None:
+            return life
+        seen = np.ones(self._count)
+        for change in scenario.changes:
+            if change.what == "refuge" and not change.mapped:
+                one = [change.species in (ALL, name) for name in life.kinds.names]
+                seen[one] *= 1 - change.amount * change.share(year)
+        return replace(life, kinds=life.kinds.changed(seen=seen))
+
+    def _engine(self, world: World, scenario: Scenario, year: float) -> Engine:
+        """The Engine of a world in a year of a scenario."""
+        warmer = sum(c.amount * c.share(year) for c in scenario.changes if c.what == "warming" and c.species == ALL)
+        world.values["celsius"] = np.full(self.ground.land.shape, self.ecosystem.climate.celsius + warmer)
+        made = processes(self._life(scenario, year), self.ground, self.settings, self.rain_spread, 1)
+        return Engine(world, made, self.settings.days)
+
+    def _turn(self, world: World, scenario: Scenario, year: float) -> None:
+        """What happens at one moment: part of a species is gone, or grown-ups are set free in every cell of land."""
+        values, own, count = world.values, self.settings, self._count
+        for change in scenario.changes:
+            if change.year != year or change.what not in ("remove", "introduce"):
+                continue
+            at = self.web.names.index(change.species)
+            if at >= count:
+                share = values["plants"].copy()
+                if change.what == "remove":
+                    share[at - count] *= 1 - change.amount
+                else:
+                    share[at - count] += self.ground.land * change.amount * wetness(self.ecosystem, own)[at - count]
+                values["plants"] = share
+            elif change.what == "remove":
+                factor = np.where(values["kind"] == at, 1 - change.amount, 1.0)
+                values["number"] = values["number"] * factor
+            else:
+                free = np.zeros(count)
+                free[at] = change.amount
+                fresh = founded(founders(self.ecosystem, free, self.ground, 1))
+                mine = fresh["kind"] == at
+                # names that no cohort has by birth: those of the young have 62 bits drawn anew
+                fresh["who"] = fresh["cell"] * count + at + 1_000_000_000 * (1 + world.step)
+                for name in COHORT:
+                    values[name] = np.concatenate([values[name], fresh[name][mine]])
+                order = np.argsort(values["cell"], kind="stable")
+                for name in COHORT:
+                    values[name] = values[name][order]
+
+
+def cohort_ensemble(
+    ecosystem: Ecosystem, scenario: Scenario, settings: EnsembleSettings, own: CohortSettings
+) -> Ensemble:
+    """Run all members with the scenario and without. The same settings give the same bytes for any number of threads.
+
+    Of `settings` the solver's own (relative, floor) are those of the food web coming to rest. Raises BadSetting for a scenario that does not fit, that needs a
+    map, or rain with a memory, and where memory does not suffice; Unstable when no member could be run.
+    """
+    scenario.checked(ecosystem.balance().web, settings.years)
+    if scenario.mapped:
+        raise BadSetting("within, path", scenario.mapped[0].words, "is not known to cohorts: --tier grid, or herds")
+    if settings.rain_memory > 0:
+        raise BadSetting("rain_memory", settings.rain_memory, "is 0 for cohorts: each year's rain is drawn by itself")
+    ground = Ground.of(coarse(ecosystem.landscape, own.rows), ecosystem.climate.celsius, own)
+    threads = min(settings.threads or cores(), settings.members)
+    needed = 3.0 * BYTES * own.cohorts * len(ground.cells) * threads
+    room_for(needed, "cohorts", own.cohorts, "fewer cohorts in a cell, fewer rows or threads")
+
+    def outcome(member: int) -> tuple[Doubles, Doubles] | str:
+        try:
+            return _member(ecosystem, scenario, settings, own, member)
+        except (BadData, Unstable) as error:
+            return str(error)
+
+    found = []
+    with ThreadPoolExecutor(threads) as pool, track("members", settings.members, "members") as advance:
+        for member, each in enumerate(pool.map(outcome, range(settings.members))):
+            found.append((member, each))
+            advance()
+    names = (*ecosystem.species.names, *(pool.name for pool in ecosystem.pools))
+    return gathered(kept_years(settings.years), names, found)
+
+
+def _member(
+    ecosystem: Ecosystem, scenario: Scenario, settings: EnsembleSettings, own: CohortSettings, member: int
+) -> tuple[Doubles, Doubles]:
+    """One member's biomass without and with the scenario [t, s] each."""
+    drawn = ecosystem.sampled(int(stream(settings.seed, "member", member, "traits").integers(2**62)))
+    balance = drawn.balance()
+    start = balance.start
+    if settings.settle:
+        limits = Limits(settings.relative, settings.relative * 1e-6, settings.floor)
+        start = run(balance.web, start, [0.0, settings.settle * YEAR_DAYS], limits).biomass[-1]
+    ground = Ground.of(coarse(drawn.landscape, own.rows), drawn.climate.celsius, own)
+    seed = int(stream(settings.seed, "member", member, "cohorts").integers(2**31))
+    one = Member(drawn, balance.web, ground, own, settings.rain_spread, seed)
+    world = one.begun(start)
+    without, with_it = (one.course(world, which, settings.years) for which in (BASELINE, scenario))
+    return without, with_it
