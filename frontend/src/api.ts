@@ -115,7 +115,8 @@ export interface Link {
   common: string | null;
   probability: number;
   evidence: string;
-  share: number | null;
+  /** Of the eater's energy. */
+  share: number;
 }
 export interface Web {
   ecosystem: string;

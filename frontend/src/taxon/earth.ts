@@ -21,7 +21,17 @@ export function project(longitude: number, latitude: number): [number, number] {
   return [((x / WIDE + 1) / 2) * WIDTH, ((1 - y / TALL) / 2) * HEIGHT];
 }
 
-const line = (points: [number, number][]): string => `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}`;
+/** A path through points; where it goes round the back of the map the pen is lifted. */
+function line(points: [number, number][]): string {
+  let before = points[0]?.[0] ?? 0;
+  return points
+    .map(([x, y], k) => {
+      const lifted = k === 0 || Math.abs(x - before) > WIDTH / 2;
+      before = x;
+      return `${lifted ? "M" : "L"}${x.toFixed(1)} ${y.toFixed(1)}`;
+    })
+    .join("");
+}
 
 /** The outline of the earth. */
 export function rim(): string {
@@ -31,7 +41,7 @@ export function rim(): string {
     right.push(project(180, latitude));
     left.unshift(project(-180, latitude));
   }
-  return `${line([...right, ...left])}Z`;
+  return `M${[...right, ...left].map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}Z`;
 }
 
 /** Land of the public-domain map Natural Earth, at 1:110 million. */
@@ -42,5 +52,5 @@ export async function land(): Promise<string> {
   const found = feature(topology, object);
   const shapes = found.type === "FeatureCollection" ? found.features.map((one) => one.geometry) : [found.geometry];
   const rings = shapes.flatMap((shape) => (shape.type === "MultiPolygon" ? shape.coordinates.flat() : shape.type === "Polygon" ? shape.coordinates : []));
-  return rings.map((ring) => `${line(ring.map(([x = 0, y = 0]) => project(x, y)))}Z`).join("");
+  return rings.map((ring) => line(ring.map(([x = 0, y = 0]) => project(x, y)))).join("");
 }

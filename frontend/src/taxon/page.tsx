@@ -7,7 +7,7 @@ import { Crumbs, Refusal, Scientific, TaxonLink } from "../names";
 import type { PageProps } from "../pages";
 import { Link } from "../router";
 import { ready } from "../saying";
-import { figure, languageName, many, t, word } from "../words";
+import { figure, language, languageName, many, t, word } from "../words";
 import { Kin } from "./kin";
 import { Sightings } from "./sightings";
 import { Traits } from "./traits";
@@ -107,6 +107,7 @@ function Pictures({ taxon }: { taxon: api.TaxonPage }) {
 function Head({ taxon, about }: { taxon: api.TaxonPage; about: api.About }) {
   const species = taxon.rank === "species";
   const known = taxon.known_to_model;
+  const called = taxon.names.find((one) => one.language === language.get())?.name ?? taxon.common;
   const facts = [many("photos", taxon.image_count)];
   if (!species) facts.push(many("species", taxon.species_count));
   if (known !== null) {
@@ -118,7 +119,7 @@ function Head({ taxon, about }: { taxon: api.TaxonPage; about: api.About }) {
       <h1>
         <Scientific taxon={taxon} />
       </h1>
-      {taxon.common ? <p class="called">{taxon.common}</p> : null}
+      {called ? <p class="called">{called}</p> : null}
       <Crumbs lineage={taxon.lineage.slice(0, -1)} />
       <p class="facts">{facts.join(" · ")}</p>
       {taxon.names.length ? (

@@ -1,8 +1,24 @@
 /** Traits with what they rest on: known values, imputed ones with their interval, ranges of a clade. */
 import type * as api from "../api";
-import { capital, figure, percent, t, unitOf, word } from "../words";
+import { capital, figure, many, percent, t, unitOf, word } from "../words";
 
 export function Traits({ traits }: { traits: api.TraitRow[] }) {
+  const told = traits.filter((trait) => trait.source !== "withheld");
+  const withheld = traits.filter((trait) => trait.source === "withheld");
+  return (
+    <>
+      {told.length ? <Table traits={told} /> : null}
+      {withheld.length ? (
+        <details class="withheld">
+          <summary>{many("taxon.withheld", withheld.length)}</summary>
+          <Table traits={withheld} />
+        </details>
+      ) : null}
+    </>
+  );
+}
+
+function Table({ traits }: { traits: api.TraitRow[] }) {
   return (
     <table class="traits">
       <thead class="unseen">
@@ -32,7 +48,7 @@ export function Traits({ traits }: { traits: api.TraitRow[] }) {
 function Value({ trait }: { trait: api.TraitRow }) {
   const unit = unitOf(trait.unit);
   if (trait.state) return <>{trait.state}</>;
-  if (trait.source === "range" && trait.states.length) return <>{trait.states.join(", ")}</>;
+  if (trait.source === "range" && trait.states.length) return <span class="states">{trait.states.join(", ")}</span>;
   if (trait.value === null) return <>–</>;
   const bounds = trait.low !== null && trait.high !== null ? ([trait.low, trait.high] as const) : null;
   return (
@@ -62,13 +78,14 @@ function Evidence({ trait }: { trait: api.TraitRow }) {
   const notes: string[] = [];
   if (trait.source === "range" && trait.value !== null) {
     notes.push(t("taxon.range", { ...ends, median: figure(trait.value), n: trait.species ?? 0 }));
-  } else if (trait.low !== null && trait.high !== null) notes.push(t("taxon.interval", { ...ends, level }));
-  else if (trait.source !== "range" && trait.states.length) notes.push(t("taxon.sets", { level, states: trait.states.join(", ") }));
+  } else if (trait.source === "range") notes.push(t("taxon.range.states", { n: trait.species ?? 0 }));
+  else if (trait.low !== null && trait.high !== null) notes.push(t("taxon.interval", { ...ends, level }));
+  else if (trait.states.length) notes.push(t("taxon.sets", { level, states: trait.states.join(", ") }));
   if (trait.source === "imputed" && trait.nearest) notes.push(t("taxon.nearest", { rank: word("rank", trait.nearest) }));
   if (trait.flag) notes.push(trait.flag);
   return (
     <>
-      {trait.source === "range" ? null : <span class={`badge ${trait.source}`}>{t(`taxon.${trait.source}`)}</span>}
+      {trait.source === "known" || trait.source === "imputed" ? <span class={`badge ${trait.source}`}>{t(`taxon.${trait.source}`)}</span> : null}
       {notes.length ? <small>{notes.join("; ")}</small> : null}
     </>
   );

@@ -11,11 +11,11 @@ export function Webs({ webs, name }: { webs: api.Web[]; name: string }) {
         <div class="web" key={web.ecosystem}>
           <p class="hint">{t("taxon.web.in", { name: web.ecosystem })}</p>
           <div class="sides">
-            <Side title={t("taxon.eats")} links={web.eats} />
+            <Side title={t("taxon.eats")} links={web.eats} share="taxon.web.own" />
             <span class="middle" aria-hidden="true">
               <i>{name}</i>
             </span>
-            <Side title={t("taxon.eaten")} links={web.eaten_by} />
+            <Side title={t("taxon.eaten")} links={web.eaten_by} share="taxon.web.its" />
           </div>
         </div>
       ))}
@@ -23,7 +23,7 @@ export function Webs({ webs, name }: { webs: api.Web[]; name: string }) {
   );
 }
 
-function Side({ title, links }: { title: string; links: api.Link[] }) {
+function Side({ title, links, share }: { title: string; links: api.Link[]; share: "taxon.web.own" | "taxon.web.its" }) {
   return (
     <div class="side">
       <h3>{title}</h3>
@@ -41,9 +41,10 @@ function Side({ title, links }: { title: string; links: api.Link[] }) {
                 )}
                 {link.common ? <small>{link.common}</small> : null}
               </span>
-              <Bar share={link.share ?? link.probability} kind={link.share === null ? "hatched" : ""} />
+              <Bar share={link.share} kind={link.evidence === "observed" ? "" : "hatched"} />
               <small class="how">
-                {percent(link.share ?? link.probability)} · {word("taxon", link.evidence)}
+                {t(share, { share: percent(link.share) })} · {word("taxon", link.evidence)}
+                {link.evidence === "observed" ? "" : `, ${t("taxon.web.likely", { share: percent(link.probability) })}`}
               </small>
             </li>
           ))}

@@ -36,7 +36,6 @@ LINKS: dict[str, pl.DataType | type[pl.DataType]] = {
     "eaten": pl.String,
     "probability": pl.Float64,
     "evidence": pl.String,
-    "share": pl.Float64,
     "part": pl.Float64,
 }
 """The columns of links.parquet (`merian.twin.ecosystem.Ecosystem`) that a page tells of."""

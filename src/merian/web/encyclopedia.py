@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from merian.core.tree import RANKS, Tree
+from merian.curate.licences import normalise
 from merian.web import facts
 from merian.web.beside import Beside, open_beside
 from merian.web.facts import Json
@@ -60,26 +61,20 @@ class Encyclopedia:
     def _credits(self, photos: pl.DataFrame) -> list[Json]:
         if self.parts.catalog is None:
             return []
-        return photos.head(CREDITED).select("id", "rights_holder", "licence").rows(named=True)
+        shown = photos.head(CREDITED).select("id", "rights_holder", "licence")
+        return shown.with_columns(licence=normalise(shown["licence"])["licence"]).rows(named=True)
 
     def _traits(self, tree: Tree, number: int, own: int) -> list[Json]:
-        """Values of a species, known first, then imputed; of a higher taxon the range of its species' known values."""
+        """Values of a species, known first, then imputed; of a higher taxon what the known values of its species span."""
         known = pl.DataFrame() if self.parts.layout is None or own < 0 else self.parts.layout.traits
-        if tree.rank[number] != SPECIES:
-            catalog = self.parts.catalog
-            if catalog is None or known.is_empty():
-                return []
+        species = tree.rank[number] == SPECIES
+        rows = self.beside.traits_of(tree.names[number]) if species else []
+        catalog = self.parts.catalog
+        if catalog is not None and not known.is_empty():
             inside = known.filter(pl.col("taxon").is_between(own, int(catalog.tree.end[own]) - 1))
-            grouped = inside.group_by("trait", "unit", maintain_order=True).agg(
-                low=pl.col("value").min(), high=pl.col("value").max(), value=pl.col("value").median(), species=pl.len()
-            )
-            return [_trait(source="range", **row) for row in grouped.head(MOST_TRAITS).rows(named=True)]
-        rows = self.beside.traits_of(tree.names[number])
-        told = {row["trait"] for row in rows}
-        if not known.is_empty():
-            mine = known.filter(pl.col("taxon") == own, ~pl.col("trait").is_in(told)).drop("taxon")
-            rows = [_trait(source="known", **row) for row in mine.rows(named=True)] + rows
-        order = {"known": 0, "imputed": 1, "withheld": 2}
+            told = {row["trait"] for row in rows}
+            rows = [row for row in (_own if species else _ranges)(inside) if row["trait"] not in told] + rows
+        order = {"known": 0, "range": 0, "imputed": 1, "withheld": 2}
         return sorted((_trait(**row) for row in rows), key=lambda row: order[row["source"]])[:MOST_TRAITS]
 
     def _variation(self, photos: pl.DataFrame) -> list[Json]:
@@ -112,7 +107,7 @@ class Encyclopedia:
         for web in self.beside.webs if tree.rank[number] == SPECIES else ():
             eats = web.links.filter(pl.col("eater") == name).select(pl.col("eaten").alias("name"), *LINK)
             eaten = web.links.filter(pl.col("eaten") == name).select(pl.col("eater").alias("name"), *LINK)
-            if name in web.species:
+            if name in web.species or len(eaten):
                 both = [[self._linked(row, web.species) for row in _strongest(t)] for t in (eats, eaten)]
                 webs.append({"ecosystem": web.name, "eats": both[0], "eaten_by": both[1]})
         return webs
@@ -122,12 +117,49 @@ class Encyclopedia:
         return {**row, "id": found[0] if found else None, "common": called.get(row["name"]) or None}
 
 
-LINK = ("probability", "evidence", "share")
+STATE = " = "
+"""`merian explore` has a column for each state of a category, as in "habitat = coast"."""
+
+
+def _own(known: pl.DataFrame) -> list[Json]:
+    """The known values of one species."""
+    rows: list[Json] = []
+    for row in known.drop("taxon").rows(named=True):
+        trait, category, state = row["trait"].partition(STATE)
+        if not category:
+            rows.append({"source": "known", **row})
+        elif row["value"] == 1:
+            rows.append({"source": "known", "trait": trait, "unit": "", "state": state})
+    return rows
+
+
+def _ranges(known: pl.DataFrame) -> list[Json]:
+    """What the known values of several species span: least, median and most of amounts, of categories the states, the commonest first."""
+    grouped = known.group_by("trait", "unit", maintain_order=True).agg(
+        low=pl.col("value").min(), high=pl.col("value").max(), value=pl.col("value").median(), species=pl.len(),
+        share=pl.col("value").mean(),
+    )  # fmt: skip
+    rows: list[Json] = []
+    states: dict[str, list[tuple[float, str, int]]] = {}
+    for row in grouped.rows(named=True):
+        trait, category, state = row["trait"].partition(STATE)
+        share = row.pop("share")
+        if category:
+            states.setdefault(trait, []).append((share, state, row["species"]))
+        else:
+            rows.append({"source": "range", **row})
+    for trait, found in states.items():
+        had = [state for share, state, _ in sorted(found, key=lambda one: (-one[0], one[1])) if share > 0]
+        rows.append({"source": "range", "trait": trait, "unit": "", "states": had, "species": found[0][2]})
+    return rows
+
+
+LINK = ("probability", "evidence", "part")
 
 
 def _strongest(links: pl.DataFrame) -> list[Json]:
-    rows = links.sort("share", "probability", descending=True, nulls_last=True).head(MOST_LINKS).rows(named=True)
-    return [{**row, "probability": round(row["probability"], 4)} for row in rows]
+    rows = links.sort("part", "probability", descending=True).head(MOST_LINKS).rename({"part": "share"})
+    return rows.with_columns(pl.col("share", "probability").round(4)).rows(named=True)
 
 
 EMPTY: Json = dict.fromkeys(("value", "state", "low", "high", "level", "nearest", "species", "flag")) | {"unit": ""}

@@ -24,6 +24,8 @@ SHOWN = 6
 """Relatives of each kind that a page lists. From taste."""
 NOTED = 3
 """Disagreements of each kind that a page lists, and look-alikes among which they are sought. From taste."""
+FEWEST = 10
+"""Taxa to compare with from which a place among them says something. From taste."""
 STEPS = 2
 """A look-alike disagrees with the Tree when its shared rank is at least so many ranks above that of the nearest kin. From taste."""
 
@@ -73,7 +75,7 @@ class Kin:
         by_tree, by_looks = np.lexsort((places, -shared)), np.argsort(places)
         best = int(shared.max()) if len(shared) else -1
         kin = by_tree[shared[by_tree] == best]
-        far = kin[2 * places[kin] > len(others)] if best >= 0 else kin[:0]
+        far = kin[2 * places[kin] > len(others)] if best >= 0 and len(others) >= FEWEST else kin[:0]
         top = by_looks[:NOTED]
         near = top[shared[top] <= best - STEPS]
         return {

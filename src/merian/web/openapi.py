@@ -153,7 +153,7 @@ def _read() -> Json:
     group = _object(name=STRING, count=WHOLE, images=_list(STRING))
     place = _object(latitude=NUMBER, longitude=NUMBER, count=WHOLE)
     ends = _object(south=NUMBER, north=NUMBER, west=NUMBER, east=NUMBER)
-    evidence: Json = {"probability": NUMBER, "evidence": STRING, "share": _maybe(NUMBER)}
+    evidence: Json = {"probability": NUMBER, "evidence": STRING, "share": NUMBER}
     link = _object(name=STRING, id=_maybe(STRING), common=_maybe(STRING), **evidence)
     return {
         "credits": _list(_object(id=STRING, rights_holder=_maybe(STRING), licence=_maybe(STRING))),
