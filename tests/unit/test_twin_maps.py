@@ -89,6 +89,18 @@ def test_herds_by_the_command_line(tmp_path: Path) -> None:
     assert pl.read_parquet(out / "maps.parquet")["without"].max() > 0
 
 
+def test_cohorts_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "s.toml", tmp_path / "out"
+    file.write_text('[[change]]\nwhat = "habitat"\namount = 0.5\npattern = "edge"\n')
+    line = ["simulate", "isle-royale", str(file), str(out), "--tier", "cohorts", *FEW, "--years", "0.5"]
+    assert run([*line, "--cohort-rows", "2", "--stages-years", "0.25"]) == 0
+    assert "this tier has no places" in capsys.readouterr().err
+    rows = pl.read_parquet(out / "ensemble.parquet").filter(pl.col("species") == "balsam fir", pl.col("year") == 0.5)
+    assert rows["member"].n_unique() == 2
+    assert (rows["with"] < 0.7 * rows["without"]).all()
+    assert not (out / "maps.parquet").exists()
+
+
 def test_a_run_that_was_ended_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     own = ecosystem()
 

@@ -88,6 +88,6 @@ def simulate(
     for remark in report.remarks:
         say(f"[yellow]{escaped(remark)}[/yellow]")
     say(
-        f"\n{path_of(out / PAGE)}  {'fans, food web' if settings.tier == 'web' else 'fans, maps, food web'} and sentences: open it in a browser"
+        f"\n{path_of(out / PAGE)}  {'fans, maps, food web' if settings.tier in ('grid', 'herds') else 'fans, food web'} and sentences: open it in a browser"
     )
     return 0

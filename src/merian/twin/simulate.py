@@ -19,7 +19,7 @@ from merian.twin.foodweb import FoodWeb
 from merian.twin.page import Simulated, simulation_page
 from merian.twin.scenario import EVEN, Scenario
 from merian.twin.space.drawing import Drawn, drawn
-from merian.twin.space.members import Job, Maps, Over, collected, spread
+from merian.twin.space.members import MAPS, Job, Maps, Over, collected, spread
 from merian.twin.space.settings import MapSettings
 from merian.twin.space.where import pieces
 
@@ -87,11 +87,9 @@ def _of_tier(job: Job) -> list[str]:
     """What a reader must know of the tier in which it was asked."""
     said, changes = [], job.scenario.changes
     lost = [change for change in changes if change.pattern != EVEN]
-    if job.settings.tier == "web":
+    if job.settings.tier not in MAPS:
         if lost:
-            said.append(
-                "the food web has no places: habitat is lost evenly, whatever its pattern; --tier grid shows it"
-            )
+            said.append("this tier has no places: habitat is lost evenly, whatever its pattern; --tier grid shows it")
         return said
     if lost:
         state = job.altered.at(math.nextafter(job.settings.years, 0.0))

@@ -32,7 +32,7 @@ from merian.twin.scenario import ALL, Scenario
 from merian.twin.solver import Limits, run
 from merian.twin.world import World
 
-__all__ = ["Member", "cohort_ensemble"]
+__all__ = ["Member", "cohort_ensemble", "cohort_pair", "cohort_ready"]
 
 BASELINE = Scenario("baseline", ())
 
@@ -59,7 +59,8 @@ class Member:
 
     def course(self, world: World, scenario: Scenario, years: float) -> Doubles:
         """Biomass g m-2 at the kept years [t, s + p], from this world on, which is left as it is."""
-        own, count = World(world.ledger, dict(world.values), world.seed, world.step, world.day), self._count
+        count, values = self._count, {name: array.copy() for name, array in world.values.items()}
+        own = World(world.ledger, values, world.seed, world.step, world.day)
         kept, wet = kept_years(years), wetness(self.ecosystem, self.settings)
         turns, changes = scenario.turns(years), {*range(math.ceil(years)), *scenario.edges(years)}
         rows, at, engine = np.empty((len(kept), count + len(wet))), 0, None
@@ -141,9 +142,29 @@ def cohort_ensemble(
 ) -> Ensemble:
     """Run all members with the scenario and without. The same settings give the same bytes for any number of threads.
 
-    Of `settings` the solver's own (relative, floor) are those of the food web coming to rest. Raises BadSetting for a scenario that does not fit, that needs a
-    map, or rain with a memory, and where memory does not suffice; Unstable when no member could be run.
+    Of `settings` the solver's own (relative, floor) are those of the food web coming to rest. Raises as `cohort_ready` does; Unstable when no member could be
+    run.
     """
+    cohort_ready(ecosystem, scenario, settings, own)
+
+    def outcome(member: int) -> tuple[Doubles, Doubles] | str:
+        try:
+            return cohort_pair(ecosystem, scenario, settings, own, member)
+        except (BadData, Unstable) as error:
+            return str(error)
+
+    found = []
+    threads = min(settings.threads or cores(), settings.members)
+    with ThreadPoolExecutor(threads) as pool, track("members", settings.members, "members") as advance:
+        for member, each in enumerate(pool.map(outcome, range(settings.members))):
+            found.append((member, each))
+            advance()
+    names = (*ecosystem.species.names, *(pool.name for pool in ecosystem.pools))
+    return gathered(kept_years(settings.years), names, found)
+
+
+def cohort_ready(ecosystem: Ecosystem, scenario: Scenario, settings: EnsembleSettings, own: CohortSettings) -> None:
+    """Raise BadSetting for a scenario that does not fit, that needs a map, or rain with a memory, and where memory does not suffice."""
     scenario.checked(ecosystem.balance().web, settings.years)
     if scenario.mapped:
         raise BadSetting("within, path", scenario.mapped[0].words, "is not known to cohorts: --tier grid, or herds")
@@ -154,22 +175,8 @@ def cohort_ensemble(
     needed = 3.0 * BYTES * own.cohorts * len(ground.cells) * threads
     room_for(needed, "cohorts", own.cohorts, "fewer cohorts in a cell, fewer rows or threads")
 
-    def outcome(member: int) -> tuple[Doubles, Doubles] | str:
-        try:
-            return _member(ecosystem, scenario, settings, own, member)
-        except (BadData, Unstable) as error:
-            return str(error)
 
-    found = []
-    with ThreadPoolExecutor(threads) as pool, track("members", settings.members, "members") as advance:
-        for member, each in enumerate(pool.map(outcome, range(settings.members))):
-            found.append((member, each))
-            advance()
-    names = (*ecosystem.species.names, *(pool.name for pool in ecosystem.pools))
-    return gathered(kept_years(settings.years), names, found)
-
-
-def _member(
+def cohort_pair(
     ecosystem: Ecosystem, scenario: Scenario, settings: EnsembleSettings, own: CohortSettings, member: int
 ) -> tuple[Doubles, Doubles]:
     """One member's biomass without and with the scenario [t, s] each."""

@@ -12,6 +12,7 @@ from merian.core import store
 from merian.core.errors import BadData, Unstable
 from merian.core.progress import track
 from merian.core.workers import cores, over_processes
+from merian.twin.cohorts.ensembles import cohort_pair, cohort_ready
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.ensemble import Ensemble, Setting, gathered, kept_years, outcomes, ready
 from merian.twin.foodweb import Doubles
@@ -24,10 +25,12 @@ from merian.twin.space.pairs import Field, pair
 from merian.twin.space.settings import MapSettings
 from merian.twin.space.threats import threats
 
-__all__ = ["Job", "Maps", "Over", "collected", "estimated", "spread"]
+__all__ = ["MAPS", "Job", "Maps", "Over", "collected", "estimated", "spread"]
 
 BLOCK = 16
 """Members of the food web in one part."""
+MAPS = ("grid", "herds")
+"""Tiers whose cells are kept and drawn."""
 HERD_BYTES = 8 * 8 * 3
 """Memory that a herd takes (as of merian.twin.herds.window)."""
 Over = Callable[[Callable[[int], int], Sequence[int]], Iterator[tuple[int, int]]]
@@ -78,7 +81,7 @@ class Job:
         """Make a part, unless it is there: how many members it holds."""
         members = self.members(part)
         if not self.place(part).is_file():
-            arrays = self._web(members) if self.settings.tier == "web" else self._map(members[0])
+            arrays = self._web(members) if self.settings.tier == "web" else self._one(members[0])
             with store.atomic(self.place(part)) as file:
                 np.savez(file, allow_pickle=False, **arrays)
         return len(members)
@@ -91,8 +94,11 @@ class Job:
             arrays |= _failure(member, outcome) if isinstance(outcome, str) else _courses(member, *outcome)
         return arrays
 
-    def _map(self, member: int) -> dict[str, Doubles]:
+    def _one(self, member: int) -> dict[str, Doubles]:
         try:
+            if self.settings.tier == "cohorts":
+                own = self.settings.of_cohorts
+                return _courses(member, *cohort_pair(self.ecosystem, self.scenario, self.settings, own, member))
             without, with_it = pair(
                 Field.of_ecosystem(self.ecosystem, self.settings), self.scenario, self.settings, member
             )
@@ -113,7 +119,7 @@ def _courses(member: int, without: Doubles, with_it: Doubles) -> dict[str, Doubl
 def estimated(job: Job) -> float:
     """Bytes that the run takes at its most, before it starts: the courses of all members, maps, and the worlds of those that run at once."""
     settings, species = job.settings, len(job.ecosystem.species.names) + len(job.ecosystem.pools)
-    if settings.tier == "web":
+    if settings.tier not in MAPS:
         return 8.0 * 8 * settings.members * len(kept_years(settings.years)) * species
     field, clock = Field.of_ecosystem(job.ecosystem, settings), Clock.of(settings)
     cells = field.landscape.land.size
@@ -136,6 +142,8 @@ def spread(job: Job, over: Over | None = None) -> None:
     settings, setting = job.settings, Setting.of_ecosystem(job.ecosystem)
     if settings.tier == "web":
         ready(setting, job.scenario, settings)
+    elif settings.tier == "cohorts":
+        cohort_ready(job.ecosystem, job.scenario, settings, settings.of_cohorts)
     else:
         job.scenario.checked(setting.web, settings.years)
         fits(job.scenario, Field.of_ecosystem(job.ecosystem, settings).landscape)
@@ -174,12 +182,12 @@ def collected(job: Job) -> tuple[Ensemble, Maps | None]:
                     continue
                 without, with_it = arrays[f"{member} rows"]
                 found.append((member, (without, with_it)))
-                if settings.tier != "web":
+                if settings.tier in MAPS:
                     late = arrays[f"{member} late"]
                     ups, downs = late[1] > late[0], late[1] < late[0]
                     added = np.stack([late[0], late[1], ups, downs, np.ones_like(ups)]).astype(float)
                     sums = [sums[0] + added] if sums else [added]
-    years = kept_years(settings.years) if settings.tier == "web" else Clock.of(settings).years
+    years = Clock.of(settings).years if settings.tier in MAPS else kept_years(settings.years)
     ensemble = gathered(years, names, found)
     if not sums:
         return ensemble, None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from merian.core.settings import knob
+from merian.twin.cohorts.settings import CohortSettings
 from merian.twin.ensemble import EnsembleSettings
 
 __all__ = ["MapSettings"]
@@ -13,17 +14,19 @@ __all__ = ["MapSettings"]
 
 @dataclass(frozen=True, kw_only=True)
 class MapSettings(EnsembleSettings):
-    """How an ensemble is run in any tier: `web` (the food web, without places), `grid` (in each cell of a map), `herds` (animals in a window of it)."""
+    """How an ensemble is run in any tier: `web` (the food web, without places), `grid` (in each cell of a map), `herds` (animals in a window of it) or
+    `cohorts` (animals of an age and a stage)."""
 
-    tier: Literal["web", "grid", "herds"] = knob(
-        "web", "Where: the food web without places, the cells of a map by the week, or herds in a window by the hour"
+    tier: Literal["web", "grid", "herds", "cohorts"] = knob(
+        "web",
+        "Where: the food web without places, the cells of a map by the week, herds in a window by the hour, or cohorts of ages and stages",
     )
     rows: int = knob(
         24, "Rows and columns of the map at most: a finer one is coarsened by a whole number", ge=1, le=512
     )
     window_km: float = knob(20.0, "Width of the window of herds", unit="km", gt=0, le=1000)
     step_days: float = knob(
-        0.0, "Length of a step, rounded to a whole part of a year; 0: a week on the grid, an hour among herds",
+        0.0, "Length of a step, rounded to a whole part of a year; 0: a week on the grid and for cohorts, an hour among herds",
         unit="days", ge=0, le=31,
     )  # fmt: skip
     spin: int = knob(2, "Years on the map, with weather and without change, before the run", unit="years", ge=0, le=500)
@@ -35,3 +38,25 @@ class MapSettings(EnsembleSettings):
     move_spread: float = knob(
         0.5, "Standard deviation of the logarithm of how far a species moves, over members (a choice)", ge=0, le=3
     )
+    response: Literal["web", "madingley"] = knob(
+        "web", "How cohorts find food: by the links and rates of the food web, or by size alone (Harfoot et al. 2014)"
+    )
+    cohorts: int = knob(120, "Most cohorts in a cell: beyond them those most alike are merged", ge=1, le=100_000)
+    cohort_rows: int = knob(4, "Cells a side of the map of cohorts; 0: those of the landscape", ge=0, le=4096)
+    stages_years: float = knob(
+        5.0, "Years before the run in which the ages of cohorts come to rest", unit="years", ge=0, le=10_000
+    )
+
+    @property
+    def of_cohorts(self) -> CohortSettings:
+        """The same for cohorts."""
+        return CohortSettings(
+            response=self.response,
+            days=self.step_days or 7.0,
+            rows=self.cohort_rows,
+            cohorts=self.cohorts,
+            stages_years=self.stages_years,
+            latitude_deg=self.latitude_deg,
+            range_c=self.range_c,
+            crossing=self.crossing,
+        )
