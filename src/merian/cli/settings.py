@@ -24,6 +24,7 @@ Verb = Literal[
     "explore",
     "emergence",
     "concepts",
+    "index",
     "twin",
     "eyes",
     "record",
@@ -44,6 +45,7 @@ HOMES: dict[Verb, str] = {
     "explore": "merian.explore:ExploreSettings",
     "emergence": "merian.explore.emergence.settings:EmergenceSettings",
     "concepts": "merian.explore.explain.autoencoder:ConceptSettings",
+    "index": "merian.search.settings:SearchSettings",
     "twin": "merian.twin.settings:TwinSettings",
     "eyes": "merian.twin.senses.montage:EyesSettings",
     "record": "merian.twin.frames.playback:RecordSettings",
@@ -60,7 +62,8 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
     Parameters
     ----------
     verbs
-        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, twin, eyes, record, watch, calibrate, simulate.
+        tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, index,
+        twin, eyes, record, watch, calibrate, simulate.
     markdown
         Print the page of the documentation instead.
     """
