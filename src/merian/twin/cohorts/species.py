@@ -125,7 +125,7 @@ def _wettest(ecosystem: Ecosystem) -> float:
 
 
 def founders(ecosystem: Ecosystem, start: Doubles, ground: Ground, each: int) -> dict[str, Doubles]:
-    """Cohorts of `start` g m-2 of each species [s] on every cell of land, `each` of equal biomass: one half-grown, the others grown up.
+    """Cohorts of `start` g m-2 of each species [s] on every cell of land, `each` of as many animals: one half-grown, the others grown up.
 
     Their ages are up to half of the longevity. One alone is grown up.
     """
@@ -138,10 +138,11 @@ def founders(ecosystem: Ecosystem, start: Doubles, ground: Ground, each: int) ->
     juvenile = (nth == 0) & (each > 1)
     age = np.where(juvenile, 0.5 * ripens[kind], ripens[kind] + nth / each * (0.5 * longevity - ripens)[kind])
     mass = np.where(juvenile, np.sqrt(adult * young)[kind], adult[kind])
+    mean = np.bincount(kind, mass) / each
     large = _large(ecosystem)
     one = {
         "kind": kind.astype(float),
-        "number": start[kind] * ground.cell_m2 / each / mass,
+        "number": (start * ground.cell_m2 / each / mean)[kind],
         "mass": mass,
         "young": young[kind],
         "adult": adult[kind],
