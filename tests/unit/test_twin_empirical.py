@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from merian.core.errors import Missing
 from merian.twin.allometry import PRIORS, fitted
 from merian.twin.build import Inputs, build
 from merian.twin.ecosystem import Ecosystem, made
 from merian.twin.empirical import EMPIRICAL, Tables, law_of, predators_and_prey, rainfall
+from merian.twin.fields.groups import tables
 from merian.twin.settings import TwinSettings
 from merian.twin.worked import shipped
 
@@ -42,11 +42,6 @@ def test_a_fit_is_that_of_numpy() -> None:
     assert found.half_width == pytest.approx(
         1.959964 * found.sd / np.sqrt(((np.log10(mass) - np.log10(mass).mean()) ** 2).sum())
     )
-
-
-def test_tables_are_found_by_name(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match="a table called pantheria"):
-        Tables.of(tmp_path)
 
 
 def test_more_rain_feeds_more_prey_and_more_predators() -> None:
@@ -80,7 +75,9 @@ def test_priors_come_out_of_the_tables(law: tuple[str, str]) -> None:
 @pytest.mark.real
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"the real data are not at {DATA}")
 def test_the_published_slopes_come_out_of_the_tables() -> None:
-    rows = [row for family in EMPIRICAL for row in family(Tables.of(DATA))]
+    given = tables(DATA)
+    found = Tables(*(given[name] for name in ("pantheria", "tetra_density", "elton_mammals", "elton_birds")))
+    rows = [row for family in EMPIRICAL for row in family(found)]
     assert {row.name for row in rows if not row.holds} == MISSES
     assert len(rows) == 17
 

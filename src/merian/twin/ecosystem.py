@@ -15,7 +15,7 @@ from merian.core import store
 from merian.core.chance import stream
 from merian.core.errors import BadData
 from merian.twin.balance import Balance, balanced
-from merian.twin.feeding import LINKS, covered, feeding, portions, unfed
+from merian.twin.feeding import LINKS, WEIGHTS, Weights, covered, feeding, portions, unfed
 from merian.twin.landscape import Landscape
 from merian.twin.pools import Climate, Pool
 from merian.twin.species import REFUSED, Species, completed, valued
@@ -145,8 +145,12 @@ class Ecosystem:
         )
 
 
-def made(facts: Facts, landscape: Landscape, least: float = 0.05, link: float = 0.5) -> Ecosystem:
+def made(
+    facts: Facts, landscape: Landscape, least: float = 0.05, link: float = 0.5, weights: Weights = WEIGHTS["hand"]
+) -> Ecosystem:
     """The Ecosystem of these facts: traits merged and completed, links inferred (those of probability `link` or more, and observed ones, are in the web).
+
+    least: links of less are not written down. weights: of the terms of links (feeding.WEIGHTS).
 
     Species without mass, diet or food are left out, each with its reason. Raises BadData for a value out of bounds, observed links whose shares of an eater add
     up to more than 1, a pool that is named like a species, or when nobody is left.
@@ -172,7 +176,7 @@ def made(facts: Facts, landscape: Landscape, least: float = 0.05, link: float = 
     species = completed(facts.wanted, merged(tables, wanted), fed)
     links = pl.DataFrame(schema=LINKS)
     while species.names:
-        links = _links(species, pools, seen, least)
+        links = _links(species, pools, seen, (least, weights))
         lives = links.filter(pl.col("probability") >= link).select("eater", "eaten").rows()
         hungry = unfed(lives, species.names, [name for name, _ in pools])
         if not hungry:
@@ -192,10 +196,13 @@ def made(facts: Facts, landscape: Landscape, least: float = 0.05, link: float = 
     return Ecosystem(facts.name, species, facts.pools, links, facts.climate, facts.area_km2, landscape, tuple(remarks))
 
 
-def _links(species: Species, pools: Sequence[tuple[str, str]], seen: pl.DataFrame, least: float) -> pl.DataFrame:
+def _links(
+    species: Species, pools: Sequence[tuple[str, str]], seen: pl.DataFrame, how: tuple[float, Weights]
+) -> pl.DataFrame:
     """Inferred links of some probability, and observed ones in their place, by eater and eaten."""
     names = [*species.names, *(name for name, _ in pools)]
-    inferred = feeding(species, pools).rows(species.names, names, 0.0)
+    least, weights = how
+    inferred = feeding(species, pools, weights).rows(species.names, names, 0.0)
     told = seen.filter(pl.col("eater").is_in(species.names), pl.col("eaten").is_in(names))
     terms = list(LINKS)[list(LINKS).index("diet") :]
     told = told.drop(terms).join(

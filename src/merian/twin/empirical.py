@@ -6,6 +6,7 @@ the tables again, and whether a law's exponent lies within the interval that the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from merian.core.errors import Missing
 from merian.core.tree import read_table
 from merian.twin.allometry import PowerLaw, fitted
 from merian.twin.balance import Balance
@@ -42,23 +42,6 @@ class Tables:
     tetra_density: Path
     elton_mammals: Path
     elton_birds: Path
-
-    @classmethod
-    def of(cls, folder: Path) -> Tables:
-        """The tables in a folder, found by their names (trait_pantheria.parquet, elton_birds.csv ...). Raises Missing for one that is not there."""
-        found = []
-        for name in ("pantheria", "tetra_density", "elton_mammals", "elton_birds"):
-            files = sorted(
-                path for path in folder.glob(f"*{name}*") if path.suffix in (".parquet", ".csv", ".tsv", ".txt")
-            )
-            if not files:
-                raise Missing(
-                    f"a table called {name}",
-                    folder,
-                    "give a folder with PanTHERIA, TetraDENSITY and EltonTraits as Parquet, CSV or TSV",
-                )
-            found.append(files[0])
-        return cls(*found)
 
 
 def law_of(pantheria: Path, column: str, group: str = "", mass: str = "AdultBodyMass_g") -> PowerLaw:
@@ -93,58 +76,69 @@ def _density_of(tables: Tables, animal_class: str) -> PowerLaw:
     return fitted(both["value"].to_numpy(), both["density"].to_numpy())
 
 
-def _allometry(tables: Tables) -> list[Row]:
-    """Slopes of density, metabolism, home range and life history on body mass."""
-    panther = "Jones et al. 2009, PanTHERIA"
-    wanted = [
-        ("density, mammals", "PopulationDensity_n.km2", "", -0.741),
-        ("density, herbivores", "PopulationDensity_n.km2", "herbivore", -0.802),
-        ("density, omnivores", "PopulationDensity_n.km2", "omnivore", -0.779),
-        ("density, carnivores", "PopulationDensity_n.km2", "carnivore", -0.970),
-        ("home range, herbivores", "HomeRange_km2", "herbivore", 1.109),
-        ("home range, carnivores", "HomeRange_km2", "carnivore", 1.292),
-        ("age at maturity", "SexualMaturityAge_d", "", 0.239),
-        ("gestation", "GestationLen_d", "", 0.189),
-        ("longevity", "MaxLongevity_m", "", 0.198),
-    ]
-    laws = {name: law_of(tables.pantheria, column, group) for name, column, group, _ in wanted}
-    rows = [_again(name, panther, target, laws[name]) for name, _, _, target in wanted]
-    rate = law_of(tables.pantheria, "BasalMetRate_mLO2hr", mass="BasalMetRateMass_g")
-    tetra = "Santini et al. 2018, TetraDENSITY"
-    mammals, birds = _density_of(tables, "Mammalia"), _density_of(tables, "Aves")
-    rows += [
-        _again("basal metabolism", panther, 0.717, rate),
-        _again("density, mammals (TetraDENSITY)", tetra, -0.833, mammals),
-        _again("density, birds (TetraDENSITY, individuals)", tetra, -0.509, birds),
-    ]
-    damuth, kleiber = "Damuth 1981, Nature 290:699", "Kleiber 1932, Hilgardia 6:315"
-    for name in ("density, mammals", "density, herbivores", "density, carnivores"):
-        rows.append(_within(f"Damuth's -3/4: {name.partition(', ')[2]}", damuth, -0.75, laws[name]))
-    rows.append(_within("Damuth's -3/4: birds", damuth, -0.75, birds))
-    rows.append(_within("Kleiber's 3/4", kleiber, 0.75, rate))
-    return rows
+PANTHER, TETRA = "Jones et al. 2009, PanTHERIA", "Santini et al. 2018, TetraDENSITY"
+DAMUTH, KLEIBER = "Damuth 1981, Nature 290:699", "Kleiber 1932, Hilgardia 6:315"
+AGAIN_ROWS = (
+    ("density, mammals", "PopulationDensity_n.km2", "", -0.741),
+    ("density, herbivores", "PopulationDensity_n.km2", "herbivore", -0.802),
+    ("density, omnivores", "PopulationDensity_n.km2", "omnivore", -0.779),
+    ("density, carnivores", "PopulationDensity_n.km2", "carnivore", -0.970),
+    ("home range, herbivores", "HomeRange_km2", "herbivore", 1.109),
+    ("home range, carnivores", "HomeRange_km2", "carnivore", 1.292),
+    ("age at maturity", "SexualMaturityAge_d", "", 0.239),
+    ("gestation", "GestationLen_d", "", 0.189),
+    ("longevity", "MaxLongevity_m", "", 0.198),
+    ("basal metabolism", "BasalMetRate_mLO2hr", "", 0.717),
+)
+"""Slopes that come out of PanTHERIA: name, column, trophic level, slope."""
+TETRA_ROWS = (
+    ("density, mammals (TetraDENSITY)", "Mammalia", -0.833),
+    ("density, birds (TetraDENSITY, individuals)", "Aves", -0.509),
+)
+LAWS = (
+    ("Damuth's -3/4: mammals", DAMUTH, -0.75, "density, mammals"),
+    ("Damuth's -3/4: herbivores", DAMUTH, -0.75, "density, herbivores"),
+    ("Damuth's -3/4: carnivores", DAMUTH, -0.75, "density, carnivores"),
+    ("Damuth's -3/4: birds", DAMUTH, -0.75, "density, birds (TetraDENSITY, individuals)"),
+    ("Kleiber's 3/4", KLEIBER, 0.75, "basal metabolism"),
+)
+"""Laws, their exponents, and the slope whose interval should hold them."""
+
+
+def _allometry(tables: Tables | None) -> list[Row]:
+    """Slopes of density, metabolism, home range and life history on body mass; rows that were not run without tables."""
+    if tables is None:
+        return _unread()
+    laws = {}
+    for name, column, group, _ in AGAIN_ROWS:
+        mass = "BasalMetRateMass_g" if name == "basal metabolism" else "AdultBodyMass_g"
+        laws[name] = law_of(tables.pantheria, column, group, mass)
+    for name, animals, _ in TETRA_ROWS:
+        laws[name] = _density_of(tables, animals)
+    rows = [_again(name, PANTHER, target, laws[name]) for name, _, _, target in AGAIN_ROWS]
+    rows += [_again(name, TETRA, target, laws[name]) for name, _, target in TETRA_ROWS]
+    return rows + [_within(name, source, exponent, laws[of]) for name, source, exponent, of in LAWS]
+
+
+def _unread() -> list[Row]:
+    """The same rows without tables: not run."""
+    lacking = "no tables of PanTHERIA, TetraDENSITY and EltonTraits"
+    wanted = [(name, PANTHER, target) for name, _, _, target in AGAIN_ROWS]
+    wanted += [(name, TETRA, target) for name, _, target in TETRA_ROWS]
+    again = "slope of log10 on log10 mass"
+    rows = [Row(name, again, source, target, math.nan, AGAIN, lacking) for name, source, target in wanted]
+    within = "lies within the 95 % interval of the slope"
+    return rows + [Row(name, within, source, slope, math.nan, math.nan, lacking) for name, source, slope, _ in LAWS]
 
 
 def _again(name: str, source: str, target: float, law: PowerLaw) -> Row:
-    return Row(
-        name,
-        f"slope of log10 on log10 mass, {law.slope:.3f} +- {law.half_width:.3f}, n = {law.n}",
-        source,
-        target,
-        law.slope,
-        AGAIN,
-    )
+    said = f"slope of log10 on log10 mass, {law.slope:.3f} +- {law.half_width:.3f}, n = {law.n}"
+    return Row(name, said, source, target, law.slope, AGAIN)
 
 
 def _within(name: str, source: str, target: float, law: PowerLaw) -> Row:
-    return Row(
-        name,
-        f"lies within the 95 % interval of the slope, +- {law.half_width:.3f}, n = {law.n}",
-        source,
-        target,
-        law.slope,
-        law.half_width,
-    )
+    said = f"lies within the 95 % interval of the slope, +- {law.half_width:.3f}, n = {law.n}"
+    return Row(name, said, source, target, law.slope, law.half_width)
 
 
 def hunters(ecosystem: Ecosystem) -> npt.NDArray[np.bool_]:
@@ -226,5 +220,5 @@ def predators_and_prey() -> list[Row]:
     ]
 
 
-EMPIRICAL: Sequence[Callable[[Tables], list[Row]]] = (_allometry,)
-"""Families of rows that need tables."""
+EMPIRICAL: Sequence[Callable[[Tables | None], list[Row]]] = (_allometry,)
+"""Families of rows that need tables; without them their rows are not run."""

@@ -11,8 +11,8 @@
     activity  ln of the overlap of when they are active, at least ln 0.05, by half: predators find prey that sleeps
     guild     -3 times the share of meat in the diet of j, for the same large mammals: they kill each other and eat it seldom (an assumption)
 
-Each term is kept beside the probability. Observed links stand as they were observed, whatever the terms say. The weights are an assumption: nothing here is
-fitted to a food web.
+Each term is kept beside the probability. Observed links stand as they were observed, whatever the terms say. The weights (all 1, no constant) are set by hand;
+SERENGETI has weights fitted to an observed food web (merian.twin.fields.links), for pairs of animals.
 """
 
 from __future__ import annotations
@@ -31,7 +31,20 @@ from merian.twin.foodweb import Doubles
 from merian.twin.species import ANIMAL_DIET, STRATA, Species
 from merian.twin.traits import DIET
 
-__all__ = ["FOODS", "LINKS", "Feeding", "covered", "feeding", "observed", "portions", "read_links", "unfed"]
+__all__ = [
+    "FOODS",
+    "LINKS",
+    "TERMS",
+    "WEIGHTS",
+    "Feeding",
+    "Weights",
+    "covered",
+    "feeding",
+    "observed",
+    "portions",
+    "read_links",
+    "unfed",
+]
 
 FOODS: Mapping[str, str] = {
     "grass": "diet_plants",
@@ -73,6 +86,28 @@ OPTIMUM, WIDTH = 0.1, 0.7
 LARGE_G, WINDOW = 21_500.0, (0.5, 3.0)
 GUILD = 3.0
 SURE, TRACE = 0.99, 1e-9
+TERMS = ("diet", "size", "strata", "activity", "guild")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What the terms of a pair of animals are multiplied by, and the `constant` that is added."""
+
+    constant: float = 0.0
+    diet: float = 1.0
+    size: float = 1.0
+    strata: float = 1.0
+    activity: float = 1.0
+    guild: float = 1.0
+
+
+WEIGHTS: Mapping[str, Weights] = {
+    "hand": Weights(),
+    "serengeti": Weights(-0.62, 0.40, 0.028, 0.38, 0.19, 0.22),
+}
+"""hand: as in the head. serengeti: logistic regression of the 5,078 links among 229 mammals and birds of the Serengeti (de Visser et al. 2011, J. Anim. Ecol.
+80:484, with the species of its groups as in MJousse/Chapt-NicheSpace) on the terms that EltonTraits gives. Groups of that web hold animals of many sizes, so
+size weighs little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +133,16 @@ class Feeding:
         return pl.DataFrame(columns, schema=LINKS)
 
 
-def feeding(species: Species, pools: Sequence[tuple[str, str]]) -> Feeding:
-    """The probability of every pair; pools are (name, what food it is, a key of FOODS). An animal does not eat its own kind."""
+def feeding(species: Species, pools: Sequence[tuple[str, str]], weights: Weights = WEIGHTS["hand"]) -> Feeding:
+    """The probability of every pair; pools are (name, what food it is, a key of FOODS). An animal does not eat its own kind.
+
+    weights: of the terms of pairs of animals; what grows is eaten as its term of diet says.
+    """
     count, whole = len(species.names), len(species.names) + len(pools)
     offered = _offered(species, [food for _, food in pools])
     root = offered**0.2
     terms = {"diet": np.log((root + EVEN) / (1 - root + EVEN))}
-    for name in ("size", "strata", "activity", "guild"):
+    for name in TERMS[1:]:
         terms[name] = np.zeros((count, whole))
     mass = species["mass_g"]
     shares = {name: np.nan_to_num(species[name]) for name in DIET}
@@ -115,8 +153,10 @@ def feeding(species: Species, pools: Sequence[tuple[str, str]]) -> Feeding:
     terms["guild"][:, :count] = np.where(large[:, None], -GUILD * meat[None, :], 0.0)
     terms["strata"][:, :count] = _overlap(species, STRATA)
     terms["activity"][:, :count] = 0.5 * _overlap(species, ("active_night", "active_twilight", "active_day"))
+    odds = np.sum(list(terms.values()), 0)
+    odds[:, :count] = weights.constant + sum(getattr(weights, name) * terms[name][:, :count] for name in TERMS)
     # beyond 700 either way exp leaves the range of doubles, and the probability is 0 or 1 long before
-    probability = 1 / (1 + np.exp(-np.clip(np.sum(list(terms.values()), 0), -700.0, 700.0)))
+    probability = 1 / (1 + np.exp(-np.clip(odds, -700.0, 700.0)))
     probability[np.arange(count), np.arange(count)] = 0.0
     return Feeding(probability, terms, offered)
 

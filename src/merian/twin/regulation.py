@@ -8,8 +8,9 @@ at rest in another way, so that webs differ in what happens when something chang
     refuge         prey are found at a rate that goes as their biomass to an exponent above 1: the rarer, the better they hide (Holling's type III)
     territory      no interference; deaths d B of crowding: each eats its fill, and the losers of fights for room die
 
-At rest what each of a population of predators P gets of prey N stays the same. With both forms of interference, where it is strong, that means that N^q goes as P^m, so
-along a gradient P goes as N^(q / m). An exponent of 3/4 (Hatton et al. 2015, doi:10.1126/science.aac6284) asks for m = 4/3, or for deaths that grow with P.
+At rest what each of a population of predators P gets of prey N stays the same. With both forms of interference, where it is strong, that means that N^q goes as
+P^m, so along a gradient P goes as N^(q / m). An exponent of 3/4 (Hatton et al. 2015, doi:10.1126/science.aac6284) asks for m = 4/3, or for deaths that grow
+with P.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ ROUNDS = 200
 def regulated(balance: Balance, form: str, exponent: float = 1.0, who: Mask | None = None) -> Balance:
     """The Balance with another form of regulation (FORMS) of the animals `who` ([s + p], all where None), at rest where it was.
 
-    exponent: m of `ratio`; that of prey of `refuge`. Raises BadSetting for another form, or an exponent that is not above 0 (of refuge: 1 or more), BadData when
-    eaters that eat their fill take more of something than it can make.
+    exponent: m of `ratio`; that of prey of `refuge`. Raises BadSetting for another form, or an exponent that is not above 0 (of refuge: 1 or more), BadData
+    when eaters that eat their fill take more of something than it can make.
     """
     if form not in FORMS:
         raise BadSetting("form", form, f"is one of {', '.join(FORMS)}", FORMS)
@@ -60,7 +61,7 @@ def regulated(balance: Balance, form: str, exponent: float = 1.0, who: Mask | No
 
 
 def _territorial(web: FoodWeb, start: Doubles, chosen: Mask) -> FoodWeb:
-    """The web in which those chosen eat their fill and die of crowding; what they eat more is made up for by less interference, or less crowding, of the eaten."""
+    """The web in which those chosen eat their fill and die of crowding; what they eat more is made up for by less interference, or crowding, of the eaten."""
     count, animal = len(start), ~web.producer
     sought = web["share"] * web["attack"] * start[web.eaten] ** web["exponent"]
     made = np.bincount(web.eater, web["efficiency"] * sought, count)

@@ -25,7 +25,10 @@ LINKS = {"attack": 0.1, "efficiency": 0.75}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the panel: the `statement` and its `source`, the `target`, what was `found`, and whether it lies within `tolerance` of the target."""
+    """A row of the panel: the `statement` and its `source`, the `target`, what was `found`, and whether it lies within `tolerance` of the target.
+
+    missing: what there would have to be for the row to be computed; "" when it was. A row that was not run holds no more than one that misses.
+    """
 
     name: str
     statement: str
@@ -33,11 +36,12 @@ class Row:
     target: float
     found: float
     tolerance: float
+    missing: str = ""
 
     @property
     def holds(self) -> bool:
         """Whether theory is met."""
-        return abs(self.found - self.target) <= self.tolerance
+        return not self.missing and abs(self.found - self.target) <= self.tolerance
 
 
 def period(times: Doubles, values: Doubles) -> float:

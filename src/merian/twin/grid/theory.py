@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from merian.core.chance import stream
 from merian.twin import draws
 from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles, FoodWeb
@@ -118,5 +119,35 @@ def _one_cell() -> list[Row]:
     ]
 
 
-SPACE: Sequence[Callable[[], list[Row]]] = (_walk, _patch, _invasion, _one_cell)
+def _occupied(lost: int, days: float) -> float:
+    """The share of a landscape of 64 patches that is full, some of them `lost`, where colonists fall anywhere: 0.5 a day settle, 0.1 a day die out."""
+    side, every = 8, 0.05
+    good = np.ones((side, side))
+    good.flat[stream(0, "lost patches").permutation(side * side)[:lost]] = 0.0
+    web = FoodWeb.of(["patches"], [], {"growth": 0.5, "capacity": 1.0, "loss": 0.1})
+    feeding = Feeding(web, 1.0, Limits(1e-9, 1e-14), threads=1)
+    left, gates, none = 1 - lost / side**2, _open(side, side), np.zeros((side, side))
+    field = np.full((side, side), max(1.2 * (1 - 0.2 / left), 0.1))
+    moment = Moment(0, 0.0, every, draws.key(0, "none"))
+    for _ in range(round(days / every)):
+        values = {"biomass": field[None], "green": good, "room": np.ones((side, side))}
+        feeding.step(values, moment)
+        # so much movement that colonists come from anywhere
+        field = spread(values["biomass"][0], float(side**2), none, gates, 1.0)
+    return float((field * good).mean())
+
+
+def _levins() -> list[Row]:
+    """Patches that are colonised and die out, on a landscape that loses some of them."""
+    source = "Levins 1969; Nee & May 1992, J. Anim. Ecol. 61:37"
+    rows = []
+    for lost, days in ((0, 60.0), (16, 80.0), (40, 200.0)):
+        said = f"patches occupied when a share of {lost / 64:g} is lost: 1 - D - e / c"
+        rows.append(Row(f"Levins, {lost} of 64 lost", said, source, 0.8 - lost / 64, _occupied(lost, days), 5e-3))
+    said = "occupied when a share of 0.875 is lost, more than 1 - e / c = 0.8"
+    rows.append(Row("Levins, extinct", said, source, 0.0, _occupied(56, 200.0), 1e-3))
+    return rows
+
+
+SPACE: Sequence[Callable[[], list[Row]]] = (_walk, _patch, _invasion, _levins, _one_cell)
 """Families of rows of the gridded tier."""

@@ -1,4 +1,4 @@
-"""The tier of individuals held against the food-web equations: a row of the validation panel."""
+"""The tier of individuals held against the food-web equations, and its walks against theory: rows of the validation panel."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from merian.twin import draws
+from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles, FoodWeb
+from merian.twin.grid.moving import Gates
+from merian.twin.herds.roaming import Roaming
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.landscape import Landscape, generated
+from merian.twin.ledger import Array
 from merian.twin.solver import run
 from merian.twin.theory import Row
 
-__all__ = ["MIXED", "field", "mixed"]
+__all__ = ["MIXED", "field", "mixed", "walked"]
 
 WORLDS, DAYS = 12, 100.0
 
@@ -56,5 +61,59 @@ def _well_mixed() -> list[Row]:
     return [Row("animals one by one are tier P", said, "the rates are the same", 0.0, apart, 3.0)]
 
 
-MIXED: Sequence[Callable[[], list[Row]]] = (_well_mixed,)
+def walked(quality: Doubles, stride: float, walkers: int, steps: int) -> tuple[Doubles, Doubles]:
+    """East and south of the middle, m, of walkers that began there and took so many daily steps (mean length `stride` m) on cells of 1 m and some `quality`."""
+    side = len(quality)
+    roaming = Roaming(np.array([stride]), 0.0, Gates.of(np.ones(quality.shape, bool)), 1.0, threads=1)
+    middle = np.full(walkers, side / 2)
+    values: dict[str, Array] = {
+        "who": np.arange(walkers),
+        "species": np.zeros(walkers, np.int64),
+        "quality": quality[None],
+        "x": middle.copy(),
+        "y": middle.copy(),
+        "cell": (middle.astype(int) * side + middle.astype(int)),
+        "heading": np.zeros(walkers),
+    }
+    chance = draws.key(0, "walkers")
+    for step in range(steps):
+        roaming.step(values, Moment(step, float(step), 1.0, chance))
+    return values["x"] - side / 2, values["y"] - side / 2
+
+
+def _roaming() -> list[Row]:
+    """How far animals get that walk at random, and how wide is the range of those that like one place.
+
+    A step is exponential of mean s, so that its mean square is 2 s^2: D = s^2 / 2. Where quality is -r^2 / 2 w^2 the choice among three steps pulls home at
+    kappa = (2 / 3) s^2 / w^2 a step (to first order in the step), and sigma^2 = s^2.
+    """
+    walkers, steps = 20_000, 100
+    x, y = walked(np.zeros((201, 201)), 1.0, walkers, steps)
+    far, found = 4 * 0.5 * steps, float((x**2 + y**2).mean())
+    side, wide, stride = 81, 8.0, 0.5
+    south, east = np.mgrid[:side, :side] + 0.5 - side / 2
+    x, y = walked(-(south**2 + east**2) / (2 * wide**2), stride, 4_000, 1_500)
+    kappa = 2 / 3 * stride**2 / wide**2
+    home = stride**2 / (2 * kappa)
+    return [
+        Row(
+            "herds: random walk",
+            f"mean square displacement 4 D t of {walkers:,} walkers, within 3 standard errors",
+            "Einstein 1905",
+            far,
+            found,
+            3 * far / math.sqrt(walkers),
+        ),
+        Row(
+            "herds: home range",
+            "variance sigma^2 / 2 kappa of those whom the quality of cells pulls home (Ornstein & Uhlenbeck)",
+            "Uhlenbeck & Ornstein 1930; Dunn & Gipson 1977",
+            home,
+            float((x.var() + y.var()) / 2),
+            0.05 * home,
+        ),
+    ]
+
+
+MIXED: Sequence[Callable[[], list[Row]]] = (_well_mixed, _roaming)
 """Families of rows of the tier of individuals."""
