@@ -15,9 +15,10 @@ from merian.core.errors import BadSetting, MerianError
 from merian.core.report import Number, Report
 from merian.twin.balance import persistence
 from merian.twin.ecosystem import FORMAT, KIND, Ecosystem, Facts, made
-from merian.twin.feeding import FOODS, LINKS, read_links
+from merian.twin.feeding import FOODS, LINKS, WEIGHTS, read_links
 from merian.twin.landscape import Landscape, generated, read_landscape
 from merian.twin.pools import Climate, Pool
+from merian.twin.regulation import regulated
 from merian.twin.settings import TwinSettings
 from merian.twin.species import read_species
 from merian.twin.traits import EVIDENCE, TRAITS, read_traits
@@ -87,11 +88,12 @@ def build(
 def trial(ecosystem: Ecosystem, settings: TwinSettings) -> tuple[pl.DataFrame, list[Number], list[str]]:
     """What becomes of the food web: the rates and persistence of every species, numbers of them, and who does not persist or does not balance.
 
-    Beside it, as a control, the same web without interference among an eater's own kind: how much of the persistence it makes.
+    Beside it, as a control, the same web without interference or crowding among an eater's own kind: how much of the persistence it makes.
     """
-    balance = ecosystem.balance(settings.half, settings.intake)
+    balance = regulated(ecosystem.balance(settings.half, settings.intake), settings.regulation, settings.exponent)
     found = persistence(balance, ecosystem.spreads(), settings.years)
-    bare = replace(balance, web=balance.web.changed(interference=np.zeros(len(balance.web.names))))
+    none = np.zeros(len(balance.web.names))
+    bare = replace(balance, web=balance.web.changed(interference=none, crowding=none))
     control = persistence(bare, ecosystem.spreads(), settings.years)
     animal = ~balance.web.producer
     count, group = int(animal.sum()), "Food web"
@@ -194,7 +196,7 @@ def _ecosystem(source: str, settings: TwinSettings, inputs: Inputs) -> Ecosystem
     pools = tuple(pool_of(text) for text in settings.pools)
     climate = Climate(rain, settings.celsius)
     facts = Facts(path.stem, read_species(path), tables, links, pools, climate, settings.area_km2)
-    return made(facts, ground, settings.least, settings.link)
+    return made(facts, ground, settings.least, settings.link, WEIGHTS[settings.weights])
 
 
 def _of_worked(
@@ -213,7 +215,7 @@ def _of_worked(
         ground = read_landscape(inputs.layers, settings.cell_m)
     else:
         ground = replace(worked, months=tuple(months.tolist())).landscape(settings.seed, settings.rows)
-    return made(facts, ground, settings.least, settings.link)
+    return made(facts, ground, settings.least, settings.link, WEIGHTS[settings.weights])
 
 
 def _ground(settings: TwinSettings, inputs: Inputs) -> Landscape:

@@ -27,11 +27,18 @@ class TwinSettings:
     celsius: float = knob(20.0, "Mean temperature (worked ecosystems have their own)", unit="degrees C", ge=-40, le=45)
     area_km2: float = knob(1000.0, "Area (worked ecosystems have their own)", unit="km2", gt=0)
     link: float = knob(0.5, "Links from this probability on are in the food web", ge=0, le=1)
+    weights: Literal["hand", "serengeti"] = knob(
+        "hand", "Weights of the terms of links: set by hand, or fitted to the food web of the Serengeti"
+    )
     least: float = knob(0.05, "Links of less than this probability are not written down", ge=0, le=1)
     half: float = knob(0.02, "Half of the highest intake is reached at this share of the food of today", gt=0, le=1)
     intake: Literal["increase", "yodzis"] = knob(
         "increase", "Highest intake: from the known rate of increase, or the ratios of Yodzis and Innes 1992"
     )
+    regulation: Literal["interference", "ratio", "refuge", "territory"] = knob(
+        "interference", "What holds numbers where they are in the trial of the food web"
+    )
+    exponent: float = knob(1.0, "Exponent of interference (ratio), or of prey (refuge, 1 or more)", gt=0, le=4)
     years: int = knob(50, "Years that the food web is tried for", unit="year", ge=10, le=1000)
     land: Literal["plain", "island"] = knob("plain", "The landscape that is generated when no raster is given")
     rows: int = knob(64, "Rows and columns of a generated landscape", ge=4, le=4096)
