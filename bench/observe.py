@@ -3,6 +3,7 @@
     .venv/bin/python bench/observe.py walkers [--seeds 8]          random encounters against walkers, by how often cameras look
     .venv/bin/python bench/observe.py confusion [--seeds 100]      densities with and without the confusion matrix
     .venv/bin/python bench/observe.py follow [--seeds 30]          filters through a drought, with and without it
+    .venv/bin/python bench/observe.py states [--seeds 40]          densities of a savanna by `merian twin calibrate`, worlds drawn from what is believed
     .venv/bin/python bench/observe.py fit [--seeds 12]             rates of the food web by ABC, with and without it
     .venv/bin/python bench/observe.py ranks [--seeds 100]          simulation-based calibration of the samplers
     .venv/bin/python bench/observe.py events --table camtrap.csv   stays, scatter and densities of real cameras
@@ -13,6 +14,7 @@ Nothing here is a promise of speed; intervals are 95 %, over seeds or cameras.
 from __future__ import annotations
 
 import argparse
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +24,22 @@ from merian.core.chance import stream
 from merian.twin import draws
 from merian.twin.calibrate.abc import Plan, adjusted, infer
 from merian.twin.calibrate.abundance import Beliefs, abundance
+from merian.twin.calibrate.counts import Counts
 from merian.twin.calibrate.fitting import fitted
 from merian.twin.calibrate.known import WAYS, Survey, readings
+from merian.twin.calibrate.labelled import Surveyed
 from merian.twin.calibrate.priors import Normal
 from merian.twin.calibrate.sbc import Ranks, ranks
-from merian.twin.calibrate.scores import Score, averaged
+from merian.twin.calibrate.scores import Score, averaged, covered, crps, share
+from merian.twin.calibrate.state import Members, Reading, believed, read, seen_as, trusting
 from merian.twin.calibrate.survey import Known, densities, dispersion, over_cameras, stays
 from merian.twin.calibrate.tracking import followed
+from merian.twin.ecosystem import Ecosystem, made
 from merian.twin.observe.camera import Zone, contacts, counts, density_km2
 from merian.twin.observe.labels import Confusion, recorded
 from merian.twin.observe.walkers import Walk, entries
+from merian.twin.solver import run
+from merian.twin.worked import shipped
 
 KNOWN = {
     "impala": ("Aepyceros melampus", Known((4.0, 2.0), (0.010, 1.6), (0.7, 1.3))),
@@ -85,6 +93,75 @@ def follow(seeds: int) -> None:
     for row in followed(range(seeds)):
         cells = (told(row.bias), told(row.coverage, ".0%"), told(row.crps, ".3f"))
         print(f"| {row.method} | {row.operator} | {row.species} | {' | '.join(cells)} |", flush=True)
+
+
+LABELLED = (
+    "Connochaetes taurinus",
+    "Alcelaphus buselaphus",
+    "Equus quagga",
+    "Aepyceros melampus",
+    "Taurotragus oryx",
+    "Panthera leo",
+)
+"""The hartebeest is taken for the far commoner wildebeest's like, and the other way round; the lion is looked for among them all."""
+MIXED = np.array(
+    [
+        [0.80, 0.06, 0.02, 0.01, 0.01, 0.00, 0.10],
+        [0.15, 0.65, 0.02, 0.02, 0.01, 0.00, 0.15],
+        [0.01, 0.00, 0.90, 0.00, 0.00, 0.00, 0.09],
+        [0.01, 0.02, 0.00, 0.82, 0.03, 0.00, 0.12],
+        [0.02, 0.03, 0.00, 0.05, 0.75, 0.00, 0.15],
+        [0.01, 0.01, 0.00, 0.02, 0.02, 0.74, 0.20],
+    ]
+)
+MONTHS, OUT, MEMBERS = 4, 40, 200
+
+
+def states(seeds: int) -> None:
+    """Bias, coverage and CRPS of ln density in the last of four months, for each of six species: truths are members of the belief that the filter has not."""
+    worked = shipped("savanna")
+    ecosystem = made(worked.facts, worked.landscape(0, 8))
+    every = believed(ecosystem, MEMBERS + seeds, 1)
+    belief = Members(every.webs[:MEMBERS], every.start[:MEMBERS], 0)
+    species = [ecosystem.species.names.index(name) for name in LABELLED]
+    found: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {"matrix": [], "labels as truth": []}
+    for seed in range(seeds):
+        seen, truth = known_survey(ecosystem, species, (every, MEMBERS + seed), seed)
+        for way, one in (("matrix", seen), ("labels as truth", trusting(seen))):
+            drawn = read(belief, one, seen_as(one, ecosystem), Reading(seed=seed))[-1]
+            found[way].append((np.median(drawn, 0) - truth, covered(drawn, truth), crps(drawn, truth)))
+    print("| labels | species | ln(estimate / truth) | in 90 % interval | CRPS of ln density |\n|---|---|---|---|---|")
+    for way, rows in found.items():
+        for at, name in enumerate(LABELLED):
+            bias, hits, score = (np.array([row[part][at] for row in rows]) for part in range(3))
+            print(
+                f"| {way} | {name} | {told(averaged(bias))} | {told(share(hits), '.0%')} | {told(averaged(score), '.2f')} |"
+            )
+        print(f"| {way} | all | | {told(share([row[1] for row in rows]), '.0%')} | |", flush=True)
+
+
+def known_survey(
+    ecosystem: Ecosystem, species: list[int], truth: tuple[Members, int], seed: int
+) -> tuple[Surveyed, np.ndarray]:
+    """What cameras and a classifier make of one member, month by month, and the logarithms of its densities in the last month."""
+    members, number = truth
+    rng, state = stream(seed, "states"), members.start[number].copy()
+    heads = 1e6 / ecosystem.species["mass_g"][species]
+    per = float(contacts(30.0, 1.0, 4.0, Zone(0.01, 0.7).width_km))
+    said = np.zeros((MONTHS, OUT, len(species) + 1), np.int64)
+    for month in range(MONTHS):
+        if month:
+            state = np.log(np.maximum(run(members.webs[number], np.exp(state), [0.0, 30.0]).biomass[-1], 1e-9))
+            state += 0.1 * rng.standard_normal(len(state))
+        shown = rng.poisson(np.exp(state[species]) * heads * per * rng.gamma(1.0, 1.0, (OUT, len(species))))
+        said[month] = sum(rng.multinomial(shown[:, s], MIXED[s]) for s in range(len(species)))
+    held = np.stack([rng.multinomial(300, row) for row in MIXED])
+    confusion = Confusion(LABELLED, (*LABELLED, "unknown"), held)
+    begins = tuple(date(2025, 1, 1) + timedelta(days=30 * month) for month in range(MONTHS))
+    counted = Counts(begins, tuple(map(str, range(OUT))), confusion.labels, said, np.full((MONTHS, OUT), 30.0))
+    exposure = np.full((MONTHS, OUT, len(species)), per)
+    names = np.array([*range(len(species)), -1])
+    return Surveyed(counted, confusion, names, tuple(species), exposure, 0.0), np.log(heads) + state[species]
 
 
 def fit(seeds: int) -> None:
@@ -207,7 +284,7 @@ def _species_row(name: str, of: pl.DataFrame, per_stay: pl.DataFrame, per: pl.Da
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("walkers", "confusion", "follow", "fit", "ranks", "events"))
+    parser.add_argument("part", choices=("walkers", "confusion", "follow", "states", "fit", "ranks", "events"))
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--table", type=Path)
     given = parser.parse_args()
@@ -219,6 +296,7 @@ def main() -> None:
         "walkers": (walkers, 8),
         "confusion": (confusion, 100),
         "follow": (follow, 30),
+        "states": (states, 40),
         "fit": (fit, 12),
         "ranks": (calibrated, 100),
     }[given.part]

@@ -81,12 +81,33 @@ def test_the_ensemble_filter_is_kalmans_in_a_linear_world() -> None:
     seen = course(12)
     start = np.random.default_rng(2).normal(size=(4000, 2))
     errors = np.diag(ERRORS)
-    found = filtered(start, forecast, Sight(lambda x, _: x @ LOOK.T, lambda *_: errors), seen, draws.key(1, "linear"), 1.0)
+    found = filtered(
+        start, forecast, Sight(lambda x, _: x @ LOOK.T, lambda *_: errors), seen, draws.key(1, "linear"), 1.0
+    )
     for states, (mean, spread, _) in zip(
         found.states, kalman(np.zeros(2), np.eye(2), (MOVE, NOISE, LOOK, ERRORS), seen), strict=True
     ):
         assert np.abs(states.mean(0) - mean).max() < 0.1 * np.sqrt(np.diag(spread)).min()
         assert states.var(0) == pytest.approx(np.diag(spread), rel=0.1)
+
+
+def test_an_observation_taken_in_by_parts_is_the_same_in_a_linear_world() -> None:
+    """Five times with five times the variance: the same mean and covariance to rounding."""
+    seen, start, errors = course(1), np.random.default_rng(2).normal(size=(20, 2)), np.diag(ERRORS)
+    once, parted = (
+        filtered(
+            start,
+            forecast,
+            Sight(lambda x, _: x @ LOOK.T, lambda *_: errors, parts=parts),
+            seen,
+            draws.key(1, "parts"),
+            1.0,
+        )
+        for parts in (1, 5)
+    )
+    assert parted.states.mean(1) == pytest.approx(once.states.mean(1), rel=1e-9)
+    for one, other in zip(once.states, parted.states, strict=True):
+        assert np.cov(other.T) == pytest.approx(np.cov(one.T), rel=1e-9)
 
 
 def test_localisation_brings_a_small_ensemble_nearer_to_kalmans() -> None:
@@ -148,7 +169,9 @@ def test_a_particle_filter_of_a_constant_is_the_conjugate_posterior() -> None:
     def likelihood(states: np.ndarray, step: int) -> np.ndarray:
         return -0.5 * (seen[step] - states[:, 0]) ** 2
 
-    found = tracked(start, lambda states, step, key: states, likelihood, 10, draws.key(1, "constant"), Keeping(least=0.0))
+    found = tracked(
+        start, lambda states, step, key: states, likelihood, 10, draws.key(1, "constant"), Keeping(least=0.0)
+    )
     mean, variance = seen.sum() / 10.25, 1 / 10.25
     assert found.mean[-1, 0] == pytest.approx(mean, abs=0.02)
     assert found.weights[-1] @ (found.states[-1, :, 0] - mean) ** 2 == pytest.approx(variance, rel=0.1)

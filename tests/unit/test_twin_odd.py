@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from merian.cli.main import run
 from merian.core.errors import BadData
 from merian.twin.engine import Engine
 from merian.twin.grid.land import GridSettings, gridded
 from merian.twin.landscape import generated
 from merian.twin.ledger import Ledger, Variable
-from merian.twin.odd import Purpose, odd
+from merian.twin.odd import Purpose, odd, odd_page
 from merian.twin.theory import _enrichment
 from merian.twin.world import World
 
@@ -52,6 +53,53 @@ def test_the_page_of_the_gridded_tier_names_every_variable_and_process() -> None
     assert "The seed here is 9." in page
     assert "y (4), x (4)" in page
     assert "- cycles" in page
+
+
+@pytest.mark.parametrize("tier", ["grid", "herds"])
+def test_the_verb_writes_the_page_as_markdown_and_html(
+    tier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["twin", "odd", "isle-royale", str(tmp_path / "out"), "--tier", tier]
+    assert run(line) == 0
+    assert "odd.html" in capsys.readouterr().err
+    text, page = ((tmp_path / "out" / name).read_text(encoding="utf-8") for name in ("odd.md", "odd.html"))
+    for name in ("1. Purpose and patterns", "7. Submodels"):
+        assert f"## {name}\n" in text
+        assert f"<h2>{name}</h2>" in page
+    heads = re.findall(r"^### (.+)$", text, re.M)
+    assert heads == re.findall(r"<h3>(.+?)</h3>", page)
+    assert {"grid": "moving", "herds": "roaming"}[tier] in heads
+    assert text.count("\n| ") == page.count("<tr>") + 2  # Markdown has a rule below each head
+    assert "Canis lupus" in text
+    before = (tmp_path / "out/odd.html").stat().st_mtime_ns
+    assert run(line) == 0
+    assert (tmp_path / "out/odd.html").stat().st_mtime_ns == before
+    assert run(["twin", "odd", "nowhere", str(tmp_path / "other")]) == 2
+
+
+def test_words_become_html_and_nothing_else_does() -> None:
+    class Quoting:
+        """Rises **only** by `a < b`.
+
+            x = a & b
+
+        And falls.
+        """
+
+        name, reads, writes = "quoting", (), ("x",)
+
+        def step(self, values, moment):
+            return {}
+
+    engine = Engine(World(Ledger.of([Variable("x", "1", (), "A <b> | c")]), {"x": np.array(1.0)}, 0), [Quoting()], 1)
+    page = odd_page(engine, Purpose("Less < more"))
+    assert "<h1>Less &lt; more</h1>" in page
+    assert (
+        "<p>Rises <strong>only</strong> by <code>a &lt; b</code>.</p>\n<pre>    x = a &amp; b</pre>\n<p>And falls.</p>"
+        in page
+    )
+    assert "<td>A &lt;b&gt; | c</td>" in page
+    assert "A <b> \\| c |" in odd(engine, Purpose("Less < more"))
 
 
 def test_what_does_not_describe_itself_is_refused() -> None:

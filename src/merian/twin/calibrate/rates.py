@@ -99,7 +99,7 @@ def fitted_rates(
     """Equally weighted draws of the logarithms of the rates [DRAWN, p], adjusted by regression, and the posterior they are from."""
     balance = ecosystem.balance()
     heads = 1e6 / ecosystem.species["mass_g"][list(seen.species)]
-    exposure, k = seen.exposure.sum(0), scatters(seen.counts.counts, seen.names, seen.exposure)
+    exposure, k = seen.exposure.reshape(-1, len(heads)), scatters(seen.counts.counts, seen.names, seen.exposure)
     fixed = truthful(seen.names, len(seen.species))
     used = (fixed.sum(0) if seen.confusion is None else seen.confusion.weights.sum(0)) > 0
     days = [0.0, YEAR_DAYS * settings.rate_years]

@@ -90,17 +90,19 @@ def scattered(counts: Integers, exposure: Doubles) -> float:
 
 
 def scatters(counts: Integers, names: Integers, exposure: Doubles) -> Doubles:
-    """The dispersion of each species [s] over cameras, from the labels that name it: counts int64 [t, c, l], names [l], exposure [t, c, s]."""
+    """The dispersion of each species [s] over cameras within a period, from the labels that name it: counts int64 [t, c, l], names [l], exposure [t, c, s]."""
     every = range(exposure.shape[2])
-    return np.array([_scattered(counts[:, :, names == at].sum((0, 2)), exposure[:, :, at].sum(0)) for at in every])
+    return np.array([_scattered(counts[:, :, names == at].sum(2), exposure[:, :, at]) for at in every])
 
 
 def _scattered(counts: Integers, exposure: Doubles) -> float:
-    """The dispersion of counts [c] at cameras of some exposure [c]; EVEN for few."""
-    there = exposure > 0
+    """The dispersion of counts [t, c] about the mean of their period, at cameras of some exposure [t, c]; EVEN for few."""
+    total = exposure.sum(1, keepdims=True)
+    rate = np.divide(counts.sum(1, keepdims=True), total, out=np.zeros_like(total), where=total > 0)
+    there = exposure * rate > 0
     if counts[there].sum() < FEW or there.sum() < 5:
         return EVEN
-    return float(np.clip(dispersion(counts[there], exposure[there]), *CLUMPED))
+    return float(np.clip(dispersion(counts[there], (exposure * rate)[there]), *CLUMPED))
 
 
 def seen_as(seen: Surveyed, ecosystem: Ecosystem) -> Look:

@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from merian.core.errors import Missing
+from merian.twin.cohorts.theory import COHORTS
 from merian.twin.empirical import EMPIRICAL, Tables, predators_and_prey
 from merian.twin.fields.asked import Picture
+from merian.twin.fields.books import books
 from merian.twin.fields.community import area_and_species, emergent, regulation
 from merian.twin.fields.cycles import hares_and_lynx, paramecium_and_didinium
 from merian.twin.fields.epidemic import epidemic
@@ -39,6 +41,8 @@ class Group:
 TITLES: Mapping[str, str] = {
     "food-webs": "Theory of food webs and of disease",
     "space": "Theory of space, and the tiers beside each other",
+    "books": "Biomass is accounted for",
+    "cohorts": "Theory of cohorts",
     "mass": "Body mass",
     "community": "Predators and prey, density and area",
     "isle-royale": "Isle Royale",
@@ -75,6 +79,8 @@ def groups(folder: Path | None = None) -> dict[str, Group]:
     families: dict[str, tuple[Family, ...]] = {
         "food-webs": (*THEORY, epidemic),
         "space": (*SPACE, *MIXED),
+        "books": (books,),
+        "cohorts": tuple(COHORTS),
         "mass": tuple(partial(family, traits) for family in EMPIRICAL),
         "community": (predators_and_prey, emergent, area_and_species),
         "isle-royale": (partial(isle_royale, given.get("isle_royale")),),

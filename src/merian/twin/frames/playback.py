@@ -23,7 +23,8 @@ from merian.core.errors import BadData, Missing
 from merian.core.settings import knob
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.frames.codec import HEAD, MOST, Frame, decode
-from merian.twin.frames.stage import Stage, StageSettings
+from merian.twin.frames.settings import StageSettings
+from merian.twin.frames.stage import Stage
 from merian.twin.scenario import Scenario
 
 __all__ = ["SUFFIX", "Playback", "RecordSettings", "record"]

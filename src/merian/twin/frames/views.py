@@ -38,6 +38,13 @@ class Room:
     producer: npt.NDArray[np.bool_]
     ground: Landscape
     top: float = 1.0
+    rosters: int = 0
+    """Rosters that were numbered: a number stands for one, in both worlds and after each restart."""
+
+    def roster(self) -> int:
+        """The number of another roster."""
+        self.rosters += 1
+        return self.rosters
 
     def still(self) -> list[bytes]:
         """The fields that stay as they are."""
@@ -52,7 +59,7 @@ class Room:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One world at one moment. `key` counts its rosters: herds of the same ids in the same order. Frames are made when they are asked for, once."""
+    """One world at one moment. `key` is the number of its roster: herds of the same ids in the same order. Frames are made when they are asked for, once."""
 
     room: Room
     step: int
@@ -114,8 +121,7 @@ def viewed(room: Room, world: World, number: int, before: View | None) -> View:
         pack_state(speed >= MOVES, many),
         who.astype(np.uint32),
     )
-    same = before is not None and np.array_equal(before.who, who)
-    key = 1 if before is None else before.key + (not same)
+    key = before.key if before is not None and np.array_equal(before.who, who) else room.roster()
     event = _happened(room, (who, many, species, x, y), before)
     return View(
         room,

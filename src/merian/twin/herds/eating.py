@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -25,7 +26,7 @@ from merian.twin.herds.groups import Groups, helped, sought
 from merian.twin.ledger import Array, Flow
 from merian.twin.solver import hindered
 
-__all__ = ["Census", "Eating", "Growing"]
+__all__ = ["Census", "Eating", "Growing", "Meeting", "blocks"]
 
 Integers = npt.NDArray[np.int64]
 INTERFERENCE, MUTUAL = list(SPECIES).index("interference"), list(SPECIES).index("mutual")
@@ -82,11 +83,46 @@ class Growing:
         return {"biomass": Flow(float(np.maximum(change, 0).sum() * kg), float(np.maximum(-change, 0).sum() * kg))}
 
 
+@dataclass(frozen=True, eq=False)
+class Meeting:
+    """How hunters meet prey: in `groups` (None: one by one), whether `seen` tells how well they see it, and on which `ground` each cell lies [cells], with the
+    share of each cell that is land (`land` [cells]); None: each cell is one of its own."""
+
+    groups: Groups | None = None
+    sees: bool = False
+    ground: Integers | None = None
+    land: Doubles | None = None
+
+    def of(self, cells: int) -> tuple[Integers, int]:
+        """The ground of each cell, and how many there are."""
+        if self.ground is None:
+            return np.arange(cells), cells
+        return self.ground, int(self.ground.max()) + 1
+
+    def felt(self, biomass: Doubles, animal: npt.NDArray[np.bool_]) -> Doubles:
+        """The biomass [s, cells] that is met in each cell: of animals, the mean over the land of its ground."""
+        if self.ground is None or self.land is None:
+            return biomass
+        area, met = np.bincount(self.ground, self.land), biomass.copy()
+        for own in np.flatnonzero(animal).tolist():
+            whole = np.bincount(self.ground, biomass[own])
+            mean = np.divide(whole, area, out=np.zeros_like(whole), where=area > 0)
+            met[own] = mean[self.ground]
+        return met
+
+
+def blocks(shape: tuple[int, int], width: int) -> Integers:
+    """The ground of each cell [cells], of blocks of `width` x `width` cells (fewer at the far edges)."""
+    rows, columns = (np.arange(size) // max(width, 1) for size in shape)
+    return np.asarray((rows[:, None] * (columns[-1] + 1) + columns[None]).ravel())
+
+
 class Eating:
     """Animals graze and hunt where they are.
 
-    Rates are those of the food web at the densities of the cell. A kill takes one animal of the cell, all as likely; the eater gains the efficient part of it
-    and the rest is egested or left. Where there are `groups`, hunters meet groups: the rate is that of the web times, summed over the cell's herds of n prey,
+    Rates are those of the food web, at the densities of plants in the cell, and of animals on the ground where they meet: the cell, or a block of cells about
+    as wide as what an animal walks over between two meals, where that is more. A kill takes one animal of the ground, all as likely; the eater gains the
+    efficient part of it and the rest is egested or left. Where there are `groups`, hunters meet groups: the rate is that of the web times, summed over the cell's herds of n prey,
     w(n) / (heads w(1)), times S(m) / (m S(1)) for m hunters, over the same at usual sizes; a kill takes one of a herd with chance in proportion to w(n)
     (merian.twin.herds.groups: c, p, e, k of species). Where there is sight, the rate is times what is `seen` (merian.twin.herds.sight).
     """
@@ -94,31 +130,31 @@ class Eating:
     name = "eating"
     writes = ("number", "mass", "plants")
 
-    def __init__(
-        self, web: FoodWeb, cell_m2: float, threads: int = 0, groups: Groups | None = None, sees: bool = False
-    ) -> None:
-        """groups: how animals meet in groups, None: one by one. sees: whether `seen` tells how well hunters see."""
-        self.web, self.cell_m2, self.threads = web, cell_m2, threads or cores()
+    def __init__(self, web: FoodWeb, cell_m2: float, threads: int = 0, meeting: Meeting = Meeting()) -> None:
+        self.web, self.cell_m2, self.threads, self.meeting = web, cell_m2, threads or cores(), meeting
         self.pool = np.where(web.producer, np.cumsum(web.producer) - 1, -1)
-        how = groups or Groups.none(len(web.names))
-        self.groups, self.usual, self.sees = how.rows, how.met(web), sees
-        self.reads = ("who", "species", "cell", "biomass", *(("seen",) if sees else ()))
+        how = meeting.groups or Groups.none(len(web.names))
+        self.groups, self.usual = how.rows, how.met(web)
+        self.reads = ("who", "species", "cell", "biomass", *(("seen",) if meeting.sees else ()))
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Graze and hunt."""
         web, cells = self.web, values["biomass"][0].size
-        kind = values["cell"] * len(web.names) + values["species"]
-        herds = _herds(kind, values["number"], values["mass"], cells * len(web.names), self.groups)
+        ground, grounds = self.meeting.of(cells)
+        kind = ground[values["cell"]] * len(web.names) + values["species"]
+        herds = _herds(kind, values["number"], values["mass"], grounds * len(web.names), self.groups)
         agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
-        fields = values["biomass"].reshape(len(web.names), cells), values["plants"].reshape(-1, cells)
-        seen = values["seen"].reshape(-1, cells) if self.sees else np.empty((0, 0))
+        egested = np.zeros(cells)
+        felt = self.meeting.felt(values["biomass"].reshape(len(web.names), cells), ~web.producer)
+        fields = felt, values["plants"].reshape(-1, cells), egested, ground
+        seen = values["seen"].reshape(-1, cells) if self.meeting.sees else np.empty((0, 0))
         columns = web.species, web.links, web.first, web.eaten, self.pool, self.groups, self.usual, seen
-        # cells are islands within a step, so that they may be shared out among threads
-        edges, egested = np.linspace(0, cells, self.threads + 1).astype(int).tolist(), np.zeros(cells)
+        # grounds are islands within a step, so that they may be shared out among threads
+        edges = np.linspace(0, grounds, self.threads + 1).astype(int).tolist()
         when = np.array([moment.days, moment.step, self.cell_m2])
         with ThreadPoolExecutor(self.threads) as pool:
             for work in [
-                pool.submit(_eat, agents, (*fields, egested), columns, (*herds, *span), moment.chance, when)
+                pool.submit(_eat, agents, fields, columns, (*herds, *span), moment.chance, when)
                 for span in pairwise(edges)
             ]:
                 work.result()
@@ -126,12 +162,12 @@ class Eating:
 
 
 Herds = tuple[Integers, Integers, Integers, Integers, Doubles, Doubles]
-"""Where the herds of each kind (cell and species) begin [k + 1] in a list of all of them by kind [a]; the most animals in one herd of each kind, how many
+"""Where the herds of each kind (ground and species) begin [k + 1] in a list of all of them by kind [a]; the most animals in one herd of each kind, how many
 animals and grams of each there are, and for how many loners each head of it counts where groups are met [k]."""
 
 
 Part = tuple[Integers, Integers, Integers, Integers, Doubles, Doubles, int, int]
-"""Herds, and the cells from the first to before the last that are meant."""
+"""Herds, and the grounds from the first to before the last that are meant."""
 
 
 @compiled
@@ -164,18 +200,19 @@ def _herds(kind: Integers, number: Integers, mass: Doubles, kinds: int, groups: 
 
 
 Agents = tuple[Integers, Integers, Integers, Integers, Doubles]
-Fields = tuple[Doubles, Doubles, Doubles]
-"""Biomass [s, cells] before the step, plants [p, cells], and what is egested in each cell, g [cells]: both changed in place."""
 Web = tuple[Doubles, Doubles, Integers, Integers, Integers, Doubles, Doubles, Doubles]
 """Columns of species and links; where the links of each eater begin, what is eaten, which plant that is; groups [4, s], the share of the rate of loners at
 usual sizes [l], and what is seen [l, cells] (empty: everything alike)."""
+Fields = tuple[Doubles, Doubles, Doubles, Integers]
+"""Biomass before the step, of animals on the ground of each cell [s, cells]; plants [p, cells] and what is egested in each cell, g [cells], both changed in
+place; and the ground of each cell [cells]."""
 
 
 @compiled
 def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Key, when: Doubles) -> None:
-    """The animals of some cells eat, cell by cell and species by species."""
+    """The animals of some grounds eat, ground by ground and species by species."""
     _, species, cell, number, mass = agents
-    biomass, plants, egested = fields
+    biomass, plants, egested, ground = fields
     columns, links, begin, eaten, pool, groups, usual, seen = web
     first, here, most, heads, grams, alone, low, high = herds
     days, step, area, kinds = when[0], int(when[1]), when[2], len(begin) - 1
@@ -188,10 +225,10 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
         busy = 1.0 + hindered(columns[INTERFERENCE, own] * biomass[own, place], columns[MUTUAL, own])
         together = helped(float(number[animal]), groups[3, own])
         for link in range(begin[own], begin[own + 1]):
-            food = eaten[link]
+            food, meets = eaten[link], ground[place] * kinds + eaten[link]
             found[link] = _found(links, link, biomass[food, place])
             if pool[food] < 0:
-                found[link] *= together * alone[place * kinds + food] / usual[link]
+                found[link] *= together * alone[meets] / usual[link]
             if len(seen) > 0:
                 found[link] *= seen[link, place]
             busy += found[link] * links[HANDLING, link]
@@ -209,7 +246,7 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
                 taken = _hunted(
                     agents,
                     (first, here, most, heads, grams, groups[:, food]),
-                    place * kinds + food,
+                    ground[place] * kinds + food,
                     wanted,
                     (chance, animal, step, link),
                 )

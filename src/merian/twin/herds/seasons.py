@@ -109,6 +109,7 @@ def breeding_of(
     """
     names = ("litter_size", "litters_year", "gestation_days", "maturity_days")
     known = np.all([np.isfinite(traits[name]) & (traits[name] > 0) for name in names], axis=0) & (adult_g > 0)
+    known &= np.nan_to_num(traits["gestation_days"]) <= TERMS * YEAR_DAYS
     litter, often, carried, mature = (np.where(known, traits[name], 0.0) for name in names)
     young = np.divide(NEWBORN * adult_g, litter, out=np.zeros(len(litter)), where=known)
     return Breeding(

@@ -16,7 +16,7 @@ from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.grid.land import Quality
 from merian.twin.grid.moving import Gates
 from merian.twin.grid.weather import Air, Rain, Season, Soil, season_mean
-from merian.twin.herds.eating import Census, Eating, Growing
+from merian.twin.herds.eating import Census, Eating, Growing, Meeting, blocks
 from merian.twin.herds.groups import Groups
 from merian.twin.herds.living import Living
 from merian.twin.herds.roaming import Roaming
@@ -61,6 +61,9 @@ class WindowSettings:
     choice: float = knob(0.5, "How strongly animals choose better cells", ge=0, le=10)
     persistence: float = knob(0.0, "How much they keep their heading: 0 not at all, 1 straight on", ge=0, le=1)
     crossing: float = knob(0.0, "Share of those at a fence that cross it", ge=0, le=1)
+    meeting_km: float = knob(
+        0.0, "Width of the ground on which animals meet between two meals, where it is wider than a cell", unit="km", ge=0, le=1000
+    )
     starves: bool = knob(True, "Whether animals that weigh little die of it")
     thin: float = knob(
         0.85, "Mass, as a share of that when well fed, at which no female conceives by season", gt=0.6, lt=1
@@ -217,6 +220,9 @@ def _processes(
             .carrying(carried)
             .by_season(animals.breeding.seasonal),
         ]
+    wide = round(1000.0 * settings.meeting_km / landscape.frame.cell)
+    ground = blocks((land.shape[0], land.shape[1]), wide) if wide > 1 else None
+    meeting = Meeting(animals.groups, animals.sight is not None, ground, land.ravel().astype(float))
     if animals.sight is not None:
         seeing = [Seeing(web, animals.sight, land, landscape.layers["trees"], settings.latitude_deg)]
     return [
@@ -226,7 +232,7 @@ def _processes(
         Growing(web, cell_m2),
         Census(web, cell_m2),
         *seeing,
-        Eating(web, cell_m2, settings.threads, animals.groups, animals.sight is not None),
+        Eating(web, cell_m2, settings.threads, meeting),
         *living,
         Quality(web, land, landscape.layers["water"], settings.choice),
         Roaming(stride, settings.persistence, gates, landscape.frame.cell, settings.threads),

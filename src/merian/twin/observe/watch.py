@@ -168,9 +168,9 @@ def ran(engine: Engine, stands: Stands, settings: WatchSettings, species: int) -
                     columns["distance"].append(float(found.distance[at]))
                     columns["bearing"].append(float(found.bearing[at]))
             advance()
-    with np.errstate(invalid="ignore"):
-        day_km = far / walked / 1000.0 / engine.days
-    return Watched(daily / visits[:, None], np.nan_to_num(day_km), columns)
+    gone = np.divide(far, walked, out=np.zeros(species), where=walked > 0) / 1000.0 / engine.days
+    # of a species that has no animal in the window nothing is known but what was meant
+    return Watched(daily / visits[:, None], np.where(walked > 0, gone, settings.day_km), columns)
 
 
 def _labelled(out: Path, kind: str, number: int, moments: list[Moment], cast: Cast, seed: int) -> list[Photo]:
