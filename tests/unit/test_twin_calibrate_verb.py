@@ -18,11 +18,13 @@ from merian.twin import draws
 from merian.twin.calibrate import run as running
 from merian.twin.calibrate.abundance import Beliefs, abundance
 from merian.twin.calibrate.counts import Counts, read_counts, read_package
-from merian.twin.calibrate.labelled import read_confusion, surveyed
+from merian.twin.calibrate.labelled import Surveyed, read_confusion, surveyed
 from merian.twin.calibrate.rates import Rate, chosen, fitted_rates, shifted
 from merian.twin.calibrate.run import Given, calibrate
+from merian.twin.calibrate.scores import covered, share
 from merian.twin.calibrate.settings import CalibrateSettings
 from merian.twin.calibrate.state import Members, Reading, read, scatters, seen_as, trusting
+from merian.twin.ecosystem import Ecosystem
 from merian.twin.foodweb import FoodWeb
 from merian.twin.observe.camera import Zone, counts
 from merian.twin.observe.labels import UNKNOWN, Confusion
@@ -162,33 +164,40 @@ def test_a_table_of_held_out_photos(tmp_path: Path) -> None:
         surveyed(seen, ZONE, ecosystem, KNOWN, one, "here")
 
 
-def survey(folder: Path, confusion: Confusion | None, density: tuple[float, float], cameras: int = 40):  # type: ignore[no-untyped-def]
-    """A survey of two months of known densities, through a matrix in which the common grazer looks like the rare one in a tenth of photos."""
-    ecosystem = two_grazers(folder)
-    rng = np.random.default_rng(4)
-    effort = np.full((1, cameras), 60.0)
-    exposure = 60.0 * 4.0 * ZONE.width_km
-    shown = rng.poisson(np.array(density) * exposure * rng.gamma(2.0, 0.5, (cameras, 2)))
-    matrix = np.array([[0.8, 0.1, 0.1], [0.1, 0.7, 0.2]])
-    said = np.array([sum(rng.multinomial(row[s], matrix[s]) for s in range(2)) for row in shown])
-    found = Counts((date(2025, 1, 1),), tuple(map(str, range(cameras))), (COMMON, RARE, UNKNOWN), said[None], effort)
-    return ecosystem, surveyed(found, ZONE, ecosystem, KNOWN, confusion, "here")
+MATRIX = np.array([[0.8, 0.1, 0.1], [0.1, 0.7, 0.2]])
+"""A tenth of the photos of the common grazer are taken for the rare one."""
+
+
+def survey(ecosystem: Ecosystem, density: np.ndarray, held: np.ndarray, seed: int) -> Surveyed:
+    """Two months of 40 cameras before animals of known densities; photos are named by MATRIX, of which `held` photos are known."""
+    rng = np.random.default_rng(seed)
+    effort = np.full((1, 40), 60.0)
+    shown = rng.poisson(density * 60.0 * 4.0 * ZONE.width_km * rng.gamma(2.0, 0.5, (40, 2)))
+    said = np.array([sum(rng.multinomial(row[s], MATRIX[s]) for s in range(2)) for row in shown])
+    found = Counts((date(2025, 1, 1),), tuple(map(str, range(40))), (COMMON, RARE, UNKNOWN), said[None], effort)
+    confusion = Confusion((COMMON, RARE), (COMMON, RARE, UNKNOWN), held)
+    return surveyed(found, ZONE, ecosystem, KNOWN, confusion, "here")
+
+
+def around(web: FoodWeb, start: np.ndarray, wide: float, count: int, rng: np.random.Generator) -> Members:
+    """Members of one web whose grazers begin a log-normal factor off."""
+    z = np.column_stack([wide * rng.normal(size=(count, 2)), np.zeros((count, 1))])
+    return Members((web,) * count, np.log(start) + z, 0)
 
 
 def test_one_survey_is_read_by_both_filters_as_by_the_exact_sampler(tmp_path: Path) -> None:
     """A wide belief (factor 4) and one look: median and width of ln density agree with the Gibbs sampler's; taken in at once the ensemble's do not."""
-    held = Confusion((COMMON, RARE), (COMMON, RARE, UNKNOWN), np.array([[800, 100, 100], [100, 700, 200]]))
-    ecosystem, seen = survey(tmp_path, held, (20.0, 1.5))
+    ecosystem, held = two_grazers(tmp_path), np.array([[800, 100, 100], [100, 700, 200]])
+    seen = survey(ecosystem, np.array([20.0, 1.5]), held, 4)
     balance, rng = ecosystem.balance(), np.random.default_rng(2)
     middle = np.log(balance.start[:2] * 1e6 / 50_000)
 
     def members(count: int) -> Members:
-        wide = np.column_stack([1.4 * rng.normal(size=(count, 2)), np.zeros((count, 1))])
-        return Members((balance.web,) * count, np.log(balance.start) + wide, 0)
+        return around(balance.web, balance.start, 1.4, count, rng)
 
     k = scatters(seen.counts.counts, seen.names, seen.exposure)
     beliefs = Beliefs(float(middle.mean()), 1.4, float(np.log(k).mean()), 0.2, sweeps=1500)
-    exact = np.log(abundance(seen.counts.counts[0], seen.exposure[0], held, stream(1, "x"), beliefs).density)
+    exact = np.log(abundance(seen.counts.counts[0], seen.exposure[0], seen.confusion, stream(1, "x"), beliefs).density)
     look = seen_as(seen, ecosystem)
     ways = {
         "ensemble": read(members(300), seen, look, Reading()),
@@ -203,6 +212,22 @@ def test_one_survey_is_read_by_both_filters_as_by_the_exact_sampler(tmp_path: Pa
     assert (off["at once"] > off["ensemble"]).any()
     naive = read(members(300), trusting(seen), seen_as(trusting(seen), ecosystem), Reading())[0]
     assert np.quantile(naive[:, 1], 0.05) > np.log(1.5) > np.quantile(ways["ensemble"][0][:, 1], 0.05)
+
+
+def test_intervals_hold_what_is_drawn_from_the_belief_and_labels_taken_for_truth_do_not(tmp_path: Path) -> None:
+    """30 worlds whose densities are drawn from the belief (fixed seeds): nine tenths are held through the matrix; labels as truth miss the rare grazer."""
+    ecosystem, hits = two_grazers(tmp_path), {"matrix": [], "labels": []}
+    balance, rng = ecosystem.balance(), np.random.default_rng(8)
+    belief = around(balance.web, balance.start, 0.8, 150, rng)
+    for seed in range(30):
+        truth = np.log(balance.start[:2] * 1e6 / 50_000) + 0.8 * rng.normal(size=2)
+        held = np.stack([rng.multinomial(300, row) for row in MATRIX])
+        seen = survey(ecosystem, np.exp(truth), held, seed)
+        for way, one in (("matrix", seen), ("labels", trusting(seen))):
+            hits[way].append(covered(read(belief, one, seen_as(one, ecosystem), Reading(seed=seed))[0], truth))
+    found = share(hits["matrix"])
+    assert found.low < 0.9 < found.high
+    assert np.mean(hits["labels"], axis=0)[1] < 0.3
 
 
 def test_rates_are_chosen_by_name_or_all(tmp_path: Path) -> None:

@@ -81,14 +81,6 @@ def believed(ecosystem: Ecosystem, count: int, seed: int) -> Members:
     return Members(tuple(webs), np.log(np.maximum(np.array(starts), LEAST)), number - count)
 
 
-def scattered(counts: Integers, exposure: Doubles) -> float:
-    """The dispersion of counts [n] at cameras of some exposure [n]; EVEN for few."""
-    there = exposure > 0
-    if counts[there].sum() < FEW or there.sum() < 5:
-        return EVEN
-    return float(np.clip(dispersion(counts[there], exposure[there]), *CLUMPED))
-
-
 def scatters(counts: Integers, names: Integers, exposure: Doubles) -> Doubles:
     """The dispersion of each species [s] over cameras within a period, from the labels that name it: counts int64 [t, c, l], names [l], exposure [t, c, s]."""
     every = range(exposure.shape[2])
