@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
@@ -11,6 +11,9 @@ from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import escaped, path_of, say
 from merian.twin.space.settings import MapSettings
+
+if TYPE_CHECKING:
+    from merian.core.report import Report
 
 __all__ = ["simulate"]
 
@@ -40,7 +43,7 @@ def simulate(
 
         title = "Drought, then a fence"
         [[change]]
-        what = "drought"         # remove, introduce, harvest, protect, habitat, rain, drought, warming, refuge, fence, corridor, waterpoint
+        what = "drought"         # or another kind of those in docs/how/simulate.md
         amount = 0.4             # of the rain fails
         year = 10
         until = 15
@@ -64,30 +67,41 @@ def simulate(
     overwrite
         Replace the run of other settings.
     """
-    from polars import read_parquet
+    report = _run(ecosystem, scenario, out, settings, (runner, address, overwrite))
+    return _said(out, report.remarks, settings.tier in ("grid", "herds"))
 
+
+def _run(ecosystem: str, scenario: Path, out: Path, settings: MapSettings, where: tuple[str, str, bool]) -> Report:
+    """Run it. where: runner, address, and whether to overwrite."""
     from merian.twin.scenario import read_scenario
-    from merian.twin.simulate import PAGE, Call
+    from merian.twin.simulate import Call
     from merian.twin.simulate import simulate as run
     from merian.twin.worked import opened
 
-    asked = read_scenario(scenario)
-    over = None
+    runner, address, overwrite = where
+    asked, over = read_scenario(scenario), None
     if runner != "local" or address:
         from merian.curate.runner import open_runner
 
         # workers elsewhere stand in other folders
         out, over = out.absolute(), open_runner(runner, address, settings.threads).map
-    report = run(opened(ecosystem, settings.seed), asked, out, settings, Call(command_line(), overwrite, over))
+    call = Call(command_line(), overwrite, over)
+    return run(opened(ecosystem, settings.seed), asked, out, settings, call)
+
+
+def _said(out: Path, remarks: tuple[str, ...], mapped: bool) -> int:
+    """Say what came of it, what moved most first; the exit code."""
+    from polars import read_parquet
+
+    from merian.twin.simulate import PAGE
+
     said = read_parquet(out / "effects.parquet")
     moved = said.with_columns(moved=said["fell"] + said["rose"]).sort("moved", descending=True, maintain_order=True)
     for words in moved["words"].head(SHOWN):
         say(escaped(words))
     if len(said) > SHOWN:
         say(f"   and {len(said) - SHOWN} more species on the page")
-    for remark in report.remarks:
+    for remark in remarks:
         say(f"[yellow]{escaped(remark)}[/yellow]")
-    say(
-        f"\n{path_of(out / PAGE)}  {'fans, maps, food web' if settings.tier in ('grid', 'herds') else 'fans, food web'} and sentences: open it in a browser"
-    )
+    say(f"\n{path_of(out / PAGE)}  fans, {'maps, ' if mapped else ''}food web and sentences: open it in a browser")
     return 0
