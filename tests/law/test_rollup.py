@@ -189,6 +189,14 @@ def test_embeddings_refuse_what_is_not_theirs() -> None:
         embeddings.take(pl.Series("id", ["a", "z"]))
 
 
+def test_the_hash_of_embeddings_is_of_ids_vectors_and_fingerprint() -> None:
+    ids, unit = pl.Series("id", ["a", "b"]), np.eye(2, dtype=np.float32)
+    made = [Embeddings(ids, unit, "f"), Embeddings(ids[::-1], unit, "f"), Embeddings(ids, unit[::-1], "f")]
+    made.append(Embeddings(ids, unit, "g"))
+    assert len({one.hash for one in made}) == 4
+    assert Embeddings(ids.alias("other"), unit.copy(), "f", "tree").hash == made[0].hash
+
+
 def test_embeddings_of_another_tree_are_refused() -> None:
     embeddings = Embeddings(pl.Series("id", ["a"]), np.ones((1, 1), np.float32), "toy", "tree1")
     embeddings.belong_to("tree1")
