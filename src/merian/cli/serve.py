@@ -11,9 +11,11 @@ from cyclopts import Parameter
 from merian.cli.identify import Precision, chosen_model
 from merian.cli.say import escaped, say
 from merian.core.errors import BadSetting
+from merian.core.settings import load
 
 if TYPE_CHECKING:
     from merian.identify import Identifier
+    from merian.web.app import Options
 
 __all__ = ["serve", "serve_store"]
 
@@ -32,6 +34,8 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8765,
     browser: Annotated[bool, Parameter(negative=())] = False,
+    twin: str = "savanna",
+    live: Path | None = None,
 ) -> int:
     """Open the web page over a folder: drop a photo and see its names with the lineage; walk through the embedding.
 
@@ -58,6 +62,10 @@ def serve(
         The port; when it is taken, the next free one.
     browser
         Open the page in the browser.
+    twin
+        The ecosystem whose twin runs while somebody looks: a folder made by `merian twin build`, or savanna, isle-royale.
+    live
+        A TOML file of settings of the running twin (table [live]).
     """
     if not 0 <= port <= 65_535:
         raise BadSetting("port", port, "must be >= 0 and <= 65535")
@@ -67,7 +75,11 @@ def serve(
         raise BadSetting("taxa", str(taxa), "needs --model")
     own = store is not None and model is None
     identifier = None if own else _opened(chosen_model(model), taxa, precision)
-    serve_store(store or NOWHERE, host, port, browser, identifier, batch)
+    from merian.web.app import Options
+    from merian.web.running import LiveSettings
+
+    options = Options(batch, twin, load(LiveSettings, live, {}, "live"))
+    serve_store(store or NOWHERE, host, port, browser, identifier, options)
     return 0
 
 
@@ -86,7 +98,7 @@ def serve_store(
     port: int = 8765,
     browser: bool = False,
     identifier: Identifier | None = None,
-    batch: int = 8,
+    options: Options | None = None,
 ) -> None:
     """Serve until Ctrl-C, saying the address when the page can be had."""
     from merian.web.app import serve as run
@@ -98,4 +110,4 @@ def serve_store(
 
             webbrowser.open(address)
 
-    run(store, host, port, ready, identifier, batch)
+    run(store, host, port, ready, identifier, options)

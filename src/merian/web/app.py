@@ -10,6 +10,7 @@ import importlib
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,30 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from merian.web.live import Live
     from merian.web.parts import Identifies
+    from merian.web.running import LiveSettings
 
-__all__ = ["create_app", "serve"]
+__all__ = ["Options", "create_app", "serve"]
 
 TRIES = 50
 """Ports tried after the one asked for."""
 BATCH = 8
 """Photos computed together. From measurement (bench/serve.py): more bring little on a CPU, and whoever has an answer sends the next meanwhile."""
+
+WORLD = "savanna"
+"""The ecosystem whose twin runs where none is named."""
+LONGEST_MESSAGE = 16_384
+"""Bytes of the longest message that a websocket takes. From taste: four bytes for each character of the longest command."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a store is served: photos computed together (`batch`), the ecosystem whose `twin` runs, and how it does (`live`; None for the defaults)."""
+
+    batch: int = BATCH
+    twin: str = WORLD
+    live: LiveSettings | None = None
 
 
 def create_app(
@@ -36,11 +53,12 @@ def create_app(
     hosts: frozenset[str] | None = None,
     batch: int = BATCH,
     writable: bool = False,
+    live: Live | None = None,
 ) -> Starlette:
     """The application over the store in a folder (`model/`, `catalog/`, `embeddings/`, `exploration/`, `report.html`: what is there).
 
     `identifier` stands in for the store's own model. `hosts`: names under which requests may come; None for any. `batch`: photos computed together.
-    `writable`: visitors may keep verified records in the store.
+    `writable`: visitors may keep verified records in the store. `live`: the running twin; None for that of the worked savanna.
     Raises MissingExtra without the extra `web`, Missing when the folder holds neither a model nor a catalog.
     """
     _need_extra()
@@ -51,23 +69,27 @@ def create_app(
 
     from merian.web.api import Api
     from merian.web.guard import Guard
+    from merian.web.live import Live
     from merian.web.metrics import Timed
     from merian.web.pages import Pages
     from merian.web.parts import open_parts
+    from merian.web.running import LiveSettings
     from merian.web.uploads import Refused
 
     parts = open_parts(store, identifier)
+    twin = live or Live.of(WORLD, LiveSettings())
     api = Api(parts, batch, writable)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         api.warm()
         yield
+        twin.close()
         api.close()
 
     paths = [route.path for route in api.routes()]
     return Starlette(
-        routes=[*Pages(parts).routes(), *api.routes()],
+        routes=[*Pages(parts).routes(), *api.routes(), *twin.routes()],
         middleware=[Middleware(Timed, metrics=api.metrics, routes=paths), Middleware(Guard, hosts=hosts)],
         exception_handlers=dict.fromkeys((Refused, HTTPException, MerianError, Exception), _answer)
         | {ClientDisconnect: _left},
@@ -81,7 +103,7 @@ def serve(
     port: int = 8765,
     ready: Callable[[str], object] = lambda address: None,
     identifier: Identifies | None = None,
-    batch: int = BATCH,
+    options: Options | None = None,
 ) -> None:
     """Serve the store until interrupted; `ready` is told the address as soon as requests are taken.
 
@@ -90,23 +112,35 @@ def serve(
     _need_extra()
     import uvicorn
 
+    from merian.web.live import Live
+    from merian.web.running import LiveSettings
     from merian.web.wire import Wire
 
     local = _is_loopback(host)
     hosts = frozenset({"127.0.0.1", "localhost", "[::1]", host.lower()}) if local else None
-    app = create_app(store, identifier, hosts, batch, writable=local)
+    own = options or Options()
+    live = Live.of(own.twin, own.live or LiveSettings())
+    app = create_app(store, identifier, hosts, own.batch, local, live)
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     with listener, contextlib.suppress(KeyboardInterrupt):
         ready(f"http://{shown}:{listener.getsockname()[1]}/")
         config = uvicorn.Config(
-            app, http=Wire, ws="none", log_level="error", access_log=False, server_header=False, timeout_keep_alive=30
+            app,
+            http=Wire,
+            ws="wsproto",
+            ws_max_size=LONGEST_MESSAGE,
+            ws_per_message_deflate=False,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=30,
         )
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def _need_extra() -> None:
-    for library in ("starlette", "uvicorn", "python_multipart"):
+    for library in ("starlette", "uvicorn", "python_multipart", "wsproto"):
         try:
             importlib.import_module(library)
         except ModuleNotFoundError as error:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 __all__ = ["PAGE_POLICY", "REPORT_POLICY", "Guard"]
 
@@ -32,36 +33,43 @@ HEADERS = {
 
 
 class Guard:
-    """Sets the headers; refuses foreign hosts (DNS rebinding) when `hosts` are given, and POSTs that another site's page sent."""
+    """Sets the headers; refuses foreign hosts (DNS rebinding) when `hosts` are given, and POSTs and websockets of another site's page."""
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str] | None = None) -> None:
         self.app, self.hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
 
         async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        given = Headers(scope=scope)
-        host = given.get("host", "")
-        refusal = None
-        if self.hosts is not None and _bare(host) not in self.hosts:
-            refusal = f"the host {_bare(host)!r} is not this server", "open the address that merian serve printed"
-        origin = given.get("origin")
-        if scope["method"] not in ("GET", "HEAD") and origin is not None and urlsplit(origin).netloc != host:
-            refusal = f"the request comes from another site, {origin}", "send it from this server's own page"
-        if refusal is not None:
-            answer = JSONResponse({"error": refusal[0], "what_to_do": refusal[1]}, 403)
-            await answer(scope, receive, with_headers)
+        refusal = self._refusal(scope)
+        if refusal is None:
+            await self.app(scope, receive, with_headers)
             return
-        await self.app(scope, receive, with_headers)
+        answer = JSONResponse({"error": refusal[0], "what_to_do": refusal[1]}, 403)
+        if scope["type"] == "websocket":
+            await WebSocket(scope, receive, with_headers).send_denial_response(answer)
+        else:
+            await answer(scope, receive, with_headers)
+
+    def _refusal(self, scope: Scope) -> tuple[str, str] | None:
+        """Why a request is refused and what to do, None when it is not. A websocket is like a POST: its page may be another site's, which could read it."""
+        given = Headers(scope=scope)
+        host, origin = given.get("host", ""), given.get("origin")
+        writes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
+        if writes and origin is not None and urlsplit(origin).netloc != host:
+            return f"the request comes from another site, {origin}", "send it from this server's own page"
+        if self.hosts is not None and _bare(host) not in self.hosts:
+            return f"the host {_bare(host)!r} is not this server", "open the address that merian serve printed"
+        return None
 
 
 def _bare(host: str) -> str:

@@ -166,16 +166,29 @@ def _read() -> Json:
 
 
 def _browsed() -> Json:
-    """Pages of the tree, names found, records kept."""
+    """Pages of the tree, names found, records kept; the running twin and eyes."""
     counts: Json = {"number": WHOLE, "depth": WHOLE, "child_count": WHOLE, "species_count": WHOLE, "below": WHOLE}
     row = _taxon(**counts, image_count=_maybe(WHOLE))
     words: Json = dict.fromkeys(("path", "scientific_name", "rank", "verbatim_name", "remarks"), _maybe(STRING))
+    numbers = dict.fromkeys(("protocol", "viewers", "most_viewers"), WHOLE)
+    free = {"type": "object"}
+    eyes = _object(
+        name=STRING,
+        common=STRING,
+        facts=free,
+        matrix=_list(_list(NUMBER)),
+        projection=STRING,
+        rods=FLAG,
+        pairs=_list(free),
+    )
     return {
         "Branch": _object(total=WHOLE, start=WHOLE, rows=_list(row)),
         "Taxa": _object(taxa=_list(_ref("Taxon"))),
         "Records": _object(records=_list(_object(id=STRING, **words)), file=STRING),
         "Kept": _object(id=STRING, taxon=_ref("Taxon"), replaced=FLAG),
         "Left": _object(left=WHOLE),
+        "Twin": _object(ecosystem=STRING, live=STRING, running=FLAG, notice=STRING, **numbers),
+        "Eyes": _object(notice=STRING, grades={"type": "object", "additionalProperties": STRING}, species=_list(eyes)),
     }
 
 
@@ -300,6 +313,8 @@ def describe() -> Json:
             ),
             "/api/report": _get("The numbers of the evaluation with their intervals", "Report"),
             **_reading(),
+            "/api/twin": _get("The running twin: where its websocket is, and who is looking", "Twin"),
+            "/api/eyes": _get("The optics of species, each fact with its evidence", "Eyes"),
         },
         "components": {"schemas": {**_schemas(), "Document": {"type": "object"}}},
     }

@@ -1,0 +1,256 @@
+"""The twin that runs while somebody looks: a stage in a thread of its own, at the pace that is asked for, which shows what is newest and keeps nothing."""
+
+from __future__ import annotations
+
+import functools
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from merian.core.errors import MerianError, Unstable
+from merian.core.progress import listen
+from merian.core.settings import knob
+from merian.twin.frames.codec import Frame, Kind, encode
+from merian.twin.frames.settings import StageSettings
+from merian.twin.scenario import Scenario
+
+if TYPE_CHECKING:
+    from merian.twin.ensemble import Setting
+    from merian.twin.frames.stage import Stage
+    from merian.twin.frames.views import View
+
+__all__ = ["LiveSettings", "Running", "Shot"]
+
+Json = dict[str, Any]
+ORDERS = 64
+"""Orders that wait to be carried out; further ones are refused. From taste."""
+IDLE = 0.25
+"""Seconds between two looks for orders while the twin stands still."""
+MEMBERS, YEARS = 16, 30.0
+"""Pairs of runs of the food web, and their years, that say what a scenario does. From taste: under a second on a core."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveSettings(StageSettings):
+    """The twin that runs behind the web page."""
+
+    frames_s: float = knob(
+        8.0, "Shots that are shown a second; a viewer draws what lies between", unit="1/s", gt=0, le=60
+    )
+    hours_s: float = knob(6.0, "Hours of the twin in a second, to begin with", unit="h/s", gt=0, le=240)
+    most_hours_s: float = knob(96.0, "And at most", unit="h/s", gt=0, le=2400)
+    clients: int = knob(16, "Viewers at once", ge=1, le=1000)
+    ahead: int = knob(3, "Shots that are sent before the first of them is acknowledged", ge=1, le=100)
+    commands_s: float = knob(10.0, "Commands that a viewer may send a second", unit="1/s", gt=0, le=1000)
+    linger_s: float = knob(
+        60.0, "How long the twin waits for viewers when all have left, before it is put away", unit="s", ge=0, le=86400
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """What is newest: the `number`th since the stage was opened, and the views of it."""
+
+    number: int
+    views: tuple[View, ...]
+
+
+class Running:
+    """A stage that runs in a thread, begun by `begin`. `tell` is called in that thread with "hello" and frames, "shot" and a Shot, or "say" and a message."""
+
+    def __init__(self, opening: Callable[[], Stage], settings: LiveSettings, tell: Callable[[str, Any], None]) -> None:
+        self.settings, self._opening, self._tell = settings, opening, tell
+        self.paused, self.hours_s, self.reached = False, min(settings.hours_s, settings.most_hours_s), 0.0
+        self._orders: queue.Queue[Callable[[Stage], None]] = queue.Queue(ORDERS)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._foresees = ThreadPoolExecutor(1, "merian-foresight")
+        self._asked = self._number = 0
+        self._scenario: Scenario | None = None
+
+    def begin(self) -> None:
+        """Open the stage and run it, in a thread."""
+        self._thread = threading.Thread(target=self._run, name="merian-twin", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop, and wait until the step under way is done."""
+        self._stop.set()
+        self._foresees.shutdown(wait=False, cancel_futures=True)
+        if self._thread is not None:
+            self._thread.join(30.0)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def order(self, what: Callable[[Stage], None]) -> bool:
+        """Have something done to the stage between two steps; False when too much is waiting already."""
+        try:
+            self._orders.put_nowait(what)
+        except queue.Full:
+            return False
+        return True
+
+    def pause(self, still: bool) -> None:
+        """Stand still, or go on."""
+        self.paused = still
+        self._say()
+
+    def pace(self, hours_s: float) -> None:
+        """Go so many hours in a second, as far as the settings and the machine allow."""
+        self.hours_s = min(max(hours_s, 0.1), self.settings.most_hours_s)
+        self._say()
+
+    def alter(self, scenario: Scenario) -> bool:
+        """Let a scenario hold from the next step on; what it does is foreseen beside that. False when too much is waiting."""
+        return self.order(functools.partial(self._alter, scenario))
+
+    def restart(self) -> bool:
+        """Begin anew, without a scenario."""
+
+        def anew(stage: Stage) -> None:
+            stage.restart()
+            self._scenario = None
+            self._asked += 1
+            self._say()
+            self._show(stage)
+
+        return self.order(anew)
+
+    def state(self) -> Json:
+        """How it runs, as JSON can hold it."""
+        scenario = self._scenario
+        changes = () if scenario is None else scenario.changes
+        return {
+            "say": "state",
+            "paused": self.paused,
+            "hours_s": self.hours_s,
+            "reached_hours_s": round(self.reached, 2),
+            "changes": [{"what": c.what, "species": c.species, "amount": c.amount, "words": c.words} for c in changes],
+            "warnings": [] if scenario is None else scenario.beyond(),
+        }
+
+    # ---- in the thread ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            stage = self._opening()
+            self._tell("hello", [encode(Frame(Kind.HELLO, stage.hello())), *stage.room.still()])
+            self._say()
+            self._go(stage)
+        except MerianError as error:
+            self._tell(
+                "say",
+                {"say": "error", "error": str(error), "what_to_do": "mend the ecosystem, then start the server again"},
+            )
+
+    def _go(self, stage: Stage) -> None:
+        """Step and show, a shot at a time; what the machine cannot do in time is left out, never made up for."""
+        owed, tick = 0.0, 1.0 / self.settings.frames_s
+        self._show(stage)
+        begun, walked = time.monotonic(), 0
+        while not self._stop.is_set():
+            due = time.monotonic() + tick
+            self._obey(stage)
+            if self.paused:
+                owed, begun, walked = 0.0, time.monotonic(), 0
+                self._stop.wait(IDLE)
+                continue
+            owed += self.hours_s * tick / self.settings.step_hours
+            steps = int(owed)
+            owed -= steps
+            try:
+                for _ in range(steps):
+                    stage.step()
+                    walked += 1
+                    if time.monotonic() > due or self._stop.is_set():
+                        break
+            except Unstable as error:
+                self.paused = True
+                self._tell(
+                    "say",
+                    {"say": "error", "error": str(error), "what_to_do": "restart the twin, or turn the sliders back"},
+                )
+                continue
+            if steps:
+                self._show(stage)
+            if (since := time.monotonic() - begun) >= 1.0:
+                self.reached = walked * self.settings.step_hours / since
+                begun, walked = time.monotonic(), 0
+            self._stop.wait(max(due - time.monotonic(), 0.0))
+
+    def _show(self, stage: Stage) -> None:
+        self._number += 1
+        shot = Shot(self._number, tuple(stage.views()))
+        for view in shot.views:
+            view.delta_frame, view.event_frame  # noqa: B018 - made here, not where all viewers are served
+        self._tell("shot", shot)
+
+    def _obey(self, stage: Stage) -> None:
+        while True:
+            try:
+                order = self._orders.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                order(stage)
+            except MerianError as error:
+                self._tell("say", {"say": "error", "error": str(error), "what_to_do": "send another command"})
+
+    def _alter(self, scenario: Scenario, stage: Stage) -> None:
+        stage.alter(scenario)
+        self._scenario = stage.scenario
+        self._asked += 1
+        self._say()
+        self._show(stage)
+        if stage.scenario is not None:
+            from merian.twin.ensemble import Setting
+
+            names = dict(zip(stage.web.names, stage.common, strict=True))
+            self._foresees.submit(
+                self._foresee, self._asked, Setting.of_ecosystem(stage.ecosystem), stage.scenario, names
+            )
+
+    def _foresee(self, asked: int, setting: Setting, scenario: Scenario, names: Mapping[str, str]) -> None:
+        """Say what the scenario does in an ensemble of the food web, unless another has been asked for meanwhile."""
+        if asked != self._asked or self._stop.is_set():
+            return
+        from merian.twin.ensemble import EnsembleSettings, effects, ensemble
+
+        how = EnsembleSettings(members=MEMBERS, years=YEARS, threads=1)
+        try:
+            with listen(lambda *_: None):
+                found = effects(ensemble(setting, scenario, how))
+        except MerianError as error:
+            self._tell("say", {"say": "error", "error": str(error), "what_to_do": "turn the sliders back"})
+            return
+        rows = [
+            {
+                "species": effect.species,
+                "low": _number(effect.low),
+                "median": _number(effect.median),
+                "high": _number(effect.high),
+                "fell": effect.fell,
+                "rose": effect.rose,
+                "gone": effect.gone,
+                "members": effect.members,
+                "words": effect.said(names.get(effect.species) or effect.species),
+            }
+            for effect in found
+        ]
+        if asked == self._asked:
+            self._tell("say", {"say": "effects", "years": YEARS, "members": MEMBERS, "rows": rows})
+
+    def _say(self) -> None:
+        self._tell("say", self.state())
+
+
+def _number(value: float) -> float | None:
+    """The number, None where there is none (JSON has no NaN)."""
+    return value if abs(value) < float("inf") else None
