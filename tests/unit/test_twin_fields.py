@@ -9,6 +9,7 @@ import pytest
 
 from merian.core.errors import BadData
 from merian.twin.ecosystem import Ecosystem, made
+from merian.twin.fields.books import books
 from merian.twin.fields.community import area_and_species, emergent, who_lives
 from merian.twin.fields.cycles import HARE_TWIN, HARES, fit, hares_and_lynx, paramecium_and_didinium
 from merian.twin.fields.epidemic import epidemic
@@ -158,3 +159,9 @@ def test_cycles_of_real_series() -> None:
         "Paramecium, fitted web",
         "Paramecium, the cycle lasts",
     }
+
+
+def test_biomass_is_accounted_for_in_every_tier() -> None:
+    rows = books()
+    assert len(rows) == 4
+    assert all(row.holds for row in rows)
