@@ -300,3 +300,16 @@ def test_threats_that_cannot_be() -> None:
     ):
         with pytest.raises(BadSetting, match=said):
             Change(**given)
+
+
+def test_herds_that_are_set_free_in_a_sick_land_are_whole_and_stand_where_they_were_set_free() -> None:
+    ill = Change(what="disease", species="hare", amount=4.0, year=0)
+    free = Change(what="introduce", species="hare", amount=3.0, within=(0.5, 0, 1, 1), year=0.1)
+    fence = Change(what="fence", path=(0.5, 0, 0.5, 1), year=0)
+    ground = replace(small(), grass=np.array([True, False, False]))
+    _, without = pair(ground, scenario(ill, fence), replace(HERDS, years=0.105), 0)
+    _, found = pair(ground, scenario(ill, fence, free), replace(HERDS, years=0.105), 0)
+    gain = (found.rows - without.rows)[-1, 1]
+    # half of the land got 3 g m-2, to the nearest hare
+    assert gain == pytest.approx(1.5, abs=0.1)
+    assert halves(found.late, 1)[0] == pytest.approx(halves(without.late, 1)[0], rel=0.05)

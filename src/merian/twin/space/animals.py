@@ -113,11 +113,10 @@ class Coming:
             "number": sizes,
             "mass": np.full(len(sizes), adult),
         }
-        # of all else that a herd carries: the young's frame is that of adults, and the first class of animals counts them all
-        fresh |= {name: np.zeros(len(sizes), values[name].dtype) for name in self.living.carried}
-        fresh |= {names[0]: sizes for names in self.living.counted}
-        if "frame" in fresh:
-            fresh["frame"] = fresh["mass"].copy()
+        # of all else that a herd carries they have nothing yet; where its animals are counted class by class, all are of the first
+        for name in self.living.carried:
+            fresh[name] = np.zeros((len(sizes), *values[name].shape[1:]), values[name].dtype)
+        fresh |= {names[0]: sizes.copy() for names in self.living.counted}
         for name in self.living.writes:
             values[name] = np.concatenate([values[name], fresh[name]])
         return heads * adult
