@@ -81,14 +81,15 @@ def _move(
         if state[RIPE][at] >= 0.0 and state[MASS][at] >= STARVED * state[ADULT][at]:
             continue
         spread = kinds[DIFFUSION, kind[at]]
+        turn, away = draws.uniforms(chance, who[at], step, 0)
         if spread > 0.0:
             far = math.sqrt(2.0 * spread * scale[1]) / scale[0]
-            x, y = far * draws.normal(chance, who[at], step, 0), far * draws.normal(chance, who[at], step, 1)
+            # Box and Muller 1958: a normal distance along both axes
+            far *= math.sqrt(-2.0 * math.log1p(-away))
         else:
             far = speed_m_day(state[MASS][at]) * scale[1] / scale[0]
-            angle = 2.0 * math.pi * draws.uniform(chance, who[at], step, 0)
-            x, y = far * math.cos(angle), far * math.sin(angle)
-        one, other = draws.uniforms(chance, who[at], step, 2)
+        x, y = far * math.cos(2.0 * math.pi * turn), far * math.sin(2.0 * math.pi * turn)
+        one, other = draws.uniforms(chance, who[at], step, 1)
         right, down = int(min(abs(x), FARTHEST) + one), int(min(abs(y), FARTHEST) + other)
         place = (cell[at] // columns, cell[at] % columns)
         row, column = _way(
@@ -104,7 +105,7 @@ def _way(
     """Where a way of so many columns and rows ends, which is gone in turns and ends along an axis where a gate is shut."""
     row, column = place
     across, along = steps
-    slot = 3
+    slot = 2
     while across != 0 or along != 0:
         if across != 0:
             # the gate between a cell and the one right of it has the number of the left one

@@ -161,9 +161,11 @@ def _seek(
         return end
     least, reach = size[eater] + math.log(state[OPTIMUM][low + eater]), math.log(kinds[REACH, own])
     for at in range(count):
-        other = kind[low + at]
         over = size[at] - least
-        if hunts[own, other] <= 0.0 or over <= -BEYOND or over >= reach + BEYOND:
+        if over <= -BEYOND or over >= reach + BEYOND:
+            continue
+        other = kind[low + at]
+        if hunts[own, other] <= 0.0:
             continue
         number = state[NUMBER][low + at]
         if number <= 0.0:
@@ -242,17 +244,21 @@ def _share_out(
     for at in range(count):
         seekers = state[NUMBER][low + at] * effort[at]
         for link in range(begin[at], begin[at + 1]):
-            hazard[prey[link]] += seekers * found[link] / state[NUMBER][low + prey[link]]
+            hazard[prey[link]] += seekers * found[link]
         for pool in range(pools):
             if grazes[kind[low + at], pool] > 0.0 and plants[cell, pool] > 0.0:
                 grams = found_plants(state[MASS][low + at], plants[cell, pool] / hectares)
                 grazed[pool] += seekers * grams / plants[cell, pool]
+    met, whole = np.empty(count), np.empty(count)
+    for at in range(count):
+        if hazard[at] > 0.0:
+            hazard[at] /= state[NUMBER][low + at]
+        met[at], whole[at] = _met(hazard[at]), state[MASS][low + at] + state[POOL][low + at]
     for at in range(count):
         own, gain = kind[low + at], 0.0
         for link in range(begin[at], begin[at + 1]):
             other = prey[link]
-            whole = state[MASS][low + other] + state[POOL][low + other]
-            gain += hunts[own, kind[low + other]] * found[link] * _met(hazard[other]) * whole
+            gain += hunts[own, kind[low + other]] * found[link] * met[other] * whole[other]
         for pool in range(pools):
             if grazes[own, pool] > 0.0:
                 grams = found_plants(state[MASS][low + at], plants[cell, pool] / hectares)
@@ -264,7 +270,7 @@ def _share_out(
     for at in range(count):
         number = state[NUMBER][low + at]
         left = number * math.exp(-hazard[at])
-        went[0, cell] += (number - left) * (state[MASS][low + at] + state[POOL][low + at]) - left * state[GUT][low + at]
+        went[0, cell] += (number - left) * whole[at] - left * state[GUT][low + at]
         went[1, cell] += number - left
         state[NUMBER][low + at] = left
 
