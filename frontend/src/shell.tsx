@@ -115,7 +115,7 @@ function Tools() {
           key={code}
           lang={code}
           title={name}
-          aria-label={name}
+          aria-label={`${code}: ${name}`}
           aria-pressed={code === speaks}
           onClick={() => language.set(code)}
         >

@@ -137,14 +137,13 @@ interface ItemProps {
 function TreeItem({ place, placed, focused, whole, toggle, deep, enter }: ItemProps) {
   const { row, depth, open } = placed;
   const inner = row && row.child_count > 0;
-  const label = row ? `${word("rank", row.rank)} ${row.name}${row.common ? `, ${row.common}` : ""}` : t("loading");
   return (
     <div
       class="row"
       role="treeitem"
       data-place={place}
       aria-level={depth + 1}
-      aria-label={label}
+      {...(row ? {} : { "aria-label": t("loading") })}
       {...(inner ? { "aria-expanded": open !== "shut" } : {})}
       tabIndex={focused ? 0 : -1}
       onFocus={enter}
@@ -158,17 +157,17 @@ function TreeItem({ place, placed, focused, whole, toggle, deep, enter }: ItemPr
           <span class={`twig ${inner ? open : "tip-end"}`} aria-hidden="true">
             {inner ? (open === "shut" ? "+" : "–") : "·"}
           </span>
-          <Link class="name-of" to={taxonAddress(row.id)} tabIndex={-1} aria-hidden="true">
+          <Link class="name-of" to={taxonAddress(row.id)} tabIndex={-1}>
             <Scientific taxon={row} />
             {row.common ? <small>{row.common}</small> : null}
           </Link>
-          <span class="rank" aria-hidden="true">
+          <span class="rank">
             {word("rank", row.rank)}
           </span>
-          <span class="count" aria-hidden="true">
+          <span class="count">
             {row.rank === "species" ? "" : many("species", row.species_count)}
           </span>
-          <span class="count pictures" aria-hidden="true">
+          <span class="count pictures">
             {row.image_count ? many("photos", row.image_count) : ""}
           </span>
           {inner && open === "shut" && row.below > row.child_count ? (

@@ -35,6 +35,14 @@ class Branch {
     return this.open.reduce((sum, { branch }) => sum + branch.height, this.total);
   }
 
+  /** Hold a page that has come. */
+  put(number: number, found: TreeRows): void {
+    this.total = found.total;
+    this.pages.set(number, found.rows);
+    const oldest = this.pages.keys().next().value;
+    if (this.pages.size > HELD && oldest !== undefined) this.pages.delete(oldest);
+  }
+
   row(at: number, ask: Ask, told: () => void): TreeRow | null {
     const number = Math.floor(at / PAGE);
     const page = this.pages.get(number);
@@ -46,12 +54,7 @@ class Branch {
     if (!this.asked.has(number)) {
       this.asked.add(number);
       ask(this.id, number * PAGE, PAGE, this.deep)
-        .then((found) => {
-          this.total = found.total;
-          this.pages.set(number, found.rows);
-          const oldest = this.pages.keys().next().value;
-          if (this.pages.size > HELD && oldest !== undefined) this.pages.delete(oldest);
-        })
+        .then((found) => this.put(number, found))
         .catch(() => undefined)
         .finally(() => {
           this.asked.delete(number);
@@ -163,8 +166,7 @@ export class Rows {
   private async search(branch: Branch, id: string): Promise<number> {
     for (let start = 0; start === 0 || start < branch.total; start += PAGE) {
       const found = await this.ask(branch.id, start, PAGE, branch.deep);
-      branch.total = found.total;
-      branch.row(start, () => Promise.resolve(found), () => undefined);
+      branch.put(start / PAGE, found);
       const at = found.rows.findIndex((row) => row.id === id);
       if (at >= 0) return start + at;
     }
