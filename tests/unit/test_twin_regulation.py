@@ -8,12 +8,14 @@ import pytest
 
 from merian.core.errors import BadData, BadSetting
 from merian.twin.balance import Balance
+from merian.twin.build import trial
 from merian.twin.ecosystem import Ecosystem, made
 from merian.twin.empirical import hunters, rainfall
 from merian.twin.foodweb import FoodWeb
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.landscape import generated
 from merian.twin.regulation import FORMS, regulated
+from merian.twin.settings import TwinSettings
 from merian.twin.solver import slopes
 from merian.twin.worked import shipped
 
@@ -45,6 +47,15 @@ def test_interference_with_exponent_m_makes_predators_go_as_prey_to_one_over_m(
     balance = regulated(savanna.balance(), "ratio", exponent, hunters(savanna))
     prey, predators = rainfall(savanna, [500.0, 1000.0], balance=balance)
     assert np.diff(np.log(predators))[0] / np.diff(np.log(prey))[0] == pytest.approx(slope, abs=0.02)
+
+
+def test_a_trial_with_another_form_says_what_persists_with_and_without(savanna: Ecosystem) -> None:
+    found, numbers, _ = trial(savanna, TwinSettings(regulation="ratio", exponent=4 / 3, years=20))
+    default = trial(savanna, TwinSettings(years=20))[0]
+    by_name = {number.name: number.value for number in numbers}
+    assert by_name["persist"] == 1.0
+    assert by_name["persist.control"] < 0.5
+    assert found["lowest"].to_list() != default["lowest"].to_list()
 
 
 def test_what_is_no_form_is_said(savanna: Ecosystem) -> None:

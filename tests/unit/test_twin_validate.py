@@ -52,6 +52,7 @@ def test_rows_are_shown_whether_they_hold_or_not(tmp_path: Path, monkeypatch, ca
     ]
     html = (out / "panel.html").read_text()
     assert (html.count("✗ misses"), html.count("✓ holds"), html.count("– not run")) == (1, 2, 1)
+    assert "Not run: no table sums" in html
     assert "2 of 3 rows hold; 1 not run" in html
     assert "one and one &lt;make&gt; two" in html
     assert ">2.0005<" in html

@@ -171,7 +171,7 @@ def hares_and_lynx(path: Path | None) -> list[Row | Picture]:
     near = fit(both[0], both[1], 10.5)
     told = (near.explained, near.length, _lag(near, table.times), _lasting(near, 10.5))
     rows += [asked.row(value) for asked, value in zip(HARE_TWIN, told, strict=True)]
-    said = "Points: furs. Lines: a food web of two, fitted to them."
+    said = "Points: furs. Lines: a food web of two, fitted to them. Rust: hares, green: lynx."
     return [
         *rows,
         _over("Hares and lynx of Hudson Bay", said, (("hares", both[0]), ("lynx", both[1])), near, "thousands"),
@@ -197,7 +197,7 @@ def paramecium_and_didinium(path: Path | None) -> list[Row | Picture]:
     near = fit(prey, eater, float(np.mean(found)))
     told = (near.explained, near.length, _lasting(near, 5.0))
     rows += [asked.row(value) for asked, value in zip(DISH_TWIN, told, strict=True)]
-    said = "Points: counted in the dish. Lines: a food web of two, fitted to them."
+    said = "Points: counted in the dish. Lines: a food web of two, fitted to them. Rust: Paramecium, green: Didinium."
     both = (("Paramecium", prey), ("Didinium", eater))
     return [*rows, _over("Paramecium and Didinium", said, both, near, "per ml", "day")]
 
