@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +57,12 @@ def test_a_frame_has_these_very_bytes() -> None:
     assert (
         encode(Frame(Kind.ACK, None, 9, 0.0, 0, 3)).hex() == "57545731070100000900000000000000000000000000000003000000"
     )
+
+
+def test_the_bytes_in_the_reference_are_these() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/live.md").read_text()
+    written = page.split("```")[1]
+    assert bytes.fromhex("".join(written.split())) == GOLDEN
 
 
 def herds(count: int, key: bool, rng: np.random.Generator) -> Herds:

@@ -28,6 +28,7 @@ Verb = Literal[
     "twin",
     "eyes",
     "record",
+    "live",
     "watch",
     "calibrate",
     "simulate",
@@ -49,6 +50,7 @@ HOMES: dict[Verb, str] = {
     "twin": "merian.twin.settings:TwinSettings",
     "eyes": "merian.twin.senses.montage:EyesSettings",
     "record": "merian.twin.frames.playback:RecordSettings",
+    "live": "merian.web.running:LiveSettings",
     "watch": "merian.twin.observe.stage:WatchSettings",
     "calibrate": "merian.twin.calibrate.settings:CalibrateSettings",
     "simulate": "merian.twin.space.settings:MapSettings",
@@ -63,7 +65,7 @@ def settings(*verbs: Verb, markdown: Annotated[bool, Parameter(negative=())] = F
     ----------
     verbs
         tour, draw, names, download, curate, leakage, train, evaluate, traits, explore, emergence, concepts, index,
-        twin, eyes, record, watch, calibrate, simulate.
+        twin, eyes, record, live, watch, calibrate, simulate.
     markdown
         Print the page of the documentation instead.
     """
