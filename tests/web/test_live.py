@@ -395,3 +395,53 @@ def test_a_frame_of_20000_animals_is_160_kb() -> None:
     assert 15_000 < count < 30_000
     assert len(view.delta_frame) == 28 + 8 * count
     assert len(view.key_frame) == 28 + 12 * count
+
+
+READ = """
+async (address) => {
+  const socket = new WebSocket(address);
+  socket.binaryType = "arraybuffer";
+  const found = {steps: []};
+  return await new Promise((done, fail) => {
+    socket.onerror = () => fail(new Error("the websocket was refused"));
+    socket.onmessage = ({data}) => {
+      if (typeof data === "string") return;
+      const head = new DataView(data), kind = head.getUint8(4), n = head.getUint32(20, true);
+      if (kind === 1) found.title = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 28, n))).title;
+      if ((kind !== 2 && kind !== 3) || head.getUint16(6, true) !== 0) return;
+      if (kind === 2) {
+        let at = 28;
+        const id = new Uint32Array(data, at, n), x = new Uint16Array(data, (at += 4 * n), n);
+        const y = new Uint16Array(data, (at += 2 * n), n), heading = new Uint8Array(data, (at += 2 * n), n);
+        const speed = new Uint8Array(data, (at += n), n), species = new Uint8Array(data, (at += n), n);
+        const state = new Uint8Array(data, (at += n), n);
+        found.key = head.getUint32(24, true);
+        found.columns = Object.entries({id, x, y, heading, speed, species, state}).map(([name, v]) => [name, [...v]]);
+        found.bytes = [...new Uint8Array(data)];
+      }
+      found.steps.push(head.getUint32(8, true));
+      const answer = new ArrayBuffer(28), back = new DataView(answer);
+      [0x57, 0x54, 0x57, 0x31, 7, 1].forEach((byte, at) => back.setUint8(at, byte));
+      back.setUint32(8, head.getUint32(8, true), true);
+      back.setUint32(24, head.getUint32(24, true), true);
+      socket.send(answer);
+      if (found.steps.length === 12) { socket.close(); done(found); }
+    };
+  });
+}
+"""
+
+
+def test_a_browser_reads_frames_as_python_does(browser: Any) -> None:
+    """In Chromium, from a page of the server under its content policy: typed arrays on the message are the columns that Python reads."""
+    with server() as port:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/api/twin")
+        found = page.evaluate(READ, f"ws://127.0.0.1:{port}{PATH}")
+        page.close()
+    assert found["title"] == "savanna"
+    assert found["steps"] == sorted(found["steps"])
+    frame = decode(bytes(found["bytes"]))
+    assert frame.key == found["key"]
+    for name, values in found["columns"]:
+        assert getattr(frame.body, name).tolist() == values

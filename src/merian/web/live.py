@@ -31,7 +31,7 @@ from merian.web.running import LiveSettings, Running, Shot
 if TYPE_CHECKING:
     from merian.twin.frames.stage import Stage
 
-__all__ = ["PATH", "Live"]
+__all__ = ["PATH", "Live", "Viewer"]
 
 PATH = "/twin/live"
 """Where the websocket is."""
