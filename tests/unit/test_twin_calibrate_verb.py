@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from merian.twin.calibrate.rates import Rate, chosen, fitted_rates, shifted
 from merian.twin.calibrate.run import Given, calibrate
 from merian.twin.calibrate.scores import covered, share
 from merian.twin.calibrate.settings import CalibrateSettings
-from merian.twin.calibrate.state import Members, Reading, read, scatters, seen_as, trusting
+from merian.twin.calibrate.state import Members, Reading, believed, read, scatters, seen_as, trusting
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.foodweb import FoodWeb
 from merian.twin.observe.camera import Zone, counts
@@ -228,6 +229,17 @@ def test_intervals_hold_what_is_drawn_from_the_belief_and_labels_taken_for_truth
     found = share(hits["matrix"])
     assert found.low < 0.9 < found.high
     assert np.mean(hits["labels"], axis=0)[1] < 0.3
+
+
+def test_a_density_without_a_spread_is_not_believed_to_be_certain(tmp_path: Path) -> None:
+    """Else no camera could say anything of it: log10 density is off by half a unit, where the table says 0.3 by that."""
+    ecosystem = two_grazers(tmp_path)
+    bare = ecosystem.species.cells.with_columns(
+        spread=pl.when(pl.col("species") == RARE).then(None).otherwise(pl.col("spread"))
+    )
+    sure = replace(ecosystem, species=replace(ecosystem.species, cells=bare))
+    off = believed(sure, 60, 1).start[:, :2].std(0) / np.log(10)
+    assert off == pytest.approx([0.3, 0.5], rel=0.3)
 
 
 def test_rates_are_chosen_by_name_or_all(tmp_path: Path) -> None:

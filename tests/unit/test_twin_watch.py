@@ -21,7 +21,8 @@ from merian.twin.observe.camera import Zone
 from merian.twin.observe.cast import Cast, Moment, shot
 from merian.twin.observe.package import BEGAN
 from merian.twin.observe.passing import Stands, passed
-from merian.twin.observe.stage import WatchSettings, narrowed
+from merian.twin.observe.settings import WatchSettings
+from merian.twin.observe.stage import narrowed
 from merian.twin.observe.watch import watch
 from merian.twin.solver import slopes
 from merian.twin.worked import shipped

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from merian.cli.ecosystems import opened
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import escaped, path_of, say
@@ -39,7 +38,7 @@ def calibrate(
     Parameters
     ----------
     ecosystem
-        A folder made by `merian twin build`, or a worked ecosystem: savanna, isle-royale, drawn.
+        A folder made by `merian twin build`, or a worked ecosystem: savanna, isle-royale.
     counts
         A table with the columns deployment, label, count, days and perhaps period; a Camtrap DP folder; or a folder made by `merian twin watch`, with --names.
     out
@@ -54,6 +53,7 @@ def calibrate(
     from merian.twin.calibrate.page import sentence
     from merian.twin.calibrate.run import PAGE, Given
     from merian.twin.calibrate.run import calibrate as run
+    from merian.twin.worked import opened
 
     world = opened(ecosystem, settings.seed)
     report = run(world, Given(counts, names, confusion), out, settings, command_line(), overwrite)

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from merian.cli.ecosystems import opened
 from merian.cli.say import path_of, say
 
 __all__ = ["odd"]
@@ -26,7 +25,7 @@ def odd(
     Parameters
     ----------
     ecosystem
-        A folder made by `merian twin build`, or a worked ecosystem: savanna, isle-royale, drawn.
+        A folder made by `merian twin build`, or a worked ecosystem: savanna, isle-royale.
     out
         The folder to write: odd.html, odd.md.
     tier
@@ -35,6 +34,7 @@ def odd(
         Replace the page of another ecosystem or tier.
     """
     from merian.twin.describe import PAGE, described
+    from merian.twin.worked import opened
 
     described(opened(ecosystem, 0), out, tier, overwrite)
     say(f"{path_of(out / PAGE)}  the description: open it in a browser")

@@ -51,7 +51,7 @@ HOMES: dict[Verb, str] = {
     "eyes": "merian.twin.senses.montage:EyesSettings",
     "record": "merian.twin.frames.playback:RecordSettings",
     "live": "merian.web.running:LiveSettings",
-    "watch": "merian.twin.observe.stage:WatchSettings",
+    "watch": "merian.twin.observe.settings:WatchSettings",
     "calibrate": "merian.twin.calibrate.settings:CalibrateSettings",
     "simulate": "merian.twin.space.settings:MapSettings",
 }

@@ -7,10 +7,13 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from merian.cli.calibrate import calibrate
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
+from merian.cli.odd import odd
 from merian.cli.say import REFUSED, bold, escaped, path_of, say
 from merian.cli.validate import validate
+from merian.cli.watch import watch
 from merian.core.errors import BadSetting
 from merian.twin.settings import TwinSettings
 
@@ -25,12 +28,9 @@ app = App(
     result_action="return_value",
 )
 app.command(validate, name="validate")
-for verb, line in {
-    "watch": "Photograph a running ecosystem: cameras in a window shoot who walks past, as drawn animals.",
-    "calibrate": "Learn from cameras how many animals there are, through a classifier's confusion matrix.",
-    "odd": "Describe a twin by the ODD protocol, from its own ledger and processes.",
-}.items():
-    app.command(f"merian.cli.{verb}:{verb}", name=verb, help=line)
+app.command(watch, name="watch")
+app.command(calibrate, name="calibrate")
+app.command(odd, name="odd")
 app.command(
     "merian.cli.record:record",
     name="record",

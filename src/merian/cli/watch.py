@@ -7,11 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from merian.cli.ecosystems import opened
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import escaped, path_of, say
-from merian.twin.observe.stage import WatchSettings
+from merian.twin.observe.settings import WatchSettings
 
 __all__ = ["watch"]
 
@@ -36,7 +35,7 @@ def watch(
     Parameters
     ----------
     ecosystem
-        A folder made by `merian twin build`, or a worked ecosystem: savanna, isle-royale, drawn. Species of the drawn tree are drawn as themselves, other
+        A folder made by `merian twin build`, or a worked ecosystem: savanna, isle-royale. Species of the drawn tree are drawn as themselves, other
         mammals and birds are played by drawn ones (OUT/cast.csv).
     out
         The folder to write: photos/, held_out/, deployments.csv, media.csv, observations.csv, cast.csv, truth.parquet, report.json.
@@ -44,6 +43,7 @@ def watch(
         Replace a world of other settings.
     """
     from merian.twin.observe.watch import watch as run
+    from merian.twin.worked import opened
 
     world = opened(ecosystem, settings.seed)
     report = run(world, out, settings, {"ecosystem": world.digest()}, command_line(), overwrite)

@@ -23,7 +23,7 @@ class CalibrateSettings:
     parts: int = knob(
         32, "How often the ensemble takes in each observation, with so many times its variance", ge=1, le=64
     )
-    period_days: float = knob(30.0, "Length of periods, where times are given and not periods", unit="days", gt=0)
+    period_days: float = knob(30.0, "Length of periods, where times are given and not periods", unit="days", ge=1)
     gap_minutes: float = knob(
         30.0, "Observations of media further apart are different stays", unit="min", ge=0, le=1440
     )

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 
 from merian.core.chance import stream
 from merian.core.errors import BadData, Unstable
 from merian.core.progress import track
 from merian.twin import draws
+from merian.twin.balance import UNSURE_SD
 from merian.twin.calibrate.kalman import Sight, filtered
 from merian.twin.calibrate.labelled import Surveyed
 from merian.twin.calibrate.particle import Keeping, tracked
@@ -62,8 +64,11 @@ class Reading:
 
 
 def believed(ecosystem: Ecosystem, count: int, seed: int) -> Members:
-    """So many members of what is believed of an ecosystem before its cameras. Raises Unstable when too few can be balanced."""
-    drawn = Setting.of_ecosystem(ecosystem).drawn
+    """So many members of what is believed of an ecosystem before its cameras. A density that comes without a spread is believed within UNSURE_SD of its log10.
+
+    Raises Unstable when too few can be balanced.
+    """
+    drawn = Setting.of_ecosystem(_unsure(ecosystem)).drawn
     webs, starts, number = list[FoodWeb](), list[Doubles](), 0
     with track("Drawing ecosystems", count, "members") as advance:
         while len(webs) < count and number < 2 * count + 20:
@@ -79,6 +84,15 @@ def believed(ecosystem: Ecosystem, count: int, seed: int) -> Members:
     if len(webs) < count:
         raise Unstable("balance", "biomass", f"all ({number - len(webs)} of {number} members do not balance)", 0)
     return Members(tuple(webs), np.log(np.maximum(np.array(starts), LEAST)), number - count)
+
+
+def _unsure(ecosystem: Ecosystem) -> Ecosystem:
+    """The ecosystem in which no density is certain."""
+    certain = (pl.col("trait") == "density_km2") & ~(pl.col("spread") > 0).fill_null(False)
+    cells = ecosystem.species.cells.with_columns(
+        spread=pl.when(certain).then(pl.lit(UNSURE_SD)).otherwise(pl.col("spread"))
+    )
+    return replace(ecosystem, species=replace(ecosystem.species, cells=cells))
 
 
 def scatters(counts: Integers, names: Integers, exposure: Doubles) -> Doubles:

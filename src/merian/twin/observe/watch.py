@@ -32,7 +32,8 @@ from merian.twin.observe.cast import Cast, Moment
 from merian.twin.observe.package import BEGAN, written
 from merian.twin.observe.passing import Stands, passed
 from merian.twin.observe.photographs import Photo, draw
-from merian.twin.observe.stage import WatchSettings, staged
+from merian.twin.observe.settings import WatchSettings
+from merian.twin.observe.stage import staged
 
 __all__ = ["FORMAT", "HELD_OUT", "KIND", "Watched", "ran", "watch"]
 
