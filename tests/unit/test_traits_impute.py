@@ -154,6 +154,7 @@ def test_what_a_table_lacks_is_said(tmp_path: Path) -> None:
         (wide(columns=("Diet",), name="binome"), "no column of the table"),
         (wide(columns=("Diet",), only_if=("Diet measured",)), "must read as"),
         (wide(columns=("Diet",), only_if=("Diet if Sure=1",)), "no column of the table"),
+        (wide(columns=("Diet",), only_if=("Note if Quality=measured",)), "no trait of the table"),
         (wide(columns=("Diet",), ordered=("Diet plants",)), "must read as|no trait"),
         (wide(columns=("Diet",), categories=("Dite",)), "no trait of the table"),
     ]

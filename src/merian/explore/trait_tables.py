@@ -125,7 +125,7 @@ class TraitSheet:
         columns: which traits, each a name or a pattern, with a unit after =; none means all of a long table, and of a wide one those columns that may be
         traits by their names. only_if: "TRAIT if COLUMN=a|b", values that are to be believed. Raises BadSetting for what is not there, BadData without traits.
         """
-        conditions, by_fold = tuple(only_if), self._by_fold
+        by_fold = self._by_fold
         if self.is_long:
             unit = pl.col(by_fold[UNIT]).cast(pl.String) if UNIT in by_fold else pl.lit(None, pl.String)
             trait, value = (pl.col(by_fold[c]).cast(pl.String) for c in LONG[1:])
@@ -134,17 +134,17 @@ class TraitSheet:
             chosen = _chosen(columns, names)
             cells = found.filter(pl.col("trait").is_in(list(chosen))) if chosen else found
         else:
-            names = self.columns
-            chosen = _chosen(columns, names) or dict.fromkeys(self._traits(), "")
+            chosen = _chosen(columns, self.columns) or dict.fromkeys(self._traits(), "")
+            names = list(chosen)
             wide = self.table.select(ROW, *(pl.col(c).cast(pl.String, strict=False) for c in chosen))
             cells = wide.unpivot(index=ROW, variable_name="trait", value_name="value").drop_nulls("value")
             units = pl.col("trait").replace_strict(chosen, return_dtype=pl.String)
             cells = cells.select(ROW, "trait", units.alias("unit"), "value")
-        for trait_name, column, allowed in _conditions(conditions, names):
+        for name, column, allowed in _conditions(only_if, names):
             if column not in self.columns:
                 raise BadSetting("only_if", column, "is no column of the table", self.columns)
             believed = self.table.filter(_among(self.table[column], allowed))[ROW]
-            cells = cells.filter((pl.col("trait") != trait_name) | pl.col(ROW).is_in(believed.implode()))
+            cells = cells.filter((pl.col("trait") != name) | pl.col(ROW).is_in(believed.implode()))
         return cells
 
     def _traits(self) -> list[str]:
