@@ -279,6 +279,41 @@ def test_a_twin_that_nobody_looks_at_is_put_away_and_begins_anew(client: TestCli
         assert until(viewer, Kind.KEY).step <= 2
 
 
+def test_a_twin_that_fails_says_so_and_the_next_viewer_begins_it_anew(site: Site) -> None:
+    """A fault in the thread ends the twin and is told; a step that leaves its bounds stops it until it is restarted."""
+    opened_stages = list[Stage]()
+    plain = Live.of("savanna", SMALL)
+
+    def opening() -> Stage:
+        stage = plain._opening()
+        opened_stages.append(stage)
+        return stage
+
+    app = create_app(site.store, site.identifier, live=Live("savanna", opening, SMALL))
+    with TestClient(app, base_url=HERE) as client:
+        with client.websocket_connect(WHERE) as viewer:
+            until(viewer, Kind.KEY)
+            opened_stages[0].worlds[0].values["mass"][0] = np.nan
+            told = until(viewer, "error")
+            assert (told["what_to_do"], "mass" in told["error"]) == ("restart the twin", True)
+            command(viewer, do="restart")
+            assert until(viewer, Kind.DELTA).step > 0
+        with client.websocket_connect(WHERE) as viewer:
+            assert until(viewer, Kind.KEY)
+
+
+def test_of_many_scenarios_the_last_comes(client: TestClient) -> None:
+    with client.websocket_connect(WHERE) as viewer:
+        until(viewer, Kind.KEY)
+        for amount in (0.1, 0.2, 0.3, 0.4):
+            command(viewer, do="scenario", changes=[{"what": "rain", "amount": amount}])
+        while not (state := until(viewer, "state"))["changes"] or state["changes"][0]["amount"] != 0.4:
+            pass
+        command(viewer, do="restart")
+        while until(viewer, "state")["changes"]:
+            pass
+
+
 def test_an_ecosystem_that_cannot_be_opened_is_told(site: Site, tmp_path: Path) -> None:
     app = create_app(site.store, site.identifier, live=Live.of(str(tmp_path), SMALL))
     with TestClient(app, base_url=HERE) as client, client.websocket_connect(WHERE) as viewer:

@@ -296,18 +296,13 @@ class Live:
             command = read_command(text)
         except BadSetting as error:
             return viewer.refuse(str(error), "see docs/reference/live.md for the commands")
-        if not self._do(viewer, command):
-            viewer.tell(
-                {"say": "error", "error": "too much is waiting to be done", "what_to_do": "send it again in a second"}
-            )
+        self._do(viewer, command)
         return False
 
-    def _do(self, viewer: Viewer, command: Command) -> bool:
-        """Hand a command to the twin; whether it was taken."""
+    def _do(self, viewer: Viewer, command: Command) -> None:
+        """Hand a command to the twin."""
         running = self._running
-        if running is None:
-            return False
-        if command.do == "key":
+        if command.do == "key" or running is None:
             viewer.keys, viewer.shot, viewer.waiting = {}, 0, 0
             viewer.wake.set()
         elif command.do in ("pause", "go"):
@@ -315,7 +310,6 @@ class Live:
         elif command.do == "pace":
             running.pace(command.hours_s)
         elif command.do == "restart":
-            return running.restart()
+            running.restart()
         else:
-            return running.alter(command.scenario)
-        return True
+            running.alter(command.scenario)

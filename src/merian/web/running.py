@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["LiveSettings", "Running", "Shot"]
 
 Json = dict[str, Any]
-ORDERS = 64
-"""Orders that wait to be carried out; further ones are refused. From taste."""
 IDLE = 0.25
 """Seconds between two looks for orders while the twin stands still."""
 MEMBERS, YEARS = 16, 30.0
@@ -65,7 +61,9 @@ class Running:
     def __init__(self, opening: Callable[[], Stage], settings: LiveSettings, tell: Callable[[str, Any], None]) -> None:
         self.settings, self._opening, self._tell = settings, opening, tell
         self.paused, self.hours_s, self.reached = False, min(settings.hours_s, settings.most_hours_s), 0.0
-        self._orders: queue.Queue[Callable[[Stage], None]] = queue.Queue(ORDERS)
+        self._lock = threading.Lock()
+        self._anew = False
+        self._wanted: Scenario | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._foresees = ThreadPoolExecutor(1, "merian-foresight")
@@ -89,14 +87,6 @@ class Running:
         """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    def order(self, what: Callable[[Stage], None]) -> bool:
-        """Have something done to the stage between two steps; False when too much is waiting already."""
-        try:
-            self._orders.put_nowait(what)
-        except queue.Full:
-            return False
-        return True
-
     def pause(self, still: bool) -> None:
         """Stand still, or go on."""
         self.paused = still
@@ -107,21 +97,16 @@ class Running:
         self.hours_s = min(max(hours_s, 0.1), self.settings.most_hours_s)
         self._say()
 
-    def alter(self, scenario: Scenario) -> bool:
-        """Let a scenario hold from the next step on; what it does is foreseen beside that. False when too much is waiting."""
-        return self.order(functools.partial(self._alter, scenario))
+    def alter(self, scenario: Scenario) -> None:
+        """Let a scenario hold from the next step on, and foresee what it does; the last that is asked for before that step is the one that comes."""
+        with self._lock:
+            self._wanted = scenario
 
-    def restart(self) -> bool:
-        """Begin anew, without a scenario."""
-
-        def anew(stage: Stage) -> None:
-            stage.restart()
-            self._scenario = None
-            self._asked += 1
-            self._say()
-            self._show(stage)
-
-        return self.order(anew)
+    def restart(self) -> None:
+        """Begin anew and go on, without a scenario."""
+        with self._lock:
+            self._anew, self._wanted = True, None
+        self.paused = False
 
     def state(self) -> Json:
         """How it runs, as JSON can hold it."""
@@ -139,16 +124,18 @@ class Running:
     # ---- in the thread ---------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        ended = "by a fault of its own"
         try:
             stage = self._opening()
             self._tell("hello", [encode(Frame(Kind.HELLO, stage.hello())), *stage.room.still()])
             self._say()
             self._go(stage)
+            ended = ""
         except MerianError as error:
-            self._tell(
-                "say",
-                {"say": "error", "error": str(error), "what_to_do": "mend the ecosystem, then start the server again"},
-            )
+            ended = f"with {error}"
+        finally:
+            if ended:
+                self._error(f"the twin ended {ended}", "look again, or serve another ecosystem")
 
     def _go(self, stage: Stage) -> None:
         """Step and show, a shot at a time; what the machine cannot do in time is left out, never made up for."""
@@ -173,16 +160,15 @@ class Running:
                         break
             except Unstable as error:
                 self.paused = True
-                self._tell(
-                    "say",
-                    {"say": "error", "error": str(error), "what_to_do": "restart the twin, or turn the sliders back"},
-                )
+                self._error(str(error), "restart the twin")
                 continue
             if steps:
                 self._show(stage)
             if (since := time.monotonic() - begun) >= 1.0:
-                self.reached = walked * self.settings.step_hours / since
+                reached, self.reached = self.reached, walked * self.settings.step_hours / since
                 begun, walked = time.monotonic(), 0
+                if abs(self.reached - reached) > 0.1 * max(reached, self.reached):
+                    self._say()
             self._stop.wait(max(due - time.monotonic(), 0.0))
 
     def _show(self, stage: Stage) -> None:
@@ -193,29 +179,27 @@ class Running:
         self._tell("shot", shot)
 
     def _obey(self, stage: Stage) -> None:
-        while True:
+        """Do what was asked for since the last step."""
+        with self._lock:
+            anew, self._anew = self._anew, False
+            wanted, self._wanted = self._wanted, None
+        if anew:
+            stage.restart()
+        if wanted is not None:
             try:
-                order = self._orders.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                order(stage)
+                stage.alter(wanted)
             except MerianError as error:
-                self._tell("say", {"say": "error", "error": str(error), "what_to_do": "send another command"})
-
-    def _alter(self, scenario: Scenario, stage: Stage) -> None:
-        stage.alter(scenario)
+                self._error(str(error), "send another command")
+                wanted = None
+        if not anew and wanted is None:
+            return
         self._scenario = stage.scenario
         self._asked += 1
         self._say()
         self._show(stage)
         if stage.scenario is not None:
-            from merian.twin.ensemble import Setting
-
             names = dict(zip(stage.web.names, stage.common, strict=True))
-            self._foresees.submit(
-                self._foresee, self._asked, Setting.of_ecosystem(stage.ecosystem), stage.scenario, names
-            )
+            self._foresees.submit(self._foresee, self._asked, stage.setting, stage.scenario, names)
 
     def _foresee(self, asked: int, setting: Setting, scenario: Scenario, names: Mapping[str, str]) -> None:
         """Say what the scenario does in an ensemble of the food web, unless another has been asked for meanwhile."""
@@ -228,7 +212,7 @@ class Running:
             with listen(lambda *_: None):
                 found = effects(ensemble(setting, scenario, how))
         except MerianError as error:
-            self._tell("say", {"say": "error", "error": str(error), "what_to_do": "turn the sliders back"})
+            self._error(str(error), "turn the sliders back")
             return
         rows = [
             {
@@ -246,6 +230,9 @@ class Running:
         ]
         if asked == self._asked:
             self._tell("say", {"say": "effects", "years": YEARS, "members": MEMBERS, "rows": rows})
+
+    def _error(self, error: str, what_to_do: str) -> None:
+        self._tell("say", {"say": "error", "error": error, "what_to_do": what_to_do})
 
     def _say(self) -> None:
         self._tell("say", self.state())

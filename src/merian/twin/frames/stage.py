@@ -46,7 +46,7 @@ class Stage:
         self.web, self.start = balance.web, balance.start
         if len(self.web.names) > 255:
             raise BadSetting("ecosystem", len(self.web.names), "has 255 species and pools at most to be shown")
-        self._setting = Setting.of_ecosystem(ecosystem)
+        self.setting = Setting.of_ecosystem(ecosystem)
         rain = ecosystem.landscape.layers["rain"][:, ecosystem.landscape.land].mean(1)
         width_m = 1000.0 * settings.window_km
         self.ground = generated("plain", settings.seed, settings.rows, width_m / settings.rows, tuple(rain.tolist()))
@@ -200,7 +200,7 @@ class Stage:
 
     def _engine(self, scenario: Scenario, year: float, world: World | None = None) -> Engine:
         """An engine by the rates of a scenario in a year, of a world that there is, or of one at its start."""
-        settings, setting, web = self.settings, self._setting, self.web
+        settings, setting, web = self.settings, self.setting, self.web
         species, links = scenario.columns(web, year, setting.ectotherm, setting.celsius)
         changed = replace(web, species=species, links=links)
         # among animals a harvest is one more way to die, and no more metabolism
