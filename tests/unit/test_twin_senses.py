@@ -172,6 +172,8 @@ def test_stripes_of_a_zebra_vanish_where_they_are_known_to() -> None:
         assert float(sees_stripes_at_m(0.055, eyes_of(name).acuity("night"))) < 9.1, (
             "none beyond 9 m on a moonless night"
         )
+    owl = eyes_of("barn owl")
+    assert [owl.acuity(light) / owl.acuity() for light in LIGHTS] == [1.0, 1.0, 0.25], "measured in the owl itself"
     sizes, acuities = np.array([[0.5], [2.0]]), np.array([6.0, 13.0, 60.0])
     assert sees_body_at_m(sizes, acuities).shape == (2, 3)
     assert eyes_of("lion").sees_at_m(0.055) == pytest.approx(day)

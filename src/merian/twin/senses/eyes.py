@@ -35,6 +35,8 @@ FACTS: Mapping[str, tuple[str, float, float, str]] = {
     ),
     "receptors_nm": ("nm", *PEAKS_NM, "Peaks of the receptors of daylight"),
     "ultraviolet": ("1", 0.0, 1.0, "Share of the light of 300 to 400 nm that reaches the receptors"),
+    "twilight": ("1", 0.0, 1.0, "Share of its acuity that is left at twilight, where measured"),
+    "night": ("1", 0.0, 1.0, "And on a night without moon"),
     "dim": ("1", 0.01, 1000.0, "How many times less light it needs than a human"),
     "flicker_hz": ("Hz", 1.0, 1000.0, "Fastest flicker that is seen in bright light"),
 }
@@ -106,9 +108,11 @@ class Eyes:
         return receptor_matrix(self.facts["receptors_nm"].values, 0.0 if share is None else share.value)
 
     def acuity(self, light: str = "day") -> float:
-        """Cycles per degree in a light of LIGHTS."""
+        """Cycles per degree in a light of LIGHTS: by its own measurements where there are any, else as LIGHTS says of all."""
         if light not in LIGHTS:
             raise BadSetting("light", light, f"is one of {', '.join(LIGHTS)}", LIGHTS)
+        if light in self.facts:
+            return self["acuity_cpd"] * self[light]
         return min(self["acuity_cpd"] * LIGHTS[light].acuity, LIGHTS[light].most_cpd)
 
     def sees_at_m(self, size_m: float, light: str = "day") -> float:
