@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,16 @@ class Species:
 
     def __getitem__(self, trait: str) -> Doubles:
         """The values of a trait [s], NaN where it has none."""
-        return valued(self.cells, self.names, trait)
+        found = self._values.get(trait, {})
+        return np.array([found.get(name, np.nan) for name in self.names], float)
+
+    @cached_property
+    def _values(self) -> dict[str, dict[str, float]]:
+        """The values by trait and species: read once, since an ensemble asks each of its members for dozens of traits."""
+        found: dict[str, dict[str, float]] = {}
+        for name, trait, value in self.cells.select("species", "trait", "value").iter_rows():
+            found.setdefault(trait, {})[name] = value
+        return found
 
     def keep(self, names: Sequence[str], refused: pl.DataFrame) -> Species:
         """Only these species, in their order; the others with their reasons."""
