@@ -59,13 +59,23 @@ KINDS: Mapping[str, Kind] = {
     ),
     "waterpoint": Kind("so much water to drink in the cell: 0 closes it", "1", 0.0, 1.0, (0.0, 1.0), False, "land", 1),
     "disease": Kind(
-        "a disease arrives in the species, whose first animal infects so many", "1", 0.1, 50.0, (0.1, 10.0),
-        whom="one", threat=True,
+        "a disease arrives in the species, whose first animal infects so many",
+        "1",
+        0.1,
+        50.0,
+        (0.1, 10.0),
+        whom="one",
+        threat=True,
     ),
     "fire": Kind("so many sparks fall", "km-2 year-1", 0.0, 1000.0, (0.0, 1.0), whom="land", threat=True),
     "poaching": Kind(
-        "so much of those of the best size is taken beside the settlement or road", "year-1", 0.0, 50.0, (0.0, 2.0),
-        points=1, threat=True,
+        "so much of those of the best size is taken beside the settlement or road",
+        "year-1",
+        0.0,
+        50.0,
+        (0.0, 2.0),
+        points=1,
+        threat=True,
     ),
 }
 """Where no figure says otherwise, the measured range is a judgement: what lies beyond it is said on every figure."""

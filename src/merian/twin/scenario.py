@@ -88,7 +88,9 @@ class Change:
             if not all(0 <= value <= 1 for value in values):
                 raise BadSetting(name, values, "is in shares of the map, from 0 to 1")
         if self.within and (points or self.what == "fire"):
-            raise BadSetting("within", self.within, f"{self.what!r} has no box: it is everywhere, or lies along its path")
+            raise BadSetting(
+                "within", self.within, f"{self.what!r} has no box: it is everywhere, or lies along its path"
+            )
         if self.within and not (
             len(self.within) == 4 and self.within[0] < self.within[2] and self.within[1] < self.within[3]
         ):
@@ -136,7 +138,9 @@ class Change:
             west, north, east, south = self.within
             place = f", between {west:g} and {east:g} of the map's width and {north:g} and {south:g} of its height"
         elif self.path:
-            place = f", {'at' if len(self.points) == 1 else 'along'} " + " ".join(f"({x:g}, {y:g})" for x, y in self.points)
+            place = f", {'at' if len(self.points) == 1 else 'along'} " + " ".join(
+                f"({x:g}, {y:g})" for x, y in self.points
+            )
         others = f" (and {', '.join(self.hosts)})" if self.hosts else ""
         told = f" ({', '.join(self.how)})" if self.how else ""
         return f"{self.what}{whom}{others}: {self.amount:g}{unit}{how}{told}{place}, {when}{end}"

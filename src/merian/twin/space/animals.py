@@ -155,6 +155,7 @@ def herds(altered: Altered, begin: Begin, animals: Animals, clock: Clock, settin
         rain_spread=settings.rain_spread,
         choice=settings.choice,
         crossing=settings.crossing,
+        meeting_km=settings.meeting_km,
         seed=begin.seed,
         threads=1,
     )

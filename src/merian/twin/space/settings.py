@@ -29,6 +29,10 @@ class MapSettings(EnsembleSettings):
         0.0, "Length of a step, rounded to a whole part of a year; 0: a week on the grid and for cohorts, an hour among herds",
         unit="days", ge=0, le=31,
     )  # fmt: skip
+    meeting_km: float = knob(
+        20.0, "Width of the ground on which herds meet and crowd each other between two meals (a choice); 0: a cell",
+        unit="km", ge=0, le=1000,
+    )  # fmt: skip
     spin: int = knob(2, "Years on the map, with weather and without change, before the run", unit="years", ge=0, le=500)
     latitude_deg: float = knob(-2.0, "Latitude of the map, for its seasons", unit="degrees", ge=-90, le=90)
     range_c: float = knob(12.0, "Mean difference between day and night", unit="K", ge=0, le=60)
