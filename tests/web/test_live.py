@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,15 @@ def until(viewer: WebSocketTestSession, wanted: str | Kind, most: int = 400) -> 
     raise AssertionError(f"no {wanted} in {most} messages")
 
 
+def waited(for_what: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    for _ in range(600):
+        if for_what():
+            return
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
 def drained(viewer: WebSocketTestSession) -> None:
     """Take all that comes until the connection is closed."""
     while True:
@@ -113,16 +122,20 @@ def test_a_delta_is_of_the_roster_that_was_sent(client: TestClient) -> None:
             assert rosters[frame.world] == (frame.key, len(frame.body.x))
 
 
-def test_who_acknowledges_nothing_is_sent_nothing_more_and_then_what_is_newest(client: TestClient) -> None:
+def test_who_acknowledges_nothing_is_sent_nothing_more_and_then_what_is_newest(client: TestClient, live: Live) -> None:
     with client.websocket_connect(WHERE) as viewer:
         shots = []
         while len(shots) < SMALL.ahead:
             message = viewer.receive()
             if message.get("bytes") and decode(message["bytes"]).kind in (Kind.KEY, Kind.DELTA):
                 shots.append(decode(message["bytes"]).step)
-        time.sleep(0.6)  # a dozen shots go by
+        waited(lambda: live._shot is not None and live._shot.views[0].step >= shots[-1] + 4)
         acknowledge(viewer)
-        assert until(viewer, Kind.DELTA).step >= shots[-1] + 4, "the newest, not the next"
+        while True:
+            message = viewer.receive()
+            if message.get("bytes") and (frame := decode(message["bytes"])).kind in (Kind.KEY, Kind.DELTA):
+                break
+        assert frame.step >= shots[-1] + 4, "the newest, not the next"
 
 
 def test_who_never_acknowledges_is_sent_away(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,10 +174,9 @@ def test_it_stands_still_goes_on_and_keeps_to_its_pace(client: TestClient) -> No
         command(viewer, do="pause")
         while not until(viewer, "state")["paused"]:
             pass
-        time.sleep(0.4)
+        time.sleep(1.0)  # the step under way is done
         command(viewer, do="key")
         first = until(viewer, Kind.KEY)
-        time.sleep(0.3)
         command(viewer, do="key")
         assert until(viewer, Kind.KEY).step == first.step
         command(viewer, do="go")
@@ -238,7 +250,7 @@ def test_there_is_room_for_so_many_and_no_more(client: TestClient) -> None:
             pass
         assert refused.value.status_code == 503
         assert refused.value.json()["what_to_do"] == "come again later"
-    time.sleep(0.1)
+    waited(lambda: client.get("/api/twin").json()["viewers"] == 0)
     with client.websocket_connect(WHERE) as third:
         assert until(third, Kind.KEY)
 
@@ -270,11 +282,7 @@ def test_a_twin_that_nobody_looks_at_is_put_away_and_begins_anew(client: TestCli
         until(viewer, Kind.KEY)
         running = live._running
         assert running is not None
-    for _ in range(100):
-        if live._running is None and not running.alive:
-            break
-        time.sleep(0.1)
-    assert not running.alive
+    waited(lambda: live._running is None and not running.alive)
     with client.websocket_connect(WHERE) as viewer:
         assert until(viewer, Kind.KEY).step <= 2
 
@@ -374,7 +382,7 @@ def connected(port: int, origin: str | None = None) -> tuple[socket.socket, Any]
     wsproto = pytest.importorskip("wsproto")
     from wsproto.events import Request
 
-    wire = socket.create_connection(("127.0.0.1", port), 20)
+    wire = socket.create_connection(("127.0.0.1", port), 60)
     speaks = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
     headers = [] if origin is None else [(b"origin", origin.encode())]
     wire.sendall(speaks.send(Request(host=f"127.0.0.1:{port}", target=PATH, extra_headers=headers)))

@@ -16,11 +16,10 @@ import numpy as np
 
 from merian.twin.foodweb import Doubles
 
-__all__ = ["STEP_NM", "VISIBLE_NM", "daylight", "observer", "primaries", "srgb_to_xyz"]
+__all__ = ["VISIBLE_NM", "daylight", "observer", "primaries", "srgb_to_xyz"]
 
 FOLDER = Path(__file__).parent
-STEP_NM = 5.0
-VISIBLE_NM = np.arange(380.0, 780.1, STEP_NM)
+VISIBLE_NM = np.arange(380.0, 780.1, 5.0)
 """Wavelengths of the primaries and of the observer."""
 D65_K = 6504.0
 """Correlated colour temperature of D65 on the scale of temperature in use since 1968 (CIE 015)."""
