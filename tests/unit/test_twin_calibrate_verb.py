@@ -238,7 +238,7 @@ def test_a_density_without_a_spread_is_not_believed_to_be_certain(tmp_path: Path
         spread=pl.when(pl.col("species") == RARE).then(None).otherwise(pl.col("spread"))
     )
     sure = replace(ecosystem, species=replace(ecosystem.species, cells=bare))
-    off = believed(sure, 60, 1).start[:, :2].std(0) / np.log(10)
+    off = believed(sure, 40, 1).start[:, :2].std(0) / np.log(10)
     assert off == pytest.approx([0.3, 0.5], rel=0.3)
 
 
