@@ -30,9 +30,23 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return STRINGS[language.get()][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+/** Made once for each language: they are slow to make, and a list of numbers needs them at every frame. */
+const made = new Map<Language, { plural: Intl.PluralRules; whole: Intl.NumberFormat; exact: Intl.NumberFormat }>();
+
+function forms(): { plural: Intl.PluralRules; whole: Intl.NumberFormat; exact: Intl.NumberFormat } {
+  const now = language.get();
+  let found = made.get(now);
+  if (!found) {
+    const exact = new Intl.NumberFormat(now, { maximumSignificantDigits: 4 });
+    found = { plural: new Intl.PluralRules(now), whole: new Intl.NumberFormat(now), exact };
+    made.set(now, found);
+  }
+  return found;
+}
+
 /** A whole number with its noun, in the plural that the language has for it. */
 export function many(stem: Counted, n: number): string {
-  const form = new Intl.PluralRules(language.get()).select(n) === "one" ? "one" : "other";
+  const form = forms().plural.select(n) === "one" ? "one" : "other";
   return t(`${stem}.${form}` as Key, { n: figure(n) });
 }
 
@@ -44,8 +58,7 @@ export function word(prefix: string, name: string): string {
 
 /** A number as the language writes it; at most four significant digits unless it is whole. */
 export function figure(value: number): string {
-  const whole = Number.isInteger(value);
-  return value.toLocaleString(language.get(), whole ? {} : { maximumSignificantDigits: 4 });
+  return (Number.isInteger(value) ? forms().whole : forms().exact).format(value);
 }
 
 /** A share of one in per cent. */

@@ -1,4 +1,5 @@
 /** The tree of life: a list of rows that opens and closes, drawn as far as it is seen, however long it is. */
+import { Component } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { Finder } from "../finder";
@@ -6,7 +7,8 @@ import { Absent, Caption, Scientific } from "../names";
 import type { PageProps } from "../pages";
 import { go, Link, taxonAddress } from "../router";
 import { ready } from "../saying";
-import { figure, many, t, word } from "../words";
+import { useStore } from "../store";
+import { figure, type Language, language, many, t, word } from "../words";
 import { type Placed, Rows } from "./rows";
 import { Scroll } from "./scroll";
 import "../styles/life.css";
@@ -34,6 +36,7 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
   const [scroll] = useState(() => new Scroll(() => told.current()));
   const [focus, setFocus] = useState(0);
   const follow = useRef(false);
+  const speaks = useStore(language);
   scroll.rows = rows.height;
 
   useLayoutEffect(() => {
@@ -62,6 +65,9 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
   });
 
   const [first, last] = scroll.seen(OVER);
+  const [top, bottom] = scroll.seen(0);
+  // the tree is entered at the row that was last dealt with, or, when that is out of sight, at the first that is wholly seen
+  const entry = focus >= top && focus < bottom ? focus : Math.min(top + 1, rows.height - 1);
   const shown: { place: number; placed: Placed }[] = [];
   for (let place = first; place < last; place++) shown.push({ place, placed: rows.at(place) });
 
@@ -72,6 +78,21 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
     scroll.to(to);
   };
   const toggle = (place: number, placed: Placed): void => (placed.open === "shut" ? rows.open(place) : rows.close(place));
+  const placeOf = (event: Event): number => Number((event.target as Element).closest<HTMLElement>(".row")?.dataset.place ?? -1);
+  const enter = (event: FocusEvent): void => {
+    const place = placeOf(event);
+    if (place < 0) return;
+    follow.current = true;
+    if (place !== focus) setFocus(place);
+  };
+  const press = (event: MouseEvent): void => {
+    const place = placeOf(event);
+    const target = event.target as Element;
+    if (place < 0 || target.closest("a")) return;
+    setFocus(place);
+    if (target.closest("button")) rows.open(place, true);
+    else if (!rows.whole) toggle(place, rows.at(place));
+  };
   const key = (event: KeyboardEvent): void => {
     const placed = rows.at(focus);
     const screen = Math.max(Math.floor(scroll.height / scroll.row) - 1, 1);
@@ -96,25 +117,18 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
           {t(rows.whole ? "life.fold" : "life.whole")}
         </button>
       </div>
-      <div class="tree" ref={frame} role="tree" aria-label={t("life.tree")} onKeyDown={key} tabIndex={-1}>
+      <div class="tree" ref={frame} role="tree" aria-label={t("life.tree")} tabIndex={-1} onKeyDown={key} onFocusIn={enter} onClick={press}>
         <div class="spacer" role="presentation" style={{ height: `${scroll.full}px` }}>
           <div class="window" role="presentation" style={{ transform: `translateY(${scroll.shift(first)}px)` }}>
             {shown.map(({ place, placed }) => (
               <TreeItem
                 key={place}
                 place={place}
-                placed={placed}
-                focused={place === focus}
-                whole={rows.whole}
-                toggle={() => {
-                  setFocus(place);
-                  toggle(place, placed);
-                }}
-                deep={() => rows.open(place, true)}
-                enter={() => {
-                  follow.current = true;
-                  if (place !== focus) setFocus(place);
-                }}
+                row={placed.row}
+                depth={placed.depth}
+                open={placed.open}
+                focused={place === entry}
+                language={speaks}
               />
             ))}
           </div>
@@ -126,61 +140,60 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
 
 interface ItemProps {
   place: number;
-  placed: Placed;
+  row: api.TreeRow | null;
+  depth: number;
+  open: Placed["open"];
   focused: boolean;
-  whole: boolean;
-  toggle(): void;
-  deep(): void;
-  enter(): void;
+  language: Language;
 }
 
-function TreeItem({ place, placed, focused, whole, toggle, deep, enter }: ItemProps) {
-  const { row, depth, open } = placed;
-  const inner = row && row.child_count > 0;
+/** One row, drawn anew only when it is another: what is done with it is heard by the tree. */
+class TreeItem extends Component<ItemProps> {
+  override shouldComponentUpdate(next: ItemProps): boolean {
+    const now = this.props;
+    return (Object.keys(next) as (keyof ItemProps)[]).some((key) => next[key] !== now[key]);
+  }
+
+  override render({ place, row, depth, open, focused }: ItemProps) {
+    const inner = row !== null && row.child_count > 0;
+    return (
+      <div
+        class="row"
+        role="treeitem"
+        data-place={place}
+        aria-level={depth + 1}
+        {...(row ? {} : { "aria-label": t("loading") })}
+        {...(inner ? { "aria-expanded": open !== "shut" } : {})}
+        tabIndex={focused ? 0 : -1}
+        style={{ "--depth": depth }}
+      >
+        {row ? <Told row={row} open={inner ? open : null} /> : <span class="waiting" />}
+      </div>
+    );
+  }
+}
+
+/** What a row says; `open` is null for a taxon with nothing below it. */
+function Told({ row, open }: { row: api.TreeRow; open: Placed["open"] | null }) {
   return (
-    <div
-      class="row"
-      role="treeitem"
-      data-place={place}
-      aria-level={depth + 1}
-      {...(row ? {} : { "aria-label": t("loading") })}
-      {...(inner ? { "aria-expanded": open !== "shut" } : {})}
-      tabIndex={focused ? 0 : -1}
-      onFocus={enter}
-      style={{ "--depth": depth }}
-      onClick={(event) => {
-        if (inner && !whole && !(event.target as Element).closest("a, button")) toggle();
-      }}
-    >
-      {row ? (
-        <>
-          <span class={`twig ${inner ? open : "tip-end"}`} aria-hidden="true">
-            {inner ? (open === "shut" ? "+" : "–") : "·"}
-          </span>
-          <Link class="name-of" to={taxonAddress(row.id)} tabIndex={-1}>
-            <Scientific taxon={row} />
-            {row.common ? <small>{row.common}</small> : null}
-          </Link>
-          <span class="rank">
-            {word("rank", row.rank)}
-          </span>
-          <span class="count">
-            {row.rank === "species" ? "" : many("species", row.species_count)}
-          </span>
-          <span class="count pictures">
-            {row.image_count ? many("photos", row.image_count) : ""}
-          </span>
-          {inner && open === "shut" && row.below > row.child_count ? (
-            <button type="button" class="all" tabIndex={-1} aria-hidden="true" title={t("life.all", { name: row.name })} onClick={deep}>
-              +{figure(row.below)}
-            </button>
-          ) : (
-            <span class="all" />
-          )}
-        </>
+    <>
+      <span class={`twig ${open ?? "tip-end"}`} aria-hidden="true">
+        {open === null ? "·" : open === "shut" ? "+" : "–"}
+      </span>
+      <Link class="name-of" to={taxonAddress(row.id)} tabIndex={-1}>
+        <Scientific taxon={row} />
+        {row.common ? <small>{row.common}</small> : null}
+      </Link>
+      <span class="rank">{word("rank", row.rank)}</span>
+      <span class="count">{row.rank === "species" ? "" : many("species", row.species_count)}</span>
+      <span class="count pictures">{row.image_count ? many("photos", row.image_count) : ""}</span>
+      {open === "shut" && row.below > row.child_count ? (
+        <button type="button" class="all" tabIndex={-1} aria-hidden="true" title={t("life.all", { name: row.name })}>
+          +{figure(row.below)}
+        </button>
       ) : (
-        <span class="waiting" />
+        <span class="all" />
       )}
-    </div>
+    </>
   );
 }
