@@ -35,7 +35,8 @@ def validate(
         A folder with PanTHERIA, TetraDENSITY, EltonTraits (mammals and birds), isle_royale, hare_lynx, veilleux and food_web (who eats whom), by
         their names.
     only
-        Groups to compute: food-webs, space, books, cohorts, mass, community, isle-royale, cycles, serengeti, links, regulation; all when none is named.
+        A group to compute, as often as there are some: food-webs, space, books, cohorts, mass, community, isle-royale, cycles, serengeti, links,
+        regulation; all when none is named.
     overwrite
         Replace a panel of other tables.
     """

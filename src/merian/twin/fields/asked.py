@@ -43,14 +43,17 @@ def absent(asked: Sequence[Asked], table: str) -> list[Row]:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """A line or a row of points of a picture: `times` and `values` [n], what it is, and whether it is `field` data (points) or the twin's (a line). `kind` is
-    its colour: 1 that of what is eaten, 2 of what eats."""
+    """A line, a row of points or a band of a picture: `times` and `values` [n], what it is, and whether it is `field` data (points) or the twin's (a line).
+
+    kind: its colour, 1 that of what is eaten, 2 of what eats. With an `upper` edge [n] it is the band above `values`.
+    """
 
     name: str
     times: Doubles
     values: Doubles
     kind: int = 1
     field: bool = False
+    upper: Doubles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class Picture:
 
 def picture(title: str, caption: str, courses: Sequence[Course], unit: str, time: str = "year") -> Picture:
     """A picture of courses on one scale from 0: points are field data, lines the twin's. Values that are no number are left out."""
-    finite = [c.values[np.isfinite(c.values)] for c in courses]
+    edges = [edge for c in courses for edge in (c.values, c.upper) if edge is not None]
+    finite = [edge[np.isfinite(edge)] for edge in edges]
     first, last = min(float(c.times[0]) for c in courses), max(float(c.times[-1]) for c in courses)
     ticks = _ticks(0.0, max(float(values.max()) for values in finite if len(values)))
     high, span = ticks[-1], max(last - first, 1e-9)
@@ -88,7 +92,11 @@ def picture(title: str, caption: str, courses: Sequence[Course], unit: str, time
     for course in courses:
         good = np.isfinite(course.values)
         points = [at(*pair) for pair in zip(course.times[good], course.values[good], strict=True)]
-        if course.field:
+        if course.upper is not None:
+            above = [at(*pair) for pair in zip(course.times[good], course.upper[good], strict=True)]
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points + above[::-1])
+            parts.append(f'<polygon class="spread kind{course.kind}" points="{path}"/>')
+        elif course.field:
             for x, y in points:
                 parts.append(f'<circle class="seen kind{course.kind}" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>')
         else:

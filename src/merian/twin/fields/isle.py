@@ -6,18 +6,21 @@ m free that of Arditi & Akcakaya 1990 (doi:10.1007/BF00317564).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from merian.twin.balance import Balance
 from merian.twin.ecosystem import Ecosystem, made
+from merian.twin.ensemble import EnsembleSettings, Setting, ensemble
 from merian.twin.fields.asked import Asked, Course, Picture, absent, picture
 from merian.twin.fields.series import Series, read_series
-from merian.twin.foodweb import Doubles
+from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.pools import YEAR_DAYS
 from merian.twin.regulation import regulated
+from merian.twin.scenario import Scenario
 from merian.twin.solver import Limits, run
 from merian.twin.theory import Row
 from merian.twin.worked import shipped
@@ -26,6 +29,7 @@ __all__ = ["KillRate", "isle_royale", "kill_rate", "next_year"]
 
 VUCETICH = "Vucetich & Peterson, isleroyalewolf.org, 1959-2019"
 MOOSE, WOLF = "Alces alces", "Canis lupus"
+MEMBERS = 48
 FIELD = (
     Asked("wolves, mean", "of 61 winters", VUCETICH, 21.1, 0.05),
     Asked("moose, mean", "of 61 winters", VUCETICH, 1020.6, 0.05),
@@ -48,6 +52,20 @@ TWIN = (
     Asked("twin's wolves from 1959 on", "mean of the run over the mean of the counts", VUCETICH, 1.0, 0.2),
     Asked("twin's moose go with the counts", "correlation of the run and the counts, 0.5 or more", VUCETICH, 1.0, 0.5),
     Asked("twin's wolves go with the counts", "correlation of the run and the counts, 0.5 or more", VUCETICH, 1.0, 0.5),
+    Asked(
+        "moose within the ensemble",
+        "share of winters within nine tenths of the members: 0.8 or more",
+        VUCETICH,
+        0.9,
+        0.1,
+    ),
+    Asked(
+        "wolves within the ensemble",
+        "share of winters within nine tenths of the members: 0.8 or more",
+        VUCETICH,
+        0.9,
+        0.1,
+    ),
     Asked("the next winter's moose", "error (rms of ln) over that of saying 'as now': 1 or less", VUCETICH, 0.5, 0.5),
     Asked("the next winter's wolves", "error (rms of ln) over that of saying 'as now': 1 or less", VUCETICH, 0.5, 0.5),
 )
@@ -126,6 +144,11 @@ def _twin(counts: Series, fits: dict[str, KillRate], ecosystem: Ecosystem) -> li
     eaten = float(balance.rates["eaten_year"][deer])
     heads = [ecosystem.area_km2 * ecosystem.species["density_km2"][at] for at in (deer, hunter)]
     kills = eaten * heads[0] / heads[1] / 12
+    bands = _bands(ecosystem, counts)
+    inside = [
+        float(((counts[name] >= low) & (counts[name] <= high)).mean())
+        for name, (low, high) in zip(("moose", "wolves"), bands, strict=True)
+    ]
     errors = next_year(balance, ecosystem, counts)
     ratio = regulated(balance, "ratio", fits["free"].m)
     other = next_year(ratio, ecosystem, counts)
@@ -137,15 +160,44 @@ def _twin(counts: Series, fits: dict[str, KillRate], ecosystem: Ecosystem) -> li
         (float(wolves.mean() / counts["wolves"].mean()), "the mean of the counts is put in"),
         (_together(moose, counts["moose"]), ""),
         (_together(wolves, counts["wolves"]), ""),
+        (
+            inside[0],
+            f"{MEMBERS} members: traits drawn from their spreads (of densities that of the winters), rain by chance",
+        ),
+        (inside[1], ""),
         (errors[0], f"with the fitted m {other[0]:.2f}"),
         (errors[1], f"with the fitted m {other[1]:.2f}"),
     )
     rows: list[Row | Picture] = [asked.row(value, said) for asked, (value, said) in zip(TWIN, found, strict=True)]
-    told = "Points: counted. Lines: the twin from the counts of 1959 on, nothing fitted, no weather, no disease, no inbreeding."
-    for name, kind, own in (("moose", 1, moose), ("wolves", 2, wolves)):
-        pair = [Course(name, counts.times, own, kind), Course(name, counts.times, counts[name], kind, field=True)]
-        rows.append(picture(f"Isle Royale: {name}", told, pair, name))
+    told = (
+        "Points: counted. Line: the twin from the counts of 1959 on, nothing fitted, no disease, no inbreeding. "
+        f"Band: nine tenths of {MEMBERS} members."
+    )
+    for name, kind, own, (low, high) in (("moose", 1, moose, bands[0]), ("wolves", 2, wolves, bands[1])):
+        shown = [
+            Course("members", counts.times, low, kind, upper=high),
+            Course(name, counts.times, own, kind),
+            Course(name, counts.times, counts[name], kind, field=True),
+        ]
+        rows.append(picture(f"Isle Royale: {name}", told, shown, name))
     return rows
+
+
+def _bands(ecosystem: Ecosystem, counts: Series) -> list[tuple[Doubles, Doubles]]:
+    """The edges of nine tenths of an ensemble of the twin, begun with the counts of the first winter: of moose and of wolves, [t] each."""
+    whole = Setting.of_ecosystem(ecosystem)
+
+    def drawn(seed: int, member: int) -> tuple[FoodWeb, Doubles]:
+        web, start = whole.drawn(seed, member)
+        return web, _biomass((web.names, start), ecosystem, counts, 0)
+
+    years = float(counts.times[-1] - counts.times[0])
+    settings = EnsembleSettings(members=MEMBERS, years=years, settle=0.0, threads=1)
+    found = ensemble(replace(whole, drawn=drawn), Scenario("as it was", ()), settings)
+    at = np.searchsorted(found.years, counts.times - counts.times[0] - 1e-6)
+    heads = np.array([_heads(whole.web.names, ecosystem, course[at]) for course in found.baseline])
+    low, high = np.quantile(heads, [0.05, 0.95], axis=0)
+    return list(zip(low, high, strict=True))
 
 
 def _together(a: Doubles, b: Doubles) -> float:
@@ -153,27 +205,29 @@ def _together(a: Doubles, b: Doubles) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if a.std() > 1e-9 * a.mean() else 0.0
 
 
-def _biomass(balance: Balance, ecosystem: Ecosystem, counts: Series, at: int) -> Doubles:
-    """Today's biomass, with the moose and wolves of one winter: g m-2 [s + p]."""
-    start, mass = balance.start.copy(), ecosystem.species["mass_g"]
+def _biomass(today: tuple[Sequence[str], Doubles], ecosystem: Ecosystem, counts: Series, at: int) -> Doubles:
+    """Today's biomass (names and g m-2), with the moose and wolves of one winter: g m-2 [s + p]."""
+    names, start, mass = today[0], today[1].copy(), ecosystem.species["mass_g"]
     for name, column in ((MOOSE, "moose"), (WOLF, "wolves")):
-        own = balance.web.names.index(name)
+        own = names.index(name)
         start[own] = counts[column][at] * mass[own] / ecosystem.area_km2 / 1e6
     return start
 
 
-def _heads(balance: Balance, ecosystem: Ecosystem, biomass: Doubles) -> tuple[Doubles, Doubles]:
+def _heads(names: Sequence[str], ecosystem: Ecosystem, biomass: Doubles) -> tuple[Doubles, Doubles]:
     """Moose and wolves of courses [t, s + p]: [t] each."""
     mass, area = ecosystem.species["mass_g"], ecosystem.area_km2
-    own = [balance.web.names.index(name) for name in (MOOSE, WOLF)]
+    own = [names.index(name) for name in (MOOSE, WOLF)]
     return biomass[:, own[0]] * area * 1e6 / mass[own[0]], biomass[:, own[1]] * area * 1e6 / mass[own[1]]
 
 
 def _run(balance: Balance, ecosystem: Ecosystem, counts: Series) -> tuple[Doubles, Doubles]:
     """Moose and wolves of the twin at the winters of the counts, from the first on."""
     times = (counts.times - counts.times[0]) * YEAR_DAYS
-    found = run(balance.web, _biomass(balance, ecosystem, counts, 0), times, Limits(1e-8, 1e-14))
-    return _heads(balance, ecosystem, found.biomass)
+    found = run(
+        balance.web, _biomass((balance.web.names, balance.start), ecosystem, counts, 0), times, Limits(1e-8, 1e-14)
+    )
+    return _heads(balance.web.names, ecosystem, found.biomass)
 
 
 def next_year(balance: Balance, ecosystem: Ecosystem, counts: Series) -> tuple[float, float]:
@@ -182,9 +236,9 @@ def next_year(balance: Balance, ecosystem: Ecosystem, counts: Series) -> tuple[f
     steps = range(len(counts.times) - 1)
     ends = []
     for at in steps:
-        start = _biomass(balance, ecosystem, counts, at)
+        start = _biomass((balance.web.names, balance.start), ecosystem, counts, at)
         end = run(balance.web, start, [0.0, YEAR_DAYS], Limits(1e-8, 1e-14)).biomass[1:]
-        ends.append([each[0] for each in _heads(balance, ecosystem, end)])
+        ends.append([each[0] for each in _heads(balance.web.names, ecosystem, end)])
     twin = ((np.log(np.array(ends).T) - told[:, 1:]) ** 2).mean(1)
     as_now = ((told[:, :-1] - told[:, 1:]) ** 2).mean(1)
     moose, wolves = np.sqrt(twin / as_now).tolist()

@@ -65,6 +65,8 @@ ELK_COUNTS = {1993: 19_001, 2001: 11_921, 2011: 6_600, 2015: 5_500}
 WOLF_COUNTS = {1995: 21, 2003: 174, 2016: 108}
 ELK_G, WOLF_G = 240_000.0, 32_183.3
 """EltonTraits; of elk rounded."""
+WASTE = 2.5
+"""How much more of its prey than it burns a wolf of Isle Royale kills: 8.7 % of the moose in a year for 3.4."""
 ELK_GROWTH_YEAR = 1.5 * (ELK_G / 1000) ** -0.36
 """Caughley & Krebs 1983, as in allometry.GROWTH_YEAR."""
 PORTAL = (
@@ -146,28 +148,26 @@ def _drought(ecosystem: Ecosystem, balance: Balance) -> float:
     return float(run(dry, balance.start, [0.0, YEAR_DAYS], EXACT).biomass[-1, at] / balance.start[at])
 
 
+def _elk_left(kills: float) -> float:
+    """Elk of the last count if each of the wolves killed so many a year from the first on: logistic elk, their room the first count."""
+    first, last = min(ELK_COUNTS), max(ELK_COUNTS)
+    elk = float(ELK_COUNTS[first])
+    for year in range(first, last):
+        wolves = float(np.interp(year + 0.5, list(WOLF_COUNTS), list(WOLF_COUNTS.values()), left=0.0))
+        species = {"growth": ELK_GROWTH_YEAR, "capacity": ELK_COUNTS[first], "harvest": wolves * kills / elk}
+        elk = float(run(FoodWeb.of(["elk"], [], species), [elk], [0.0, 1.0], EXACT).biomass[-1, 0])
+    return elk
+
+
 def yellowstone() -> list[Row]:
     """Elk and wolves: the observed fall, and whether what wolves must eat makes it."""
     first, last = min(ELK_COUNTS), max(ELK_COUNTS)
     fall = math.log(ELK_COUNTS[last] / ELK_COUNTS[first]) / (last - first)
     kg = float(endotherm_g_day(WOLF_G)) / (ENERGY["vertebrates"] * GRAM_PER_KJ) * YEAR_DAYS / 1000
     kills = kg / (ELK_G / 1000)
-    elk = float(ELK_COUNTS[first])
-    for year in range(first, last):
-        wolves = float(np.interp(year + 0.5, list(WOLF_COUNTS), list(WOLF_COUNTS.values()), left=0.0))
-        web = FoodWeb.of(
-            ["elk"],
-            [],
-            {"growth": ELK_GROWTH_YEAR, "capacity": ELK_COUNTS[first], "harvest": wolves * kills / elk},
-        )
-        elk = float(run(web, [elk], [0.0, 1.0], EXACT).biomass[-1, 0])
-    return [
-        ELK[0].row(fall),
-        ELK[1].row(
-            elk / ELK_COUNTS[last],
-            f"a wolf burns {kg:.0f} kg of prey a year, {kills:.1f} elk; kills left to others are not in it",
-        ),
-    ]
+    more = _elk_left(WASTE * kills) / ELK_COUNTS[last]
+    said = f"a wolf burns {kg:.0f} kg of prey a year, {kills:.1f} elk; {more:.1f} if it killed {WASTE:g} times that, as on Isle Royale"
+    return [ELK[0].row(fall), ELK[1].row(_elk_left(kills) / ELK_COUNTS[last], said)]
 
 
 def portal() -> list[Row]:
