@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from merian.core.errors import BadData
@@ -46,6 +47,18 @@ def test_series_are_read_as_they_are(tmp_path: Path) -> None:
     assert found["wolves"].tolist() == [20, 22]
     assert np.isnan(found["kills"][0])
     assert found.between(1960, 1990)["predation"].tolist() == [0.05]
+    for kind in ("parquet", "tsv"):
+        other = tmp_path / f"hare_lynx.{kind}"
+        table = pl.DataFrame({"year": [1900, 1901], "hares": [5, None], "lynx": [1.5, 2.0]})
+        if kind == "parquet":
+            table.write_parquet(other)
+        else:
+            table.write_csv(other, separator="\t")
+        both = read_series(other, "hare_lynx")
+        assert both["lynx"].tolist() == [1.5, 2.0]
+        assert np.isnan(both["hares"]).tolist() == [False, True]
+    with pytest.raises(BadData, match="every winter"):
+        isle_royale(path)
     path.write_text("year,wolves\n1959,20\n")
     with pytest.raises(BadData, match="moose"):
         read_series(path, "isle_royale")

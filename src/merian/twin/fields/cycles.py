@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from merian.core.errors import Unstable
+from merian.core.errors import BadData, Unstable
 from merian.twin.fields.asked import Asked, Course, Picture, absent, picture
 from merian.twin.fields.series import Series, pairs, peaks, read_series
 from merian.twin.foodweb import Doubles, FoodWeb
@@ -164,6 +164,8 @@ def hares_and_lynx(path: Path | None) -> list[Row | Picture]:
     table = read_series(path, "hare_lynx")
     both = [Series(table.times, {"number": table[name]}) for name in ("hares", "lynx")]
     tops = [table.times[list(peaks(series["number"], 4))] for series in both]
+    if min(map(len, tops)) < 2:
+        raise BadData(path, "has two peaks or more of hares and of lynx", [len(each) for each in tops])
     gaps = np.concatenate([np.diff(each) for each in tops])
     lag = (tops[1][:2] - tops[0][:2]).mean()
     found = (*tops[0][:2], *tops[1][:2], gaps.mean(), lag)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from merian.core.errors import BadData
 from merian.twin.balance import Balance
 from merian.twin.ecosystem import Ecosystem, made
 from merian.twin.ensemble import EnsembleSettings, Setting, ensemble
@@ -103,6 +104,11 @@ def isle_royale(path: Path | None) -> list[Row | Picture]:
     if path is None:
         return [*absent((*FIELD, *TWIN), "isle_royale")]
     counts = read_series(path, "isle_royale")
+    fitted = counts.between(1971, 2012)
+    if len(fitted.times) < 42 or not all(
+        np.isfinite(values).all() for values in (counts["moose"], counts["wolves"], fitted["kills"])
+    ):
+        raise BadData(path, "has moose and wolves of every winter, and kill rates of each from 1971 to 2012")
     fits = _fits(counts)
     worked = shipped("isle-royale")
     ecosystem = made(worked.facts, worked.landscape(0, rows=8))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from merian.core.errors import BadData
 from merian.twin.foodweb import Doubles
@@ -53,13 +54,13 @@ def find(folder: Path | None, name: str) -> Path | None:
 
 
 def read_series(path: Path, name: str) -> Series:
-    """The series of a table of comma-separated values, its head the first line that begins with the column of time; lines without a time are left out.
+    """The series of a table (Parquet, or text with commas or tabs), its head the first line that begins with the column of time; lines without a time are left
+    out.
 
     What is no number (N/A, "NA yet") is NaN. Raises BadData when a column is not there or no line has a time.
     """
     time, columns = SERIES[name]
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = [[cell.strip() for cell in line] for line in csv.reader(file)]
+    lines = _cells(path)
     head = next((at for at, line in enumerate(lines) if line and line[0] == time), None)
     if head is None:
         raise BadData(path, f"has a line of names that begins with {time!r}")
@@ -83,8 +84,7 @@ def pairs(path: Path) -> tuple[Series, Series]:
 
     Raises BadData when there are no such lines.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = [[_number(cell.strip()) for cell in line[:4]] for line in csv.reader(file)]
+    lines = [[_number(cell) for cell in line[:4]] for line in _cells(path)]
     table = np.array([line for line in lines if len(line) == 4 and np.isfinite(line).any()])
     if len(table) < 3:
         raise BadData(path, "has columns of time and number for prey, and then for its enemy")
@@ -93,6 +93,18 @@ def pairs(path: Path) -> tuple[Series, Series]:
         good = np.isfinite(table[:, at : at + 2]).all(1)
         found.append(Series(table[good, at], {"number": table[good, at + 1]}))
     return found[0], found[1]
+
+
+def _cells(path: Path) -> list[list[str]]:
+    """Every line of a table, its cells as text; of Parquet the names of its columns first."""
+    if path.suffix == ".parquet":
+        table = pl.read_parquet(path, glob=False)
+        return [table.columns, *(["" if cell is None else str(cell) for cell in row] for row in table.iter_rows())]
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        head = file.readline()
+        file.seek(0)
+        reader = csv.reader(file, delimiter="\t" if head.count("\t") > head.count(",") else ",")
+        return [[cell.strip() for cell in line] for line in reader]
 
 
 def _number(text: str) -> float:
