@@ -81,7 +81,8 @@ def burnt_g_day(kinds: Doubles, kind: int, mass: float, pool: float, adult: floa
     """What an animal burns in a day, g. place: a row of Warmth.places."""
     if kinds[LOSS, kind] > 0.0:
         burnt = kinds[LOSS, kind] * (mass + pool)
-        return float(burnt if kinds[SCALING, kind] == 0.0 else burnt * (mass / adult) ** kinds[SCALING, kind])
+        small = kinds[SCALING, kind] != 0.0 and mass != adult
+        return float(burnt * (mass / adult) ** kinds[SCALING, kind] if small else burnt)
     size = math.log(mass)
     if kinds[WARM, kind] > 0.0:
         return ENDOTHERM * math.exp(0.70 * size)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from merian.twin import draws
-from merian.twin.cohorts.columns import ADULT, MASS, RIPE, Cohorts, Integers, bodies
+from merian.twin.cohorts.columns import ADULT, MASS, RIPE, Cohorts, Integers, bodies, shared
 from merian.twin.cohorts.kinds import ROW, Kinds
 from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
@@ -47,20 +47,18 @@ class Dispersing:
     reads = ("who", "kind", "mass", "adult", "ripe")
     writes = ("cell",)
 
-    def __init__(self, kinds: Kinds, gates: Gates, width_m: float) -> None:
-        self.kinds, self.gates, self.width_m = kinds, gates, width_m
+    def __init__(self, kinds: Kinds, gates: Gates, width_m: float, threads: int = 1) -> None:
+        self.kinds, self.width_m, self.threads = kinds, width_m, threads
+        self.gates = np.ascontiguousarray(gates.east), np.ascontiguousarray(gates.south)
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Move; nothing comes or goes."""
-        gates = np.ascontiguousarray(self.gates.east), np.ascontiguousarray(self.gates.south)
-        _move(
-            self.kinds.table,
-            values["who"],
-            bodies(values),
-            gates,
-            (self.width_m, moment.days),
-            (moment.chance, moment.step),
-        )
+        who, cohorts, draw = values["who"], bodies(values), (moment.chance, moment.step)
+
+        def work(first: int, last: int) -> None:
+            _move(self.kinds.table, who, cohorts, self.gates, (self.width_m, moment.days, first, last), draw)
+
+        shared(work, len(who), self.threads)
         return {}
 
 
@@ -70,14 +68,14 @@ def _move(
     who: Integers,
     cohorts: Cohorts,
     gates: tuple[Doubles, Doubles],
-    scale: tuple[float, float],
+    scale: tuple[float, float, int, int],
     draw: tuple[draws.Key, int],
 ) -> None:
-    """Move in place. scale: width of a cell m, days."""
+    """Move in place. scale: width of a cell m, days, and the cohorts from the first to before the last that are meant."""
     kind, cell, state = cohorts
     chance, step = draw
     columns = gates[1].shape[1]
-    for at in range(len(who)):
+    for at in range(scale[2], scale[3]):
         if state[RIPE][at] >= 0.0 and state[MASS][at] >= STARVED * state[ADULT][at]:
             continue
         spread = kinds[DIFFUSION, kind[at]]

@@ -63,17 +63,18 @@ class Member:
         own = World(world.ledger, values, world.seed, world.step, world.day)
         kept, wet = kept_years(years), wetness(self.ecosystem, self.settings)
         turns, changes = scenario.turns(years), {*range(math.ceil(years)), *scenario.edges(years)}
-        rows, at, engine = np.empty((len(kept), count + len(wet))), 0, None
+        rows, at, before, engine = np.empty((len(kept), count + len(wet))), 0, -1.0, None
         while at < len(kept):
             now = (own.day - world.day) / YEAR_DAYS
             while turns and turns[0] <= now:
                 self._turn(own, scenario, turns.pop(0))
-            if engine is None or any(now - self.settings.days / YEAR_DAYS < year <= now for year in changes):
+            if engine is None or any(before < year <= now for year in changes):
                 engine = self._engine(own, scenario, now)
-            while at < len(kept) and kept[at] <= now + 1e-9:
+            while at < len(kept) and kept[at] <= now:
                 rows[at] = standing(own, count, self.ground, wet)
                 at += 1
             engine.step()
+            before = now
         return rows
 
     @property

@@ -154,7 +154,7 @@ def _share(kinds: Doubles, cohorts: Cohorts, at: int, place: Doubles, gain: floa
     kind, _, state = cohorts
     own, mass, pool, adult = kind[at], state[MASS][at], state[POOL][at], state[ADULT][at]
     grams = (mass + pool) * days
-    if kinds[SCALING, own] != 0.0:
+    if kinds[SCALING, own] != 0.0 and mass != adult:
         grams *= (mass / adult) ** kinds[SCALING, own]
     if state[RIPE][at] < 0.0:
         grams *= kinds[NURSING, own]

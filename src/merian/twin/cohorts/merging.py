@@ -23,7 +23,6 @@ from merian.twin.cohorts.columns import (
     Cohorts,
     Integers,
     bodies,
-    first_of,
     shared,
 )
 from merian.twin.compiled import compiled
@@ -58,38 +57,52 @@ class Merging:
         """Put in order; who is gone goes out."""
         number = values["number"]
         kept = (number > 0) & (number >= self.floor)
-        gone = ~kept
-        each = values["mass"] + values["pool"] + values["gut"]
-        grams, heads = float((number[gone] * each[gone]).sum()), float(number[gone].sum())
-        self._order(values, np.flatnonzero(kept))
-        first = first_of(values["cell"], values["room"].size)
+        gone = np.flatnonzero(~kept)
+        each = values["mass"][gone] + values["pool"][gone] + values["gut"][gone]
+        grams, heads = float((number[gone] * each).sum()), float(number[gone].sum())
+        order, first = _by_cell(values["cell"], kept, values["room"].size)
         if (np.diff(first) > self.most).any():
-            alive, cohorts = np.ones(len(values["who"]), bool), bodies(values)
+            cohorts = bodies(values)
             shared(
-                lambda begin, end: _merge(values["who"], cohorts, first, (begin, end), self.most, alive),
+                lambda begin, end: _merge(values["who"], cohorts, (order, first), (begin, end), self.most, kept),
                 values["room"].size,
                 self.threads,
             )
+            order = order[kept[order]]
+        if len(order) < len(kept) or (np.diff(order) != 1).any():
             for name in COHORT:
-                values[name] = values[name][alive]
+                values[name] = values[name][order]
         return {"biomass": Flow(went=grams / 1000.0), "animals": Flow(went=heads)}
 
-    def _order(self, values: dict[str, Array], kept: Integers) -> None:
-        """Only these cohorts, by cell and in a cell as they were."""
-        cell = values["cell"][kept]
-        whole = len(kept) == len(values["cell"])
-        if whole and (np.diff(cell) >= 0).all():
-            return
-        order = kept[np.argsort(cell, kind="stable")]
-        for name in COHORT:
-            values[name] = values[name][order]
+
+@compiled
+def _by_cell(cell: Integers, kept: npt.NDArray[np.bool_], cells: int) -> tuple[Integers, Integers]:
+    """The kept cohorts by cell, in a cell as they were, and where each cell begins among them [cells + 1]."""
+    first = np.zeros(cells + 1, np.int64)
+    for at in range(len(cell)):
+        if kept[at]:
+            first[cell[at] + 1] += 1
+    for place in range(cells):
+        first[place + 1] += first[place]
+    order, filled = np.empty(first[cells], np.int64), first[:-1].copy()
+    for at in range(len(cell)):
+        if kept[at]:
+            order[filled[cell[at]]] = at
+            filled[cell[at]] += 1
+    return order, first
 
 
 @compiled
 def _merge(
-    who: Integers, cohorts: Cohorts, first: Integers, span: tuple[int, int], most: int, alive: npt.NDArray[np.bool_]
+    who: Integers,
+    cohorts: Cohorts,
+    by_cell: tuple[Integers, Integers],
+    span: tuple[int, int],
+    most: int,
+    kept: npt.NDArray[np.bool_],
 ) -> None:
-    """Merge in place in the cells of a span, until each has at most so many or nothing that could be merged; those merged into others are not `alive`."""
+    """Merge in place in the cells of a span, until each has at most so many or nothing that could be merged; those merged into others are not `kept`."""
+    order, first = by_cell
     widest = 0
     for cell in range(span[0], span[1]):
         widest = max(widest, first[cell + 1] - first[cell])
@@ -99,10 +112,10 @@ def _merge(
         low, count = first[cell], first[cell + 1] - first[cell]
         if count <= most:
             continue
-        heaps = _heaps(cohorts, low, count, place)
+        heaps = _heaps(cohorts, order[low : low + count], place)
         for at in range(count):
-            names[at], near[at] = who[low + place[at]], -1
-            _measure(cohorts, low + place[at], at, sizes)
+            names[at], near[at] = who[place[at]], -1
+            _measure(cohorts, place[at], at, sizes)
         found = (near, apart, names, place)
         best = np.empty(len(heaps) - 1, np.int64)
         for heap in range(len(best)):
@@ -114,27 +127,28 @@ def _merge(
             heap = _choice(best, apart, names)
             if heap < 0:
                 break
-            _unite(cohorts, low, (heaps[heap], heaps[heap + 1], best[heap]), sizes, found, alive)
+            _unite(cohorts, (heaps[heap], heaps[heap + 1], best[heap]), sizes, found, kept)
             best[heap] = _closest(heaps[heap], heaps[heap + 1], found)
             left -= 1
 
 
 Found = tuple[Integers, Doubles, Integers, Integers]
-"""Of the cohorts of a cell, heap by heap: the nearest of each (-1: none, or merged), how far it is, names, and places in the cell (-1: merged)."""
+"""Of the cohorts of a cell, heap by heap: the nearest of each (-1: none, or merged), how far it is, names, and places among all cohorts (-1: merged)."""
 
 
 @compiled
-def _heaps(cohorts: Cohorts, low: int, count: int, place: Integers) -> Integers:
-    """Put the places of a cell's cohorts in order of kind and stage: where each heap of one kind and stage begins [h + 1]."""
+def _heaps(cohorts: Cohorts, own: Integers, place: Integers) -> Integers:
+    """Put the places of a cell's `own` cohorts in order of kind and stage: where each heap of one kind and stage begins [h + 1]."""
     kind, _, state = cohorts
+    count = len(own)
     heap = np.empty(count, np.int64)
     for at in range(count):
-        heap[at] = 2 * kind[low + at] + (1 if state[RIPE][low + at] >= 0.0 else 0)
+        heap[at] = 2 * kind[own[at]] + (1 if state[RIPE][own[at]] >= 0.0 else 0)
     order = np.argsort(heap, kind="mergesort")
     begins = np.empty(count + 1, np.int64)
     size = 0
     for at in range(count):
-        place[at] = order[at]
+        place[at] = own[order[at]]
         if at == 0 or heap[order[at]] != heap[order[at - 1]]:
             begins[size] = at
             size += 1
@@ -201,19 +215,19 @@ def _choice(best: Integers, apart: Doubles, names: Integers) -> int:
 
 @compiled
 def _unite(
-    cohorts: Cohorts, low: int, which: tuple[int, int, int], sizes: Doubles, found: Found, alive: npt.NDArray[np.bool_]
+    cohorts: Cohorts, which: tuple[int, int, int], sizes: Doubles, found: Found, kept: npt.NDArray[np.bool_]
 ) -> None:
     """Make one of a cohort and the nearest of its heap; the more numerous keeps its place and name, of equals the lower name. which: begin, end, cohort."""
     begin, end, one = which
     near, apart, names, place = found
     other, number = near[one], cohorts[2][NUMBER]
-    here, there = number[low + place[one]], number[low + place[other]]
+    here, there = number[place[one]], number[place[other]]
     if there > here or (there == here and names[other] < names[one]):
         one, other = other, one
-    _join(cohorts, low + place[one], low + place[other])
-    alive[low + place[other]] = False
+    _join(cohorts, place[one], place[other])
+    kept[place[other]] = False
     place[other], near[other] = -1, -1
-    _measure(cohorts, low + place[one], one, sizes)
+    _measure(cohorts, place[one], one, sizes)
     for at in range(begin, end):
         if place[at] < 0:
             continue

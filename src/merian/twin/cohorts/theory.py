@@ -60,8 +60,8 @@ def _alone(web: FoodWeb, start: Doubles, days: float, length: float) -> Doubles:
     animals = ~web.producer
     names = [name for name, eats in zip(web.names, animals, strict=True) if eats]
     count = len(names)
-    columns = {"loss": web["loss"][animals], "background": 0.0, "senescence": 0.0, "starves": 0.0, "gate": 1e-9}
-    kinds = Kinds.of(names, columns, np.zeros((count, 1)), np.zeros((count, count)))
+    kinds = Kinds.of(names, {"gate": 1e-9}, np.zeros((count, 1)), np.zeros((count, count)))
+    kinds = kinds.changed(loss=web["loss"][animals], background=0.0, senescence=0.0, starves=0.0)
     own = np.arange(count)
     values: dict[str, Array] = {
         **founded(

@@ -99,7 +99,7 @@ def processes(life: Life, ground: Ground, settings: CohortSettings, rain_spread:
         Metabolism(kinds, life.warmth, threads),
         Dying(kinds, cell_m2, threads),
         Breeding(kinds),
-        Dispersing(kinds, ground.gates, ground.width_m),
+        Dispersing(kinds, ground.gates, ground.width_m, threads),
         Merging(settings.cohorts, settings.floor, threads),
     ]
 
