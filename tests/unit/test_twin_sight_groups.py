@@ -11,7 +11,7 @@ from merian.core.errors import BadData, BadSetting, Mismatch
 from merian.twin import draws
 from merian.twin.engine import Engine, Moment
 from merian.twin.foodweb import FoodWeb
-from merian.twin.herds.eating import Eating
+from merian.twin.herds.eating import Eating, Meeting
 from merian.twin.herds.groups import Groups, grouped, groups_of, helped, sought, vigilance
 from merian.twin.herds.sight import (
     Seeing,
@@ -190,7 +190,7 @@ def hunted(prey_herd: int, hunters: int, groups: Groups | None, seen: np.ndarray
     values |= {"biomass": biomass, "plants": np.zeros((1, 1, 1))}
     if seen is not None:
         values["seen"] = seen
-    eating, killed = Eating(web, area, 1, groups, seen is not None), 0.0
+    eating, killed = Eating(web, area, 1, Meeting(groups, seen is not None)), 0.0
     for step in range(40):
         now = {name: value.copy() for name, value in values.items()}
         eating.step(now, Moment(step, float(step), 1.0, draws.key(1, "hunt")))
@@ -234,7 +234,7 @@ def test_small_groups_lose_more_of_each_than_large_ones() -> None:
         values = {"who": np.arange(400), "species": kind, "cell": np.zeros(400, np.int64), "number": number.copy()}
         values |= {"mass": np.where(kind == 1, 3000.0, 6000.0), "plants": np.zeros((1, 1, 1))}
         values["biomass"] = np.array([0.0, 2.0, 1.0])[:, None, None]
-        Eating(web, 3e6, 1, groups_of(np.ones(3), scan=0.1, escape=0.5)).step(
+        Eating(web, 3e6, 1, Meeting(groups_of(np.ones(3), scan=0.1, escape=0.5))).step(
             values, Moment(step, 0.0, 1.0, draws.key(5))
         )
         lost += (number - values["number"])[:200]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -86,12 +86,15 @@ class Growing:
 @dataclass(frozen=True, eq=False)
 class Meeting:
     """How hunters meet prey: in `groups` (None: one by one), whether `seen` tells how well they see it, and on which `ground` each cell lies [cells], with the
-    share of each cell that is land (`land` [cells]); None: each cell is one of its own."""
+    share of each cell that is land (`land` [cells]); None: each cell is one of its own. Animals that weigh less than adults (`adult_g` [s]) seek food with more
+    effort, (A / M)^hunger of the usual."""
 
     groups: Groups | None = None
     sees: bool = False
     ground: Integers | None = None
     land: Doubles | None = None
+    hunger: float = 0.0
+    adult_g: Doubles = field(default_factory=lambda: np.zeros(0))
 
     def of(self, cells: int) -> tuple[Integers, int]:
         """The ground of each cell, and how many there are."""
@@ -120,11 +123,12 @@ def blocks(shape: tuple[int, int], width: int) -> Integers:
 class Eating:
     """Animals graze and hunt where they are.
 
-    Rates are those of the food web, at the densities of plants in the cell, and of animals on the ground where they meet: the cell, or a block of cells about
-    as wide as what an animal walks over between two meals, where that is more. A kill takes one animal of the ground, all as likely; the eater gains the
-    efficient part of it and the rest is egested or left. Where there are `groups`, hunters meet groups: the rate is that of the web times, summed over the cell's herds of n prey,
-    w(n) / (heads w(1)), times S(m) / (m S(1)) for m hunters, over the same at usual sizes; a kill takes one of a herd with chance in proportion to w(n)
-    (merian.twin.herds.groups: c, p, e, k of species). Where there is sight, the rate is times what is `seen` (merian.twin.herds.sight).
+    Rates are those of the food web, at the densities of plants in the cell, and of animals on the ground where they meet: the cell, or a block of cells
+    about as wide as what an animal walks over between two meals, where that is more. A kill takes one animal of the ground, all as likely; the eater gains
+    the efficient part of it and the rest is egested or left. Where there are `groups`, hunters meet groups: the rate is that of the web times, summed over
+    the cell's herds of n prey, w(n) / (heads w(1)), times S(m) / (m S(1)) for m hunters, over the same at usual sizes; a kill takes one of a herd with
+    chance in proportion to w(n) (merian.twin.herds.groups: c, p, e, k of species). Where there is sight, what is killed is times what is
+    `seen` (merian.twin.herds.sight). Animals of mass M below that of adults, A, eat (A / M)^hunger times as much as others would: the hungry seek harder.
     """
 
     name = "eating"
@@ -151,7 +155,7 @@ class Eating:
         columns = web.species, web.links, web.first, web.eaten, self.pool, self.groups, self.usual, seen
         # grounds are islands within a step, so that they may be shared out among threads
         edges = np.linspace(0, grounds, self.threads + 1).astype(int).tolist()
-        when = np.array([moment.days, moment.step, self.cell_m2])
+        when = np.concatenate([[moment.days, moment.step, self.cell_m2, self.meeting.hunger], self.meeting.adult_g])
         with ThreadPoolExecutor(self.threads) as pool:
             for work in [
                 pool.submit(_eat, agents, fields, columns, (*herds, *span), moment.chance, when)
@@ -215,7 +219,8 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
     biomass, plants, egested, ground = fields
     columns, links, begin, eaten, pool, groups, usual, seen = web
     first, here, most, heads, grams, alone, low, high = herds
-    days, step, area, kinds = when[0], int(when[1]), when[2], len(begin) - 1
+    days, step, area, hunger, kinds = when[0], int(when[1]), when[2], when[3], len(begin) - 1
+    adult = when[4:]
     found = np.empty(len(eaten))
     for at in range(first[low * kinds], first[high * kinds]):
         animal = here[at]
@@ -229,14 +234,17 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
             found[link] = _found(links, link, biomass[food, place])
             if pool[food] < 0:
                 found[link] *= together * alone[meets] / usual[link]
-            if len(seen) > 0:
-                found[link] *= seen[link, place]
             busy += found[link] * links[HANDLING, link]
         eats = number[animal] * mass[animal] * days / busy
+        if hunger > 0.0 and mass[animal] < adult[own]:
+            eats *= (adult[own] / mass[animal]) ** hunger
         gained = 0.0
         for link in range(begin[own], begin[own + 1]):
             food = eaten[link]
             wanted = eats * found[link]
+            if len(seen) > 0:
+                # not in the time that is lost to handling: that is of whole days, with the hours of rest
+                wanted *= seen[link, place]
             if wanted <= 0.0:
                 continue
             if pool[food] >= 0:

@@ -15,7 +15,7 @@ from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.herds.counts import binomial
-from merian.twin.herds.eating import Integers
+from merian.twin.herds.eating import Agents, Integers
 from merian.twin.ledger import Array, Flow
 
 __all__ = ["AGENT", "Living"]
@@ -33,7 +33,7 @@ class Living:
     Metabolism takes `burnt` of the body a day. Each animal dies with hazard `mortality` a day; when it weighs less than an adult, starvation adds
     1 / (1 + exp((M - 0.6 A) / 0.05 A)) a day (Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841). A herd whose bodies add up to more adults than it counts
     has so many young more; one of more than twice its `largest` number parts in two. The dead take their bodies out of the budget. Species that breed by season
-    do it elsewhere (merian.twin.herds.seasons), and starve below the weight that their herd has when well fed, its young counted (`frame`), in place of A.
+    do it elsewhere (merian.twin.herds.seasons).
     """
 
     name = "living"
@@ -75,7 +75,7 @@ class Living:
         return other
 
     def by_season(self, seasonal: npt.NDArray[np.bool_]) -> Living:
-        """The same where some species [s] do not breed here; the variable `frame` must be carried."""
+        """The same where some species [s] do not breed here."""
         other = copy(self)
         other.seasonal = seasonal
         return other
@@ -85,8 +85,7 @@ class Living:
         agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
         later = np.zeros(len(self.adult_g)) if self.seasonal is None else self.seasonal.astype(float)
         rates = np.stack([self.adult_g, self.burnt, self.mortality, np.full(len(later), float(self.starves)), later])
-        frame = np.empty(0) if self.seasonal is None else values["frame"]
-        went = _live((*agents, frame), rates, moment.chance, moment.step, moment.days)
+        went = _live(agents, rates, moment.chance, moment.step, moment.days)
         self._part(values)
         if moment.step % SORTED == 0:
             # neighbours in space become neighbours in memory, which is where the time goes
@@ -121,35 +120,28 @@ class Living:
 
 
 @compiled
-def _live(
-    agents: tuple[Integers, Integers, Integers, Integers, Doubles, Doubles],
-    rates: Doubles,
-    chance: draws.Key,
-    step: int,
-    days: float,
-) -> float:
-    """Burn, die and breed in place: what went, g. The last of `agents` is the frame, empty where no species breeds by season."""
-    who, species, _, number, mass, frame = agents
+def _live(agents: Agents, rates: Doubles, chance: draws.Key, step: int, days: float) -> float:
+    """Burn, die and breed in place: what went, g. rates: adult mass, metabolism, mortality, whether it starves, whether it breeds elsewhere [5, s]."""
+    who, species, _, number, mass = agents
     went, spent = 0.0, -np.expm1(-rates[1] * days)
     for animal in range(len(who)):
         if number[animal] <= 0:
             number[animal] = 0
             continue
         own = species[animal]
-        adult, seasonal = rates[0, own], rates[4, own] > 0.0
-        whole = frame[animal] if seasonal else adult
+        adult = rates[0, own]
         burnt = mass[animal] * spent[own]
         went += number[animal] * burnt
         mass[animal] -= burnt
         hazard = rates[2, own]
-        if rates[3, own] > 0.0 and mass[animal] < whole:
-            hazard += 1.0 / (1.0 + math.exp(min((mass[animal] - 0.6 * whole) / (0.05 * whole), 700.0)))
+        if rates[3, own] > 0.0 and mass[animal] < adult:
+            hazard += 1.0 / (1.0 + math.exp(min((mass[animal] - 0.6 * adult) / (0.05 * adult), 700.0)))
         uniform = draws.uniform(chance, who[animal], step, 0)
         if hazard > 0.0 and uniform >= math.exp(-hazard * days * number[animal]):
             dead = binomial(uniform, number[animal], -math.expm1(-hazard * days))
             went += dead * mass[animal]
             number[animal] -= dead
-        if number[animal] > 0 and mass[animal] > adult and not seasonal:
+        if number[animal] > 0 and mass[animal] > adult and rates[4, own] == 0.0:
             born = int(number[animal] * (mass[animal] / adult - 1.0))
             if born > 0:
                 mass[animal] *= number[animal] / (number[animal] + born)

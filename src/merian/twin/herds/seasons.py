@@ -23,13 +23,7 @@ Integers = npt.NDArray[np.int64]
 TERMS = 2
 """Pregnancies of a herd that may run side by side (those of one season, and of the next where they take more than a year)."""
 FEMALES = 0.5
-GROWN = 3.0
-"""Young grow up as 1 - exp(-3 t / maturity): 95 % of the way at maturity."""
-NEWBORN = 0.06
-"""Mass of a newborn litter as a share of its mother's, where it is not known: some 6 % among ungulates (Robbins & Robbins 1979, Am. Nat. 114:101; from
-memory)."""
 BREEDING = (
-    Variable("frame", "g", ("animal",), "What each weighs when well fed, the young counted in", 0.0, 1e9),
     Variable("pregnant", "1", ("animal", "term"), "Share of the herd that is pregnant", 0.0, 1.0),
     Variable("due", "days", ("animal", "term"), "Day on which these give birth", 0.0),
 )
@@ -38,8 +32,8 @@ BREEDING = (
 
 @dataclass(frozen=True, eq=False)
 class Breeding:
-    """How species breed, each [s]: young of a `litter`, `litters_year`, `gestation_days`, `maturity_days`, mass of a newborn `young_g`, the day of the year
-    at which births are most (`peak_day`, 0: 1 January) and the standard deviation about it (`spread_days`; infinite: at any time).
+    """How species breed, each [s]: young of a `litter`, `litters_year`, `gestation_days`, the day of the year at which births are most (`peak_day`, 0: 1
+    January) and the standard deviation about it (`spread_days`; infinite: at any time).
 
     A litter of 0: the species does not breed by season. Raises Mismatch when lengths differ, BadData for what cannot be.
     """
@@ -47,13 +41,11 @@ class Breeding:
     litter: Doubles
     litters_year: Doubles
     gestation_days: Doubles
-    maturity_days: Doubles
-    young_g: Doubles
     peak_day: Doubles
     spread_days: Doubles
 
     def __post_init__(self) -> None:
-        columns = self.litter, self.litters_year, self.gestation_days, self.maturity_days, self.young_g, self.peak_day
+        columns = self.litter, self.litters_year, self.gestation_days, self.peak_day
         for column in (*columns, self.spread_days):
             if column.shape != self.litter.shape:
                 raise Mismatch("columns of breeding", column.shape, self.litter.shape)
@@ -61,8 +53,8 @@ class Breeding:
         for column in columns:
             if not (np.isfinite(column[breeds]) & (column[breeds] >= 0)).all():
                 raise BadData("breeding", "is told in numbers from 0 on")
-        if not (self.maturity_days[breeds] > 0).all() or not (self.spread_days[breeds] >= 0).all():
-            raise BadData("breeding", "maturity takes more than 0 days, and the season is 0 days wide or wider")
+        if not (self.spread_days[breeds] >= 0).all():
+            raise BadData("breeding", "the season is 0 days wide or wider")
         if not (self.gestation_days[breeds] <= TERMS * YEAR_DAYS).all():
             raise BadData("breeding", "gestation takes two years at most")
 
@@ -100,131 +92,114 @@ def greenest_day(months_mm: npt.ArrayLike) -> float:
     return (math.atan2(north, east) / (2 * math.pi) % 1.0) * 12 * MONTH_DAYS
 
 
-def breeding_of(
-    traits: Mapping[str, Doubles], adult_g: Doubles, peak_day: float, spread_days: float = 20.0
-) -> Breeding:
-    """The Breeding of animals by their traits litter_size, litters_year, gestation_days, maturity_days [s] (NaN: not known, does not breed by season).
+def breeding_of(traits: Mapping[str, Doubles], peak_day: float, spread_days: float = 20.0) -> Breeding:
+    """The Breeding of animals by their traits litter_size, litters_year, gestation_days [s] (NaN, or more than two years: does not breed by season).
 
-    All give birth about `peak_day`; a litter weighs NEWBORN of its mother.
+    All give birth about `peak_day`.
     """
-    names = ("litter_size", "litters_year", "gestation_days", "maturity_days")
-    known = np.all([np.isfinite(traits[name]) & (traits[name] > 0) for name in names], axis=0) & (adult_g > 0)
+    names = ("litter_size", "litters_year", "gestation_days")
+    known = np.all([np.isfinite(traits[name]) & (traits[name] > 0) for name in names], axis=0)
     known &= np.nan_to_num(traits["gestation_days"]) <= TERMS * YEAR_DAYS
-    litter, often, carried, mature = (np.where(known, traits[name], 0.0) for name in names)
-    young = np.divide(NEWBORN * adult_g, litter, out=np.zeros(len(litter)), where=known)
-    return Breeding(
-        litter, often, carried, mature, young, np.full(len(litter), peak_day), np.full(len(litter), spread_days)
-    )
+    litter, often, carried = (np.where(known, traits[name], 0.0) for name in names)
+    return Breeding(litter, often, carried, np.full(len(litter), peak_day), np.full(len(litter), spread_days))
 
 
-def begun(adult_g: Doubles, species: Integers) -> dict[str, Array]:
-    """The variables of breeding of herds that are all grown and not pregnant."""
-    empty = np.zeros((len(species), TERMS))
-    return {"frame": adult_g[species].astype(float), "pregnant": empty, "due": empty.copy()}
+def begun(herds: int) -> dict[str, Array]:
+    """The variables of breeding of so many herds, none of which is pregnant."""
+    return {"pregnant": np.zeros((herds, TERMS)), "due": np.zeros((herds, TERMS))}
 
 
 class Births:
     """Females conceive in the season that lets them give birth about the peak of births, when they are fit, and bear their litter after gestation.
 
-    A herd's date of conception in a season is peak - gestation + spread * N(0, 1), its own by chance (where there
-    is no season: the same in each year). Of its free females (half of the grown) such a share
-    then conceives that each has litters_year when fit, less as they are thin: (M / frame - thin) / (fit - thin), from 0 to 1. They bear litter young each,
-    of young_g, as many as leaves the herd no thinner than `thin`. What the young weigh their mothers lose. The frame of a herd, what each weighs when well
-    fed, is the mean of its grown (A) and its young, and grows to A as 1 - exp(-3 t / maturity); (frame - young) / (A - young) of it are grown. Beyond
-    `fattest` frames of fat nothing is laid on. Figures of litters from traits; the mass pool as a gate of condition: Harfoot et al. 2014,
-    doi:10.1371/journal.pbio.1001841; the gate's ends are a choice.
+    A herd's date of conception in a season is peak - gestation + spread * N(0, 1), its own by chance (where there is no season: the same in each year). Of
+    its free females (half of the herd) such a share then conceives that each has litters_year when fit, less as they are thin: (M / A - thin) / (fit -
+    thin), from 0 to 1, A being the mass of an adult. They bear `litter` young each, but no more than the herd has laid on: what M is above A, which is what
+    it takes to raise them (as elsewhere in this tier, young count with the mass of adults). What the young weigh their mothers lose. Until then fat is
+    kept, up to that of a litter, or to `fattest` times A where that is more; beyond it nothing is laid on. The mass pool as a gate of condition: Harfoot et
+    al. 2014, doi:10.1371/journal.pbio.1001841; the gate's ends are a choice.
     """
 
     name = "births"
     reads = ("who", "species")
-    writes = ("number", "mass", "frame", "pregnant", "due")
+    writes = ("number", "mass", "pregnant", "due")
 
     def __init__(
-        self, breeding: Breeding, adult_g: Doubles, thin: float = 0.85, fit: float = 1.0, fattest: float = 1.3
+        self, breeding: Breeding, adult_g: Doubles, thin: float = 0.9, fit: float = 1.0, fattest: float = 1.3
     ) -> None:
-        """adult_g: [s]. Raises BadData where newborns weigh as much as adults or more, or the gate is none."""
-        some = breeding.seasonal
-        if not ((breeding.young_g[some] > 0) & (breeding.young_g[some] < adult_g[some])).all():
-            raise BadData("newborns", "weigh more than 0 g and less than adults")
+        """adult_g: [s]. Raises BadData for adults without mass, or a gate that is none."""
+        if not (adult_g[breeding.seasonal] > 0).all():
+            raise BadData("adult mass", "is above 0 g for each animal that breeds")
         if not 0.6 < thin < fit <= fattest:
-            raise BadData(
-                "condition of females",
-                "bounds rise from 0.6, where they starve: thin, fit, fattest",
-                [str((thin, fit, fattest))],
-            )
+            rule = "bounds rise from 0.6, where they starve: thin, fit, fattest"
+            raise BadData("condition of females", rule, [str((thin, fit, fattest))])
         self.breeding, self.adult_g = breeding, adult_g
         self.thin, self.fit, self.fattest = thin, fit, fattest
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
-        """Bear, conceive and grow; what fat animals do not keep goes out."""
+        """Bear and conceive; what fat animals do not keep goes out."""
         how = self.breeding
         rates = np.stack(
             [
                 how.litter,
                 how.chance,
                 how.gestation_days,
-                -np.expm1(-GROWN * moment.days / np.where(how.seasonal, how.maturity_days, 1.0)),
-                how.young_g,
                 how.peak_day,
                 np.minimum(how.spread_days, YEAR_DAYS),
                 YEAR_DAYS / how.seasons,
-                self.adult_g,
                 how.slack_days,
+                self.adult_g,
+                self.adult_g * np.maximum(self.fattest, 1 + FEMALES * how.litter),
             ]
         )
         herds = values["who"], values["species"], values["number"], values["mass"]
-        state = values["frame"], values["pregnant"], values["due"]
-        when = np.array([moment.step, moment.day, moment.days, self.thin, self.fit, self.fattest])
-        return {"biomass": Flow(went=_breed(herds, state, rates, when, moment.chance) / 1000.0)}
+        when = np.array([moment.step, moment.day, moment.days, self.thin, self.fit])
+        went = _breed(herds, (values["pregnant"], values["due"]), rates, when, moment.chance)
+        return {"biomass": Flow(went=went / 1000.0)}
 
 
 @compiled
 def _breed(
     herds: tuple[Integers, Integers, Integers, Doubles],
-    state: tuple[Doubles, Doubles, Doubles],
+    state: tuple[Doubles, Doubles],
     rates: Doubles,
     when: Doubles,
     chance: draws.Key,
 ) -> float:
-    """One step of every herd that breeds by season, in place: what went, g."""
+    """One step of every herd that breeds by season, in place: what went, g. rates: as Births.step stacks them [9, s]."""
     who, species, number, mass = herds
-    frame, pregnant, due = state
-    step, day, days, thin, fit, fattest = int(when[0]), when[1], when[2], when[3], when[4], when[5]
-    went = 0.0
+    pregnant, due = state
+    step, day, days, thin, fit = int(when[0]), when[1], when[2], when[3], when[4]
+    went, terms = 0.0, pregnant.shape[1]
     for herd in range(len(who)):
         own = species[herd]
-        litter, young, adult = rates[0, own], rates[4, own], rates[8, own]
+        litter, adult, most = rates[0, own], rates[7, own], rates[8, own]
         if litter <= 0.0 or number[herd] <= 0:
             continue
-        frame[herd] += (adult - frame[herd]) * rates[3, own]
-        for term in range(pregnant.shape[1]):
+        for term in range(terms):
             if pregnant[herd, term] > 0.0 and due[herd, term] < day + days:
                 heads = number[herd]
-                # as many as are wanted, and as few as keep the herd from being thin
-                wanted = heads * pregnant[herd, term] * litter
-                bearable = heads * (mass[herd] / thin - frame[herd]) / young
-                born = int(max(min(wanted, bearable), 0.0) + draws.uniform(chance, who[herd], step, 1 + term))
+                wanted = heads * pregnant[herd, term] * litter + draws.uniform(chance, who[herd], step, 1 + term)
+                born = int(max(min(wanted, heads * (mass[herd] / adult - 1.0)), 0.0))
                 pregnant[herd, term] = 0.0
                 if born > 0:
-                    frame[herd] = (heads * frame[herd] + born * young) / (heads + born)
                     mass[herd] *= heads / (heads + born)
                     number[herd] += born
-                    for other in range(pregnant.shape[1]):
+                    for other in range(terms):
                         pregnant[herd, other] *= heads / (heads + born)
         conceived = _conceived(who[herd], rates[:, own], day, days, chance)
         if conceived >= 0.0:
-            fitness = min(max((mass[herd] / frame[herd] - thin) / (fit - thin), 0.0), 1.0)
-            grown = min(max((frame[herd] - young) / (adult - young), 0.0), 1.0)
-            free = FEMALES * grown
-            for term in range(pregnant.shape[1]):
-                if due[herd, term] > conceived + rates[9, own]:
+            fitness = min(max((mass[herd] / adult - thin) / (fit - thin), 0.0), 1.0)
+            free = FEMALES
+            for term in range(terms):
+                if due[herd, term] > conceived + rates[6, own]:
                     free -= pregnant[herd, term]
-            for term in range(pregnant.shape[1]):
+            for term in range(terms):
                 if pregnant[herd, term] == 0.0:
                     pregnant[herd, term] = max(free, 0.0) * rates[1, own] * fitness
                     due[herd, term] = conceived + rates[2, own]
                     break
-        over = mass[herd] - fattest * frame[herd]
+        over = mass[herd] - most
         if over > 0.0:
             mass[herd] -= over
             went += number[herd] * over
@@ -234,7 +209,7 @@ def _breed(
 @compiled
 def _conceived(who: int, rates: Doubles, day: float, days: float, chance: draws.Key) -> float:
     """The day of this step on which a herd conceives, -1.0 when it does not."""
-    carries, peak, spread, gap = rates[2], rates[5], rates[6], rates[7]
+    carries, peak, spread, gap = rates[2], rates[3], rates[4], rates[5]
     middle = peak - carries
     first, last = math.floor((day - middle) / gap + 0.5), math.floor((day + days - middle) / gap + 0.5)
     for season in range(first, last + 1):

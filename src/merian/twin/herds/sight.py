@@ -143,9 +143,9 @@ class Seeing:
     """How well each hunter sees each of its prey in each cell in this step.
 
     For hunter i and prey j: r = v (1 - exp(-R / v)), R = size_j acuity_i light 180 / pi, v the free line of sight of the cell; light is 1 by day, 0.6 at
-    twilight, 0.18 at night, when no eye has more than 2.86 (Melin et al. 2016, doi:10.1371/journal.pone.0145679). r is taken times how active the hunter is then, over its mean over a day
-    of equal length of day and night and over the land, so that the rates of the food web hold in the mean. Plants, and prey of hunters of whose eyes
-    nothing is known, are met at the same rate at all times.
+    twilight, 0.18 at night, when no eye has more than 2.86 (Melin et al. 2016, doi:10.1371/journal.pone.0145679). r is taken times how active the hunter is
+    then, over its mean over a day of equal length of day and night and over the land, so that the rates of the food web hold in the mean. Plants, and prey
+    of hunters of whose eyes nothing is known, are met at the same rate at all times.
     """
 
     name = "sight"

@@ -62,18 +62,23 @@ class WindowSettings:
     persistence: float = knob(0.0, "How much they keep their heading: 0 not at all, 1 straight on", ge=0, le=1)
     crossing: float = knob(0.0, "Share of those at a fence that cross it", ge=0, le=1)
     meeting_km: float = knob(
-        0.0, "Width of the ground on which animals meet between two meals, where it is wider than a cell", unit="km", ge=0, le=1000
+        0.0,
+        "Width of the ground on which animals meet between two meals, where it is wider than a cell",
+        unit="km",
+        ge=0,
+        le=1000,
+    )
+    hunger: float = knob(
+        0.0,
+        "How much harder animals seek food that weigh less than adults: effort is (A / M) to this power",
+        ge=0,
+        le=10,
     )
     starves: bool = knob(True, "Whether animals that weigh little die of it")
-    thin: float = knob(
-        0.85, "Mass, as a share of that when well fed, at which no female conceives by season", gt=0.6, lt=1
-    )
-    fit: float = knob(1.0, "Mass, as a share of that when well fed, from which on all do", ge=0.7, le=1.3)
+    thin: float = knob(0.9, "Mass, as a share of an adult's, at which no female conceives by season", gt=0.6, lt=1)
+    fit: float = knob(1.0, "Mass, as a share of an adult's, from which on all do", ge=1, le=1.3)
     fattest: float = knob(
-        1.3,
-        "Mass, as a share of that when well fed, beyond which those who breed by season lay on nothing",
-        ge=1.3,
-        le=5,
+        1.3, "Mass, as a share of an adult's, up to which those who breed by season keep fat at least", ge=1.3, le=5
     )
     seed: int = knob(0, "Names all chance", ge=0)
     threads: int = knob(0, "Threads; 0: one for each core", ge=0)
@@ -141,7 +146,7 @@ def window(
     }
     if animals.breeding is not None:
         books = books.wider(BREEDING)
-        values |= begun(animals.adult_g, values["species"])
+        values |= begun(len(values["who"]))
     if animals.sight is not None:
         room_for(32.0 * len(web.eater) * land.size, "rows", land.shape, "a coarser landscape, or none of sight")
         books = books.wider([SEEN])
@@ -222,7 +227,9 @@ def _processes(
         ]
     wide = round(1000.0 * settings.meeting_km / landscape.frame.cell)
     ground = blocks((land.shape[0], land.shape[1]), wide) if wide > 1 else None
-    meeting = Meeting(animals.groups, animals.sight is not None, ground, land.ravel().astype(float))
+    meeting = Meeting(
+        animals.groups, animals.sight is not None, ground, land.ravel().astype(float), settings.hunger, adult
+    )
     if animals.sight is not None:
         seeing = [Seeing(web, animals.sight, land, landscape.layers["trees"], settings.latitude_deg)]
     return [
