@@ -68,11 +68,12 @@ export class Overlay {
     ink.textAlign = "center";
     ink.textBaseline = "middle";
     ink.lineJoin = "round";
+    const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
     let written = 0;
     for (const label of this.map.labels) {
       if (written === LABELS) break;
       const [px, py] = this.map.screen(label.x, label.y);
-      const large = this.map.width > 560 ? 15 : 12.5;
+      const large = this.map.width > 560 ? 0.82 * rem : 0.7 * rem;
       ink.font = `${label.italic ? "italic " : ""}${large}px ${serif}`;
       const half = ink.measureText(label.text).width / 2 + 5;
       const box: Box = [px - half, py - large * 0.8, px + half, py + large * 0.8];

@@ -2,6 +2,7 @@
 import { Component } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import * as api from "../api";
+import { useAsked } from "../asking";
 import { Finder } from "../finder";
 import { Absent, Caption, Scientific } from "../names";
 import type { PageProps } from "../pages";
@@ -15,6 +16,7 @@ import "../styles/life.css";
 
 const ROW_REM = 2;
 const OVER = 6;
+const PLATES = 16;
 
 export default function Life({ about, query }: PageProps) {
   useEffect(() => {
@@ -23,8 +25,28 @@ export default function Life({ about, query }: PageProps) {
   return (
     <section class="leaf life">
       <Caption tab="Tab. II" title={t("life.title")} />
+      {about.catalog ? <Leaves /> : null}
       {about.taxa ? <Tree about={about} at={query.get("at")} /> : <Absent>{about.absent.catalog ?? t("absent")}</Absent>}
     </section>
+  );
+}
+
+/** Some species with a picture, to begin with. */
+function Leaves() {
+  const { value } = useAsked(() => api.samples(PLATES), "plates");
+  const shown = value?.flatMap((photo) => (photo.taxon ? [{ id: photo.id, taxon: photo.taxon }] : []));
+  return (
+    <ul class="leaves" aria-label={t("life.leaf")}>
+      {shown?.map(({ id, taxon }) => (
+        <li key={id}>
+          <Link to={taxonAddress(taxon.id)}>
+            <img src={api.imageUrl(id, 256)} alt="" width={128} height={128} />
+            <Scientific taxon={taxon} />
+            {taxon.common ? <small>{taxon.common}</small> : null}
+          </Link>
+        </li>
+      ))}
+    </ul>
   );
 }
 
