@@ -10,7 +10,8 @@ answers); and by learning species that none was trained on from one photo or fiv
   WORK/drawn-model), batches, passes, augmentation, learning rate and average
 - plain supervised: the same from nothing, with crops, mirrors and colours alone
 - faithful: BioCLIP's recipe (`recipes/bioclip2.toml`) with the pocket's towers and their start, image size, batch, passes and learning rate
-- towers: the pocket's recipe with other towers and few passes (`--towers`): accuracy, and milliseconds a photo in eight bits
+- towers: the pocket's recipe with other towers (of timm by name, vit-ti, vit-s), begun from nothing, and few passes (`--towers`): accuracy, and
+  milliseconds a photo in eight bits
 
 A run is one line of OUT/results.jsonl and is not repeated; `--table` only prints. Without WORK nothing can be measured, and it says so.
 
@@ -66,6 +67,9 @@ SIZE = (
 )
 """What the faithful recipe has of the pocket's; all else is its own."""
 PLAIN = {"turn": 0.0, "erase": 0.0, "mix": 0.0, "crop": 0.7, "colour": 0.1, "ema": 0.0}
+_VIT = {"tower": "vit", "patch": 16, "layers": 12, "head": 64, "train_size": 0}
+VITS: dict[str, dict[str, Any]] = {"vit-ti": {**_VIT, "width": 192}, "vit-s": {**_VIT, "width": 384}}
+"""Vision transformers (Touvron et al. 2021), which timm knows at 224 px only."""
 FEWEST = 20
 """Test photos from which a data set is scored by itself."""
 FOLDS = 20
@@ -126,7 +130,8 @@ def method(row: str, catalog: Catalog, given: argparse.Namespace) -> dict[str, A
         own = {"architecture": "", "pretrained": "", "recompute": False, "compile": False, "replay_batch": 0}
         settings = replace(theirs, **own, **{name: getattr(settings, name) for name in SIZE})
     else:
-        settings = replace(settings, tower=row.removeprefix("tower "), epochs=given.tower_epochs)
+        name = row.removeprefix("tower ")
+        settings = replace(settings, **VITS.get(name, {"tower": name}), epochs=given.tower_epochs)
     folder = given.out / row.replace(" ", "-")
     start = time.perf_counter()
     train(catalog.path, folder, settings)
