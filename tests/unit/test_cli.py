@@ -27,6 +27,7 @@ from merian.core.vectors import Embeddings
 from merian.encode import open_encoder
 from merian.encode.hub import pocket
 from merian.identify import Head, Identifier
+from merian.web.app import Options
 
 embed_module, identify_module = (importlib.import_module(f"merian.cli.{verb}") for verb in ("embed", "identify"))
 
@@ -554,9 +555,9 @@ def test_serve_refuses_what_cannot_be(run: Run, words: tuple[object, ...]) -> No
 def test_serve_takes_a_model_without_a_store(run: Run, toy: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[object, ...]] = []
 
-    def serve(store: Path, host: str, port: int, ready: object, identifier: Identifier, batch: int) -> None:
-        asked.append((store.exists(), host, port, len(identifier.head.labels), batch))
+    def serve(store: Path, host: str, port: int, ready: object, identifier: Identifier, options: Options) -> None:
+        asked.append((store.exists(), host, port, len(identifier.head.labels), options.batch, options.twin))
 
     monkeypatch.setattr("merian.web.app.serve", serve)
     assert run("serve", "nowhere", "--batch", 3, "--port", 0, *toy)[0] == 0
-    assert asked == [(False, "127.0.0.1", 0, 3, 3)]
+    assert asked == [(False, "127.0.0.1", 0, 3, 3, "savanna")]

@@ -11,7 +11,8 @@ import pytest
 from merian.cli.main import run
 from merian.core.errors import BadData, Missing
 from merian.twin.frames.codec import Herds, Kind
-from merian.twin.frames.playback import Playback, RecordSettings, record
+from merian.twin.frames.playback import Playback, record
+from merian.twin.frames.settings import RecordSettings
 from merian.twin.frames.stage import Stage
 from merian.twin.scenario import Change, Scenario
 from merian.twin.worked import opened

@@ -326,7 +326,7 @@ def test_an_ecosystem_that_cannot_be_opened_is_told(site: Site, tmp_path: Path) 
     app = create_app(site.store, site.identifier, live=Live.of(str(tmp_path), SMALL))
     with TestClient(app, base_url=HERE) as client, client.websocket_connect(WHERE) as viewer:
         assert "what_to_do" in until(viewer, "error")
-    with pytest.raises(BadSetting, match="savanna, isle-royale"):
+    with pytest.raises(BadSetting, match="isle-royale, savanna"):
         Live.of("atlantis", SMALL)
 
 

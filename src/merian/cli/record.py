@@ -8,7 +8,7 @@ from merian.cli.flags import with_settings
 from merian.cli.say import escaped, path_of, say
 from merian.core.errors import BadSetting
 from merian.core.progress import track
-from merian.twin.frames.playback import SUFFIX, RecordSettings
+from merian.twin.frames.settings import SUFFIX, RecordSettings
 
 __all__ = ["record"]
 

@@ -49,7 +49,7 @@ HOMES: dict[Verb, str] = {
     "index": "merian.search.settings:SearchSettings",
     "twin": "merian.twin.settings:TwinSettings",
     "eyes": "merian.twin.senses.montage:EyesSettings",
-    "record": "merian.twin.frames.playback:RecordSettings",
+    "record": "merian.twin.frames.settings:RecordSettings",
     "live": "merian.web.running:LiveSettings",
     "watch": "merian.twin.observe.settings:WatchSettings",
     "calibrate": "merian.twin.calibrate.settings:CalibrateSettings",

@@ -9,8 +9,10 @@ from cyclopts import App, Parameter
 
 from merian.cli.calibrate import calibrate
 from merian.cli.evaluate import command_line
+from merian.cli.eyes import eyes
 from merian.cli.flags import with_settings
 from merian.cli.odd import odd
+from merian.cli.record import record
 from merian.cli.say import REFUSED, bold, escaped, path_of, say
 from merian.cli.validate import validate
 from merian.cli.watch import watch
@@ -31,16 +33,8 @@ app.command(validate, name="validate")
 app.command(watch, name="watch")
 app.command(calibrate, name="calibrate")
 app.command(odd, name="odd")
-app.command(
-    "merian.cli.record:record",
-    name="record",
-    help="Record a run of an ecosystem, herd by herd, to be played without Python.",
-)
-app.command(
-    "merian.cli.eyes:eyes",
-    name="eyes",
-    help="Show a photo as animals would take it in from a distance: acuity, colours, light.",
-)
+app.command(eyes, name="eyes")
+app.command(record, name="record")
 
 
 @app.command(name="build")

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from merian import twin
 from merian.core.errors import BadData, BadSetting
 from merian.twin.frames.codec import VERSION, Kind, decode
 from merian.twin.frames.settings import NOTICE
@@ -35,6 +36,8 @@ __all__ = ["PATH", "Live", "Viewer"]
 
 PATH = "/twin/live"
 """Where the websocket is."""
+SHIPPED = Path(twin.__file__).parent / "ecosystems"
+"""The worked ecosystems, looked up without loading what runs them."""
 PATIENCE, STALLED = 20.0, 10.0
 """Seconds that a viewer may leave shots unacknowledged, and that one frame may take to be sent. From taste."""
 SLOW = 1.0
@@ -94,10 +97,8 @@ class Live:
     @classmethod
     def of(cls, ecosystem: str, settings: LiveSettings) -> Live:
         """The running twin of an ecosystem: a folder made by `merian twin build`, or a worked one by its name. Raises BadSetting for what is neither."""
-        from merian.twin.worked import WORKED, facts_of
-
-        if not Path(ecosystem).is_dir() and facts_of(ecosystem) is None:
-            there = [name for name in WORKED if facts_of(name) is not None]
+        there = sorted(file.stem for file in SHIPPED.glob("*.toml"))
+        if not Path(ecosystem).is_dir() and ecosystem not in there:
             raise BadSetting(
                 "twin", ecosystem, f"is a folder made by `merian twin build`, or one of {', '.join(there)}", there
             )

@@ -14,36 +14,22 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from merian.core import store
 from merian.core.errors import BadData, Missing
-from merian.core.settings import knob
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.frames.codec import HEAD, MOST, Frame, decode
-from merian.twin.frames.settings import StageSettings
+from merian.twin.frames.settings import RecordSettings
 from merian.twin.frames.stage import Stage
 from merian.twin.scenario import Scenario
 
-__all__ = ["SUFFIX", "Playback", "RecordSettings", "record"]
+__all__ = ["Playback", "record"]
 
-SUFFIX = ".twin"
 MAGIC = b"MERTWIN1"
 LENGTH, LINE, END = struct.Struct("<I"), struct.Struct("<dQ"), struct.Struct("<IQ8s")
 LARGEST = HEAD.size + 16 + 12 * MOST
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordSettings(StageSettings):
-    """What is recorded, and how it is played."""
-
-    days: float = knob(30.0, "Days that are recorded", unit="days", gt=0, le=36525)
-    shot_hours: float = knob(3.0, "Time between two shots; rounded to whole steps", unit="h", gt=0, le=8766)
-    shot_seconds: float = knob(0.2, "How long a player shows one", unit="s", gt=0.01, le=60)
-    key_shots: int = knob(50, "A shot of so many can be jumped to", ge=1, le=100_000)
-    slow_shots: int = knob(5, "Numbers and plants come with one shot of so many", ge=1, le=100_000)
 
 
 def record(

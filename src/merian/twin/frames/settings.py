@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from merian.core.settings import knob
 
-__all__ = ["NOTICE", "SHOWN_KINDS", "StageSettings"]
+__all__ = ["NOTICE", "SHOWN_KINDS", "SUFFIX", "RecordSettings", "StageSettings"]
 
+SUFFIX = ".twin"
+"""How a recorded run is called."""
 NOTICE = (
     "A simulation: no animal and no place in it is real. Reconstruction from optics; nobody knows what it feels like."
 )
@@ -28,3 +30,14 @@ class StageSettings:
     persistence: float = knob(0.7, "How much animals keep their heading: 0 not at all, 1 straight on", ge=0, le=1)
     rain_spread: float = knob(0.2, "Standard deviation of the logarithm of a year's rain", ge=0, le=3)
     seed: int = knob(0, "Names all chance", ge=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordSettings(StageSettings):
+    """What is recorded, and how it is played."""
+
+    days: float = knob(30.0, "Days that are recorded", unit="days", gt=0, le=36525)
+    shot_hours: float = knob(3.0, "Time between two shots; rounded to whole steps", unit="h", gt=0, le=8766)
+    shot_seconds: float = knob(0.2, "How long a player shows one", unit="s", gt=0.01, le=60)
+    key_shots: int = knob(50, "A shot of so many can be jumped to", ge=1, le=100_000)
+    slow_shots: int = knob(5, "Numbers and plants come with one shot of so many", ge=1, le=100_000)
