@@ -11,6 +11,7 @@ from merian.core import store
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.engine import Engine
 from merian.twin.grid.land import GridSettings, gridded
+from merian.twin.herds.known import behaving
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.observe.cast import PLANS
 from merian.twin.observe.stage import narrowed
@@ -54,7 +55,9 @@ def engine_of(ecosystem: Ecosystem, tier: Tier) -> Engine:
         still,
         np.concatenate([np.fmax(species["group_size"], 1.0), np.ones(plants)]),
     )
-    return window(web, balance.start, animals, ecosystem.landscape, celsius, WindowSettings())
+    how = WindowSettings()
+    animals, _ = behaving(animals, species, ecosystem.landscape, how.latitude_deg)
+    return window(web, balance.start, animals, ecosystem.landscape, celsius, how)
 
 
 def _purpose(ecosystem: Ecosystem, tier: Tier) -> Purpose:
