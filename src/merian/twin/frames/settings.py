@@ -29,6 +29,11 @@ class StageSettings:
     step_hours: float = knob(1.0, "Length of a step", unit="h", gt=0, le=24)
     persistence: float = knob(0.7, "How much animals keep their heading: 0 not at all, 1 straight on", ge=0, le=1)
     rain_spread: float = knob(0.2, "Standard deviation of the logarithm of a year's rain", ge=0, le=3)
+    latitude_deg: float = knob(-2.0, "Latitude, for the seasons", unit="degrees", ge=-90, le=90)
+    behaviour: bool = knob(
+        True,
+        "Whether herds breed by season, see their prey by their eyes and meet in groups, as far as is known of them",
+    )
     seed: int = knob(0, "Names all chance", ge=0)
 
 

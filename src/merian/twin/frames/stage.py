@@ -20,6 +20,7 @@ from merian.twin.ensemble import Setting
 from merian.twin.frames.codec import DOES, WHAT
 from merian.twin.frames.settings import NOTICE, SHOWN_KINDS, StageSettings
 from merian.twin.frames.views import FIELDS, SPEED_UNIT, STATS, Room, View, viewed
+from merian.twin.herds.known import behaving
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.kinds import KINDS
 from merian.twin.landscape import generated
@@ -51,22 +52,26 @@ class Stage:
         width_m = 1000.0 * settings.window_km
         self.ground = generated("plain", settings.seed, settings.rows, width_m / settings.rows, tuple(rain.tolist()))
         self.room = Room(width_m, settings.step_hours * 3600.0, self.web.producer, self.ground)
-        self.animals = self._animals()
+        self.animals, self.remarks = self._animals()
         self.restart()
 
-    def _animals(self) -> Animals:
-        """What is known of the animals; herds so large that there are no more of them than asked for."""
+    def _animals(self) -> tuple[Animals, tuple[str, ...]]:
+        """What is known of the animals, herds so large that there are no more of them than asked for; and what must be known beside."""
         species, settings = self.ecosystem.species, self.settings
         plants = np.ones(len(self.ecosystem.pools))
         heads = self.start[: len(species.names)] * (1e6 * settings.window_km**2) / species["mass_g"]
         group = np.fmax(species["group_size"], 1.0)
         group = np.maximum(group * max(float((heads / group).sum()) / settings.herds, 1.0), 1.0)
-        return Animals(
+        plain = Animals(
             np.concatenate([species["mass_g"], plants]),
             np.concatenate([1 / (species["longevity_years"] * YEAR_DAYS), 0 * plants]),
             np.concatenate([diffusion(species["mass_g"]), 0 * plants]),
             np.concatenate([group, plants]),
         )
+        if not settings.behaviour:
+            return plain, self.ecosystem.remarks
+        animals, told = behaving(plain, species, self.ground, settings.latitude_deg)
+        return animals, (*self.ecosystem.remarks, *told)
 
     def restart(self) -> None:
         """Begin anew, without a scenario."""
@@ -178,7 +183,7 @@ class Stage:
                 }
                 for name, kind in kinds.items()
             ],
-            "remarks": list(self.ecosystem.remarks),
+            "remarks": list(self.remarks),
         }
 
     def _year(self) -> float:
@@ -209,6 +214,7 @@ class Stage:
         animals = replace(self.animals, mortality=self.animals.mortality + taken)
         how = WindowSettings(
             days=settings.step_hours / 24.0,
+            latitude_deg=settings.latitude_deg,
             persistence=settings.persistence,
             rain_spread=settings.rain_spread,
             seed=settings.seed,
