@@ -30,6 +30,7 @@ from merian.twin.ensemble import EnsembleSettings, effects
 from merian.twin.foodweb import FoodWeb
 from merian.twin.grid.moving import Gates
 from merian.twin.landscape import Frame, Landscape, generated
+from merian.twin.odd import Purpose, odd
 from merian.twin.pools import npp_g_m2_year
 from merian.twin.scenario import Change, Scenario
 from merian.twin.worked import shipped
@@ -447,6 +448,12 @@ def test_the_processes_declare_what_the_ledger_has(isle: Ecosystem) -> None:
         life = life_of(isle, isle.balance().web, settings)
         for process in processes(life, ground, settings, 0.2, 1):
             assert {*process.reads, *process.writes} <= set(ledger(1.0).variables)
+    page = odd(cohorts(isle, FEW), Purpose("Wolves and moose by age"))
+    for name in ledger(1.0).variables:
+        assert f"| {name} |" in page
+    for head in ("eating", "metabolism", "dying", "breeding", "dispersing", "merging"):
+        assert f"### {head}\n" in page
+    assert "**Conservation of animals** (1; Animals, one by one)" in page
     people = founders(isle, isle.balance().start[: len(isle.species.names)], ground, 1)
     assert (people["ripe"] > 0).all()
     assert len(people["kind"]) == len(isle.species.names) * len(ground.cells)

@@ -55,7 +55,7 @@ def test_the_page_of_the_gridded_tier_names_every_variable_and_process() -> None
     assert "- cycles" in page
 
 
-@pytest.mark.parametrize("tier", ["grid", "herds"])
+@pytest.mark.parametrize("tier", ["grid", "cohorts", "herds"])
 def test_the_verb_writes_the_page_as_markdown_and_html(
     tier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,7 +68,7 @@ def test_the_verb_writes_the_page_as_markdown_and_html(
         assert f"<h2>{name}</h2>" in page
     heads = re.findall(r"^### (.+)$", text, re.M)
     assert heads == re.findall(r"<h3>(.+?)</h3>", page)
-    assert {"grid": "moving", "herds": "roaming"}[tier] in heads
+    assert {"grid": "moving", "cohorts": "breeding", "herds": "roaming"}[tier] in heads
     assert text.count("\n| ") == page.count("<tr>") + 2  # Markdown has a rule below each head
     assert "Canis lupus" in text
     before = (tmp_path / "out/odd.html").stat().st_mtime_ns

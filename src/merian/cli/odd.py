@@ -17,7 +17,7 @@ def odd(
     out: Path,
     /,
     *,
-    tier: Literal["grid", "herds"] = "grid",
+    tier: Literal["grid", "cohorts", "herds"] = "grid",
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Describe a twin by the ODD protocol (Grimm et al. 2006, 2020), from its own ledger and processes, so that it cannot say what the code does not do.
@@ -29,7 +29,7 @@ def odd(
     out
         The folder to write: odd.html, odd.md.
     tier
-        grid: densities in the cells of the landscape; herds: animals one by one or in herds in a window.
+        grid: densities in the cells of the landscape; cohorts: animals by age and stage there; herds: animals one by one or in herds in a window.
     overwrite
         Replace the page of another ecosystem or tier.
     """

@@ -1,4 +1,4 @@
-"""`merian twin odd`: the ODD page of an ecosystem as a twin, on its landscape or animal by animal, as Markdown and HTML."""
+"""`merian twin odd`: the ODD page of an ecosystem as a twin, on its landscape, by age and stage or animal by animal, as Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 
 from merian.core import store
+from merian.twin.cohorts.settings import CohortSettings
+from merian.twin.cohorts.species import cohorts
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.engine import Engine
 from merian.twin.grid.land import GridSettings, gridded
@@ -22,9 +24,13 @@ __all__ = ["FORMAT", "KIND", "PAGE", "described", "engine_of"]
 
 KIND, FORMAT = "description", 1
 PAGE = "odd.html"
-Tier = Literal["grid", "herds"]
+Tier = Literal["grid", "cohorts", "herds"]
 TIERS = {
     "grid": ("on its landscape", "Densities of species in the cells of a landscape"),
+    "cohorts": (
+        "by age and stage",
+        "Cohorts of animals of one age and stage in the cells of a landscape, made coarser",
+    ),
     "herds": ("animal by animal", "Mammals and birds one by one or in herds, all others as what grows"),
 }
 
@@ -42,6 +48,8 @@ def described(ecosystem: Ecosystem, out: Path, tier: Tier, overwrite: bool = Fal
 
 def engine_of(ecosystem: Ecosystem, tier: Tier) -> Engine:
     """The Engine of a tier at its start. It is made to be described: how far animals move is not said by any variable, and set to nothing."""
+    if tier == "cohorts":
+        return cohorts(ecosystem, CohortSettings())
     balance, species, plants = ecosystem.balance(), ecosystem.species, len(ecosystem.pools)
     celsius, still = ecosystem.climate.celsius, np.zeros(len(balance.web.names))
     if tier == "grid":
