@@ -313,3 +313,21 @@ def test_herds_that_are_set_free_in_a_sick_land_are_whole_and_stand_where_they_w
     # half of the land got 3 g m-2, to the nearest hare
     assert gain == pytest.approx(1.5, abs=0.1)
     assert halves(found.late, 1)[0] == pytest.approx(halves(without.late, 1)[0], rel=0.05)
+
+
+def test_what_goes_wrong_in_a_cell_is_named_by_it() -> None:
+    from merian.core.errors import BadData, Unstable
+    from merian.twin import draws
+    from merian.twin.engine import Moment
+    from merian.twin.solver import Limits
+    from merian.twin.space.cells import Zoned
+
+    moment, ones = Moment(7, 0.0, 7.0, draws.key(0)), np.ones((2, 3))
+    for zones, said in ((np.zeros((2, 3), int), r"cell \(0, 0\) at step 7"), (ones.cumsum(1).astype(int) - 1, "zone")):
+        tired = Zoned([web()] * (int(zones.max()) + 1), zones, 1.0, Limits(steps=1))
+        with pytest.raises(Unstable, match=said):
+            tired.step({"biomass": np.full((3, 2, 3), 3.0), "green": ones, "room": ones}, moment)
+    ill = scenario(Change(what="disease", species="hare", amount=2.0))
+    gone = Setting(web(), np.array([False, True, True]), 20.0, lambda seed, member: (web(), np.array([300.0, 0, 0])))
+    with pytest.raises(BadData, match="where a host is gone"):
+        pair(replace(threatened(flat(2)), setting=gone), ill, replace(GRID, years=0.1), 0)

@@ -156,6 +156,7 @@ def herds(altered: Altered, begin: Begin, animals: Animals, clock: Clock, settin
         choice=settings.choice,
         crossing=settings.crossing,
         meeting_km=settings.meeting_km,
+        hunger=settings.hunger,
         seed=begin.seed,
         threads=1,
     )

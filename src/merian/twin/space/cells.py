@@ -76,6 +76,8 @@ class Zoned:
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Solve every cell."""
+        if len(self.parts) == 1:
+            return self.parts[0].step(values, moment)
         came = went = 0.0
         for mask, part in zip(self.masks, self.parts, strict=True):
             inside = {name: values[name][mask][None] for name in ("green", "room")}

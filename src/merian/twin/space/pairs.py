@@ -13,6 +13,7 @@ from merian.twin.ecosystem import Ecosystem
 from merian.twin.engine import Engine
 from merian.twin.ensemble import Setting, last_years
 from merian.twin.foodweb import Doubles
+from merian.twin.herds.known import behaving
 from merian.twin.herds.window import Animals
 from merian.twin.landscape import Landscape
 from merian.twin.scenario import YEAR_DAYS, Scenario
@@ -66,6 +67,8 @@ class Field:
         grass = np.array([False] * len(species.names) + [pool.food == "grass" for pool in ecosystem.pools])
         if settings.tier == "herds":
             ground = cropped(ecosystem.landscape, 1000.0 * settings.window_km)
+            if settings.behaviour:
+                animals, _ = behaving(animals, species, ground, settings.latitude_deg)
         else:
             ground = coarser(ecosystem.landscape, settings.rows)
         return cls(Setting.of_ecosystem(ecosystem), ground, moves, animals, grass)

@@ -33,6 +33,14 @@ class MapSettings(EnsembleSettings):
         20.0, "Width of the ground on which herds meet and crowd each other between two meals (a choice); 0: a cell",
         unit="km", ge=0, le=1000,
     )  # fmt: skip
+    hunger: float = knob(
+        2.0, "How much harder herds seek food that weigh less than adults: effort is (A / M) to this power (a choice)",
+        ge=0, le=10,
+    )  # fmt: skip
+    behaviour: bool = knob(
+        True,
+        "Whether herds breed by season, see their prey by their eyes and meet in groups, as far as is known of them",
+    )
     spin: int = knob(2, "Years on the map, with weather and without change, before the run", unit="years", ge=0, le=500)
     latitude_deg: float = knob(-2.0, "Latitude of the map, for its seasons", unit="degrees", ge=-90, le=90)
     range_c: float = knob(12.0, "Mean difference between day and night", unit="K", ge=0, le=60)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merian.core.errors import BadSetting
+from merian.core.errors import BadData, BadSetting
 from merian.core.settings import load
 from merian.twin.engine import Engine
 from merian.twin.foodweb import Doubles
@@ -107,7 +107,7 @@ def _ill(engine: Engine, altered: Altered, change: Change, told: tuple[Bodies, D
     hosts = _named(altered, [change.species, *change.hosts])
     heads = np.where(hosts, bodies.start * 1e6 / np.where(hosts, bodies.animals.adult_g, 1.0), 0.0)
     if (heads[hosts] <= 0).any():
-        raise BadSetting("species", change.species, "and its other hosts must be there for a disease to spread")
+        raise BadData("disease", f"of {change.species} cannot come where a host is gone before")
     found = pathogen(how, hosts, heads, bodies.animals.mortality)
     at = altered.scenario.changes.index(change)
     own = altered.setting.web.names.index(change.species)
