@@ -109,16 +109,15 @@ def isle_royale(path: Path | None) -> list[Row | Picture]:
         np.isfinite(values).all() for values in (counts["moose"], counts["wolves"], fitted["kills"])
     ):
         raise BadData(path, "has moose and wolves of every winter, and kill rates of each from 1971 to 2012")
-    fits = _fits(counts)
+    fits = _fits(fitted)
     worked = shipped("isle-royale")
     ecosystem = made(worked.facts, worked.landscape(0, rows=8))
     return [*_field(counts, fits), *_twin(counts, fits, ecosystem)]
 
 
 def _fits(counts: Series) -> dict[str, KillRate]:
-    """The three forms of the kill rate, 1971 to 2012."""
-    part = counts.between(1971, 2012)
-    data = part["kills"], part["moose"], part["wolves"]
+    """The three forms of the kill rate."""
+    data = counts["kills"], counts["moose"], counts["wolves"]
     return {name: kill_rate(*data, m) for name, m in (("prey", 0.0), ("ratio", 1.0), ("free", None))}
 
 
@@ -143,12 +142,11 @@ def _field(counts: Series, fits: dict[str, KillRate]) -> list[Row]:
 def _twin(counts: Series, fits: dict[str, KillRate], ecosystem: Ecosystem) -> list[Row | Picture]:
     """The twin's wolves and moose, begun with the counts of 1959, beside those of the field; nothing is fitted."""
     balance = ecosystem.balance()
-    course = _run(balance, ecosystem, counts)
-    moose, wolves = course
+    moose, wolves = _run(balance, ecosystem, counts)
     web = balance.web
-    deer, hunter = (web.names.index(name) for name in (MOOSE, WOLF))
-    eaten = float(balance.rates["eaten_year"][deer])
-    heads = [ecosystem.area_km2 * ecosystem.species["density_km2"][at] for at in (deer, hunter)]
+    prey, hunter = (web.names.index(name) for name in (MOOSE, WOLF))
+    eaten = float(balance.rates["eaten_year"][prey])
+    heads = [ecosystem.area_km2 * ecosystem.species["density_km2"][at] for at in (prey, hunter)]
     kills = eaten * heads[0] / heads[1] / 12
     bands = _bands(ecosystem, counts)
     inside = [
