@@ -170,7 +170,7 @@ def _browsed() -> Json:
     counts: Json = {"number": WHOLE, "depth": WHOLE, "child_count": WHOLE, "species_count": WHOLE, "below": WHOLE}
     row = _taxon(**counts, image_count=_maybe(WHOLE))
     words: Json = dict.fromkeys(("path", "scientific_name", "rank", "verbatim_name", "remarks"), _maybe(STRING))
-    numbers = dict.fromkeys(("protocol", "viewers", "most_viewers"), WHOLE)
+    numbers: Json = dict.fromkeys(("protocol", "viewers", "most_viewers"), WHOLE)
     free = {"type": "object"}
     eyes = _object(
         name=STRING,
