@@ -27,6 +27,8 @@ from merian.twin.foodweb import Doubles
 
 __all__ = ["DiseaseSettings", "Pathogen", "course", "final_size", "pathogen", "r0"]
 
+LEAST_DAYS = 0.01
+"""The shortest stage of a disease: shorter ones would take steps without number."""
 FINE = 0.2
 """The fastest rate times the longest step of the solver: its error is then some 1e-6."""
 
@@ -38,10 +40,10 @@ class DiseaseSettings:
     r0: float = knob(4.0, "Animals that the first one infects, where none is immune", gt=0, le=50)
     incubation_days: float = knob(8.0, "From infection until infectious; 0: at once", unit="days", ge=0, le=3650)
     infectious_days: float = knob(
-        8.0, "How long an animal is infectious, until it is immune or dead", unit="days", gt=0, le=3650
+        8.0, "How long an animal is infectious, until it is immune or dead", unit="days", ge=LEAST_DAYS, le=3650
     )
     fatal: float = knob(0.5, "Share of the infected that dies", ge=0, le=1)
-    immune_days: float = knob(float("inf"), "How long immunity lasts", unit="days", gt=0)
+    immune_days: float = knob(float("inf"), "How long immunity lasts", unit="days", ge=LEAST_DAYS)
     density: bool = knob(False, "Whether contacts grow with density (else each animal has as many at any)")
     between: float = knob(0.1, "Contact between two species, as a share of that within one", ge=0, le=1)
 
@@ -73,8 +75,11 @@ class Pathogen:
         finite = (self.contact, self.incubation_days, self.infectious_days, self.fatal, self.renewal)
         if not all((np.isfinite(values) & (values >= 0)).all() for values in finite):
             raise BadData("pathogen", "its rates and days are numbers from 0 on")
-        if not ((self.infectious_days > 0).all() and (self.immune_days > 0).all() and (self.fatal <= 1).all()):
-            raise BadData("pathogen", "infectious and immune days are above 0, and no more than all die")
+        if (self.fatal > 1).any():
+            raise BadData("pathogen", "no more than all die")
+        short = [self.infectious_days < LEAST_DAYS, self.immune_days < LEAST_DAYS]
+        if np.any([*short, (self.incubation_days > 0) & (self.incubation_days < LEAST_DAYS)]):
+            raise BadData("pathogen", f"stages last {LEAST_DAYS:g} days or longer, but for an incubation of 0")
 
     @property
     def hosts(self) -> npt.NDArray[np.bool_]:

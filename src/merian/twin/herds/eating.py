@@ -177,6 +177,11 @@ Part = tuple[Integers, Integers, Integers, Integers, Doubles, Doubles, int, int]
 @compiled
 def _herds(kind: Integers, number: Integers, mass: Doubles, kinds: int, groups: Doubles) -> Herds:
     """The herds of each kind."""
+    # what a lone animal is worth, 0 where animals are met one by one
+    met = np.zeros(groups.shape[1])
+    for own in range(len(met)):
+        if groups[0, own] != 1.0 or groups[1, own] * groups[2, own] > 0.0:
+            met[own] = sought(1.0, groups[:, own])
     first, most, heads, grams, alone = (
         np.zeros(kinds + 1, np.int64),
         np.zeros(kinds, np.int64),
@@ -186,16 +191,18 @@ def _herds(kind: Integers, number: Integers, mass: Doubles, kinds: int, groups: 
     )
     for herd in range(len(kind)):
         own = kind[herd]
-        if number[herd] > 0:
-            alone[own] += sought(float(number[herd]), groups[:, own % groups.shape[1]])
+        if number[herd] > 0 and met[own % len(met)] > 0.0:
+            alone[own] += sought(float(number[herd]), groups[:, own % len(met)])
         first[own + 1] += 1
         most[own] = max(most[own], number[herd])
         heads[own] += number[herd]
         grams[own] += number[herd] * mass[herd]
     for own in range(kinds):
         first[own + 1] += first[own]
-        if heads[own] > 0:
-            alone[own] /= heads[own] * sought(1.0, groups[:, own % groups.shape[1]])
+        if alone[own] > 0.0:
+            alone[own] /= heads[own] * met[own % len(met)]
+        else:
+            alone[own] = 1.0
     filled, here = first[:-1].copy(), np.empty(len(kind), np.int64)
     for herd in range(len(kind)):
         here[filled[kind[herd]]] = herd
