@@ -34,6 +34,15 @@ class StageSettings:
         True,
         "Whether herds breed by season, see their prey by their eyes and meet in groups, as far as is known of them",
     )
+    meeting_km: float = knob(
+        20.0, "Width of the ground on which animals meet, where it is wider than a cell", unit="km", ge=0, le=1000
+    )
+    hunger: float = knob(
+        2.0,
+        "How much harder animals seek food that weigh less than adults: effort is (A / M) to this power",
+        ge=0,
+        le=10,
+    )
     seed: int = knob(0, "Names all chance", ge=0)
 
 

@@ -217,6 +217,8 @@ class Stage:
             latitude_deg=settings.latitude_deg,
             persistence=settings.persistence,
             rain_spread=settings.rain_spread,
+            meeting_km=settings.meeting_km,
+            hunger=settings.hunger,
             seed=settings.seed,
             threads=1,
         )
