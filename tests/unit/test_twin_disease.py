@@ -17,6 +17,7 @@ from merian.twin.grid.moving import Gates, spread
 from merian.twin.hazards.contagion import SICK, Arrival, Contagion, contagion
 from merian.twin.hazards.disease import DiseaseSettings, Pathogen, course, final_size, pathogen, r0
 from merian.twin.hazards.infection import HEALTH, Infection, infection
+from merian.twin.hazards.theory import epidemics
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.landscape import generated
 
@@ -189,20 +190,11 @@ def animals(count: int, each: int) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("number", [0.7, 2.0, 3.0])
 def test_animals_one_by_one_agree_with_the_equations(number: float) -> None:
-    """Eight worlds of 4,000 animals in herds of 20: within 4 standard errors and what steps of a fifth of a day make (1 % of 8 days of illness)."""
-    found, shares, days = one(replace(PLAIN, r0=number, fatal=0.25)), [], 0.2
-    for seed in range(8):
-        values, process = animals(200, 20), Infection(found, Arrival(0.0, 0.02, 0), (1, 1), 4e8)
-        for step in range(300):
-            process.step(values, Moment(step, step * days, days, draws.key(seed, "epidemic")))
-            if step == 0:
-                ill = values["infectious"].sum() + values["exposed"].sum()
-        shares.append([values["susceptible"].sum() / 4000, values["number"].sum() / 4000])
-        assert 40 < ill < 130
-    plain = course(found, begin(ill=0.02), np.array([0.0, 60.0]))[1]
-    mean, error = np.mean(shares, 0), np.std(shares, 0, ddof=1) / math.sqrt(len(shares))
-    assert np.abs(mean - np.array([plain[0, 0], plain.sum()]) / 10).max() < 0.012 + 4 * error.max()
+    """Within 4 standard errors and what steps of a fifth of a day make (1 % of 8 days of illness)."""
+    found, plain = epidemics(replace(PLAIN, r0=number, fatal=0.25), 0.02, 8)
+    error = found.std(0, ddof=1) / math.sqrt(len(found))
     assert error.max() < 0.02
+    assert np.abs(found.mean(0) - plain).max() < 0.012 + 4 * error.max()
 
 
 def test_those_who_leave_a_herd_are_anyone_of_it_and_those_who_come_are_susceptible() -> None:

@@ -14,20 +14,13 @@ from merian.twin.foodweb import FoodWeb
 from merian.twin.grid.land import GridSettings, gridded
 from merian.twin.hazards.fire import Fire, FireSettings, Fuel, burning, passes, reached
 from merian.twin.hazards.people import PoachingSettings, Snares, km_to, poaching, taken
+from merian.twin.hazards.theory import crossings
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.landscape import Landscape, generated
 from merian.twin.odd import Purpose, odd
 
 KEY = draws.key(8, "fire")
 GRASS = Fuel(np.array([True, False]), np.array([0.9, 0.1]))
-
-
-def crossings(chance: float, rows: int, times: int) -> float:
-    """The share of fires lit all along the left side of rows x (rows + 1) cells that reach the right one."""
-    lit = np.zeros((rows, rows + 1), bool)
-    lit[:, 0] = True
-    even = np.full(lit.shape, chance)
-    return float(np.mean([reached(even, lit, KEY, step)[:, -1].any() for step in range(times)]))
 
 
 def test_on_even_land_fires_cross_as_bonds_percolate() -> None:

@@ -20,6 +20,7 @@ from merian.twin.fields.links import links
 from merian.twin.fields.serengeti import portal, serengeti, yellowstone
 from merian.twin.fields.series import SERIES, find
 from merian.twin.grid.theory import SPACE
+from merian.twin.hazards.theory import HAZARDS
 from merian.twin.herds.theory import MIXED
 from merian.twin.theory import THEORY, Row
 
@@ -40,7 +41,7 @@ class Group:
 
 TITLES: Mapping[str, str] = {
     "food-webs": "Theory of food webs and of disease",
-    "space": "Theory of space, and the tiers beside each other",
+    "space": "Theory of space and fire, and the tiers beside each other",
     "books": "Biomass is accounted for",
     "cohorts": "Theory of cohorts",
     "mass": "Body mass",
@@ -78,7 +79,7 @@ def groups(folder: Path | None = None) -> dict[str, Group]:
     traits = Tables(*(given[name] for name in TABLES[:4])) if all(name in given for name in TABLES[:4]) else None
     families: dict[str, tuple[Family, ...]] = {
         "food-webs": (*THEORY, epidemic),
-        "space": (*SPACE, *MIXED),
+        "space": (*SPACE, *MIXED, *HAZARDS),
         "books": (books,),
         "cohorts": tuple(COHORTS),
         "mass": tuple(partial(family, traits) for family in EMPIRICAL),
