@@ -34,7 +34,7 @@ class MapSettings(EnsembleSettings):
         unit="km", ge=0, le=1000,
     )  # fmt: skip
     hunger: float = knob(
-        2.0, "How much harder herds seek food that weigh less than adults: effort is (A / M) to this power (a choice)",
+        3.0, "How much harder herds seek food that weigh less than adults: effort is (A / M) to this power (a choice)",
         ge=0, le=10,
     )  # fmt: skip
     behaviour: bool = knob(
