@@ -194,6 +194,7 @@ def test_warmth_speeds_ectotherms_up_and_leaves_endotherms_alone(
     assert burnt_g_day(table, 0, 2 * mass, 0.0, mass, np.zeros(3)) < 2 * burnt(0, celsius)
 
 
+@settings(deadline=None)
 @given(st.floats(-40, 60), st.floats(0, 20), st.floats(0, 40))
 def test_the_active_share_is_a_share_and_nobody_is_active_in_frost(celsius: float, spread: float, swing: float) -> None:
     warmth = Warmth(20.0, spread, swing)
@@ -201,6 +202,7 @@ def test_the_active_share_is_a_share_and_nobody_is_active_in_frost(celsius: floa
     assert float(active_share(-60.0, warmth)) == 0
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 1), st.floats(0, 3000), st.floats(1, 3000), st.floats(0, 20))
 def test_hunger_age_and_crowds_only_ever_add_to_deaths(fed: float, age: float, ripe: float, met: float) -> None:
     table = KINDS.changed(crowding=0.01, harvest=0.001).table
@@ -213,6 +215,7 @@ def test_hunger_age_and_crowds_only_ever_add_to_deaths(fed: float, age: float, r
     assert hazard_day(KINDS.changed(starves=0.0).table, 0, (40.0, 100.0), (0.0, -1.0), 0.0) == pytest.approx(0.001)
 
 
+@settings(deadline=None)
 @given(st.floats(1, 1e6), st.floats(1, 1000), st.floats(0, 5), st.integers(0, 8), st.integers(0, 3))
 def test_what_is_born_was_there(number: float, adult: float, laid_by: float, kind: int, due: int) -> None:
     table = KINDS.changed(pulse=np.where(np.arange(9) == 0, 365.25, 0.0), litter=2.0).table
@@ -228,6 +231,7 @@ def test_what_is_born_was_there(number: float, adult: float, laid_by: float, kin
         assert heads <= due * number * (1 + 1e-12)
 
 
+@settings(deadline=None)
 @given(st.floats(1, 3000), st.floats(0.5, 31), st.floats(0, 3000))
 def test_births_fall_due_once_in_their_interval(every: float, days: float, first: float) -> None:
     day, due = 0.0, 0

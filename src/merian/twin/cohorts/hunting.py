@@ -67,8 +67,9 @@ def size_match(over: float, reach: float) -> tuple[float, int]:
     if over <= -BEYOND or over >= reach + BEYOND:
         return 0.0, -1
     apart = over if over < 0.0 else max(over - reach, 0.0)
-    place = int((over + BEYOND) / (reach + 2.0 * BEYOND) * BINS)
-    return math.exp(-((apart / WIDTH) ** 2)), min(place, BINS - 1)
+    place = int((over + BEYOND) * (BINS / (reach + 2.0 * BEYOND)))
+    part = apart / WIDTH
+    return math.exp(-part * part), min(place, BINS - 1)
 
 
 @compiled
@@ -113,6 +114,12 @@ Eats = tuple[Doubles, Doubles, Doubles]
 """The table of kinds, and what part of plants [k, p] and of animals [k, k] an eater makes its own."""
 Fields = tuple[Doubles, Doubles, Doubles]
 """Plants of each cell, g [cells, p], changed in place; Warmth.places [cells, 3]; g and animals that each cell loses [2, cells]."""
+Crowd = tuple[Integers, Integers, Doubles]
+"""The cohorts of a cell from the smallest to the largest: which they are among all, their kinds, and SIZE, DENSE, BODY and WHOLE of each [4, n]."""
+SIZE, DENSE, BODY, WHOLE = range(4)
+"""Logarithm of mass, animals per ha, mass, and mass with what is laid by."""
+Pairs = tuple[Integers, Doubles, Doubles, Integers]
+"""What each eater finds, one after the other: whom (a place in the crowd) and how many a day; and room for densities by kind and bin, and for bins."""
 
 
 @compiled
@@ -123,68 +130,74 @@ def _eat(
     most = 0
     for cell in range(span[0], span[1]):
         most = max(most, first[cell + 1] - first[cell])
-    # what is found along each pair of eater and prey, kept until all have eaten
-    prey, found = np.empty(most * most, np.int64), np.empty(most * most)
-    begin, effort, size = np.empty(most + 1, np.int64), np.empty(most), np.empty(most)
-    like, bins = np.zeros(eats[0].shape[1] * BINS), np.zeros(most, np.int64)
+    pairs = (
+        np.empty(most * most, np.int64),
+        np.empty(most * most),
+        np.zeros(eats[0].shape[1] * BINS),
+        np.empty(most, np.int64),
+    )
+    begin, effort = np.empty(most + 1, np.int64), np.empty(most)
+    crowd = np.empty(most, np.int64), np.empty(most, np.int64), np.empty((4, most))
     for cell in range(span[0], span[1]):
         low, count = first[cell], first[cell + 1] - first[cell]
-        for at in range(count):
-            size[at] = math.log(cohorts[2][MASS][low + at])
+        _line_up(cohorts, low, count, when[0] / HECTARE_M2, crowd)
         begin[0] = 0
-        for at in range(count):
-            begin[at + 1] = _seek(
-                eats, cohorts, (low, count, at), size, (prey, found, like, bins), (begin[at], when[0])
+        for eater in range(count):
+            optimum = cohorts[2][OPTIMUM][crowd[0][eater]]
+            begin[eater + 1] = _seek(eats, crowd, (count, eater), optimum, pairs, begin[eater])
+            effort[eater] = _effort(
+                eats, cohorts, fields, crowd, (cell, eater, begin[eater], begin[eater + 1]), (pairs, when)
             )
-            effort[at] = _effort(
-                eats, cohorts, fields, (low + at, cell), (prey, found, low, begin[at], begin[at + 1]), when
-            )
-        _share_out(eats, cohorts, fields, (low, count, cell), (begin, effort, prey, found), when[0])
+        _share_out(eats, cohorts, fields, crowd, (count, cell), (begin, effort, pairs, when[0]))
 
 
 @compiled
-def _seek(
-    eats: Eats,
-    cohorts: Cohorts,
-    who: tuple[int, int, int],
-    size: Doubles,
-    pairs: tuple[Integers, Doubles, Doubles, Integers],
-    where: tuple[int, float],
-) -> int:
-    """Write down whom one eater finds and how many a day: where its list ends. who: first cohort of the cell, how many, and which of them eats."""
-    kinds, _, hunts = eats
-    low, count, eater = who
-    prey, found, like, bins = pairs
+def _line_up(cohorts: Cohorts, low: int, count: int, hectares: float, crowd: Crowd) -> None:
+    """Write down the crowd of a cell, whose cohorts are `count` from `low` on."""
     kind, _, state = cohorts
-    own, end, hectares = kind[low + eater], where[0], where[1] / HECTARE_M2
-    if state[NUMBER][low + eater] <= 0.0 or state[OPTIMUM][low + eater] <= 0.0:
+    which, kinds, table = crowd
+    order = np.argsort(state[MASS][low : low + count], kind="mergesort")
+    for place in range(count):
+        at = low + order[place]
+        which[place], kinds[place] = at, kind[at]
+        table[SIZE, place], table[DENSE, place] = math.log(state[MASS][at]), state[NUMBER][at] / hectares
+        table[BODY, place], table[WHOLE, place] = state[MASS][at], state[MASS][at] + state[POOL][at]
+
+
+@compiled
+def _seek(eats: Eats, crowd: Crowd, who: tuple[int, int], optimum: float, pairs: Pairs, begin: int) -> int:
+    """Write down whom one eater finds and how many a day, from a place in the list on: where it ends. who: how many there are, and which of them eats."""
+    kinds, _, hunts = eats
+    _, kind, table = crowd
+    prey, found, like, bins = pairs
+    count, eater = who
+    own, end = kind[eater], begin
+    if table[DENSE, eater] <= 0.0 or optimum <= 0.0:
         return end
-    least, reach = size[eater] + math.log(state[OPTIMUM][low + eater]), math.log(kinds[REACH, own])
-    for at in range(count):
-        over = size[at] - least
-        if over <= -BEYOND or over >= reach + BEYOND:
-            continue
-        other = kind[low + at]
-        if hunts[own, other] <= 0.0:
-            continue
-        number = state[NUMBER][low + at]
-        if number <= 0.0:
-            continue
-        fit, place = size_match(over, reach)
-        bins[at] = other * BINS + place
-        like[bins[at]] += number / hectares
-        prey[end], found[end] = at, fit
-        end += 1
-    mass, kept = state[MASS][low + eater], where[0]
-    for link in range(where[0], end):
+    least, reach = table[SIZE, eater] + math.log(optimum), math.log(kinds[REACH, own])
+    bins[eater] = 0
+    for at in range(np.searchsorted(table[SIZE, :count], least - BEYOND), count):
+        over = table[SIZE, at] - least
+        if over >= reach + BEYOND:
+            break
+        other = kind[at]
+        if hunts[own, other] > 0.0 and table[DENSE, at] > 0.0:
+            fit, place = size_match(over, reach)
+            if place >= 0:
+                bins[at] = other * BINS + place
+                like[bins[at]] += table[DENSE, at]
+                prey[end], found[end] = at, fit
+                end += 1
+    mass, kept = table[BODY, eater], begin
+    for link in range(begin, end):
         at = prey[link]
         if at != eater:
-            number, seen = state[NUMBER][low + at] / hectares, kinds[SEEN, kind[low + at]]
-            prey[kept], found[kept] = at, seen * found_prey(mass, found[link], like[bins[at]], number)
+            prey[kept] = at
+            found[kept] = kinds[SEEN, kind[at]] * found_prey(mass, found[link], like[bins[at]], table[DENSE, at])
             kept += 1
     # the bins of those that were found are emptied for the next, the eater's own among them
     like[bins[eater]] = 0.0
-    for link in range(where[0], kept):
+    for link in range(begin, kept):
         like[bins[prey[link]]] = 0.0
     return kept
 
@@ -194,33 +207,37 @@ def _effort(
     eats: Eats,
     cohorts: Cohorts,
     fields: Fields,
-    which: tuple[int, int],
-    pairs: tuple[Integers, Doubles, int, int, int],
-    when: tuple[float, float],
+    crowd: Crowd,
+    which: tuple[int, int, int, int],
+    rest: tuple[Pairs, tuple[float, float]],
 ) -> float:
-    """The days that one eater seeks food in a step, once handling is taken off and it does not eat more than it has use for."""
+    """The days that one eater seeks food in a step, once handling is taken off and it does not eat more than it has use for.
+
+    which: cell, eater, and where its list begins and ends.
+    """
     kinds, grazes, hunts = eats
-    kind, _, state = cohorts
-    at, cell = which
-    prey, found, low, begin, end = pairs
-    own, mass, days = kind[at], state[MASS][at], when[1]
-    if state[NUMBER][at] <= 0.0:
+    places, kind, table = crowd
+    (prey, found, _, _), (area, days) = rest
+    cell, eater, begin, end = which
+    own, mass = kind[eater], table[BODY, eater]
+    if table[DENSE, eater] <= 0.0:
         return 0.0
-    power = math.exp(-MASS_EXPONENT * math.log(mass))
-    busy, gain = 1.0, 0.0
+    power = math.exp(-MASS_EXPONENT * table[SIZE, eater])
+    killed, gain = 0.0, 0.0
     for link in range(begin, end):
-        other = low + prey[link]
-        busy += found[link] * KILLED_DAYS * state[MASS][other] * power
-        gain += hunts[own, kind[other]] * found[link] * (state[MASS][other] + state[POOL][other])
+        killed += found[link] * table[BODY, prey[link]]
+        gain += hunts[own, kind[prey[link]]] * found[link] * table[WHOLE, prey[link]]
+    busy = 1.0 + killed * KILLED_DAYS * power
     for pool in range(grazes.shape[1]):
         if grazes[own, pool] > 0.0:
-            grams = found_plants(mass, fields[0][cell, pool] / (when[0] / HECTARE_M2))
+            grams = found_plants(mass, fields[0][cell, pool] / (area / HECTARE_M2))
             busy += grams * GRAZED_DAYS * power
             gain += grazes[own, pool] * grams
     active = ACTIVE if kinds[WARM, own] > 0.0 else fields[1][cell, 2]
     seeks = active * days / busy
-    burnt = burnt_g_day(kinds, own, mass, state[POOL][at], state[ADULT][at], fields[1][cell]) * days
-    need = appetite(kinds, own, (mass, state[POOL][at], state[ADULT][at]), burnt)
+    pool_g, adult = cohorts[2][POOL][places[eater]], cohorts[2][ADULT][places[eater]]
+    burnt = burnt_g_day(kinds, own, mass, pool_g, adult, fields[1][cell]) * days
+    need = appetite(kinds, own, (mass, pool_g, adult), burnt)
     return seeks if gain * seeks <= need else need / gain
 
 
@@ -229,50 +246,49 @@ def _share_out(
     eats: Eats,
     cohorts: Cohorts,
     fields: Fields,
-    which: tuple[int, int, int],
-    sought: tuple[Integers, Doubles, Integers, Doubles],
-    area: float,
+    crowd: Crowd,
+    where: tuple[int, int],
+    sought: tuple[Integers, Doubles, Pairs, float],
 ) -> None:
-    """Eat what was found, shared out: gut, number and plants change in place."""
+    """Eat what was found, shared out: gut, number and plants change in place. where: how many there are, and the cell."""
     _, grazes, hunts = eats
-    kind, _, state = cohorts
     plants, _, went = fields
-    low, count, cell = which
-    begin, effort, prey, found = sought
+    which, kind, table = crowd
+    count, cell = where
+    begin, effort, (prey, found, _, _), area = sought
+    number, gut = cohorts[2][NUMBER], cohorts[2][GUT]
     pools, hectares = plants.shape[1], area / HECTARE_M2
-    hazard, grazed = np.zeros(count), np.zeros(pools)
+    hazard, grazed, met = np.zeros(count), np.zeros(pools), np.empty(count)
     for at in range(count):
-        seekers = state[NUMBER][low + at] * effort[at]
+        seekers = number[which[at]] * effort[at]
         for link in range(begin[at], begin[at + 1]):
             hazard[prey[link]] += seekers * found[link]
         for pool in range(pools):
-            if grazes[kind[low + at], pool] > 0.0 and plants[cell, pool] > 0.0:
-                grams = found_plants(state[MASS][low + at], plants[cell, pool] / hectares)
+            if grazes[kind[at], pool] > 0.0 and plants[cell, pool] > 0.0:
+                grams = found_plants(table[BODY, at], plants[cell, pool] / hectares)
                 grazed[pool] += seekers * grams / plants[cell, pool]
-    met, whole = np.empty(count), np.empty(count)
     for at in range(count):
         if hazard[at] > 0.0:
-            hazard[at] /= state[NUMBER][low + at]
-        met[at], whole[at] = _met(hazard[at]), state[MASS][low + at] + state[POOL][low + at]
+            hazard[at] /= number[which[at]]
+        met[at] = _met(hazard[at])
     for at in range(count):
-        own, gain = kind[low + at], 0.0
+        own, gain = kind[at], 0.0
         for link in range(begin[at], begin[at + 1]):
             other = prey[link]
-            gain += hunts[own, kind[low + other]] * found[link] * met[other] * whole[other]
+            gain += hunts[own, kind[other]] * found[link] * met[other] * table[WHOLE, other]
         for pool in range(pools):
             if grazes[own, pool] > 0.0:
-                grams = found_plants(state[MASS][low + at], plants[cell, pool] / hectares)
+                grams = found_plants(table[BODY, at], plants[cell, pool] / hectares)
                 gain += grazes[own, pool] * grams * _met(grazed[pool])
-        state[GUT][low + at] = gain * effort[at]
+        gut[which[at]] = gain * effort[at]
     for pool in range(pools):
         went[0, cell] += plants[cell, pool] * -math.expm1(-grazed[pool])
         plants[cell, pool] *= math.exp(-grazed[pool])
     for at in range(count):
-        number = state[NUMBER][low + at]
-        left = number * math.exp(-hazard[at])
-        went[0, cell] += (number - left) * whole[at] - left * state[GUT][low + at]
-        went[1, cell] += number - left
-        state[NUMBER][low + at] = left
+        there, left = number[which[at]], number[which[at]] * math.exp(-hazard[at])
+        went[0, cell] += (there - left) * table[WHOLE, at] - left * gut[which[at]]
+        went[1, cell] += there - left
+        number[which[at]] = left
 
 
 @compiled
