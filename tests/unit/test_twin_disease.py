@@ -167,8 +167,10 @@ def test_a_landscape_with_a_disease_keeps_its_books_and_loses_hosts() -> None:
     )
     ill = contagion(plain, found, adult, Arrival(30.0, 0.1, 1, np.eye(6, dtype=bool)))
     assert [p.name for p in ill.processes].index("contagion") == [p.name for p in ill.processes].index("moving") - 1
-    plain.run(40)
+    before = plain.world.digest()
     ill.run(40)
+    assert plain.world.digest() == before
+    plain.run(40)
     hares = [engine.world.values["biomass"][1].sum() for engine in (plain, ill)]
     assert hares[1] < 0.6 * hares[0]
     assert (ill.world.values["immune"][1] > 0).all()

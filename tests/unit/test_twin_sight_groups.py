@@ -12,7 +12,7 @@ from merian.twin import draws
 from merian.twin.engine import Engine, Moment
 from merian.twin.foodweb import FoodWeb
 from merian.twin.herds.eating import Eating, Meeting
-from merian.twin.herds.groups import Groups, grouped, groups_of, helped, sought, vigilance
+from merian.twin.herds.groups import Groups, grouped, groups_of, helped, sought
 from merian.twin.herds.sight import (
     Seeing,
     Sight,
@@ -20,7 +20,6 @@ from merian.twin.herds.sight import (
     body_m,
     clear_m,
     hours_of_light,
-    meetings_day,
     sight_of,
     strip_m,
 )
@@ -54,15 +53,6 @@ def test_cover_hides_as_random_obstacles_do() -> None:
     assert strip_m(80.0, 50.0) == pytest.approx(np.exp(-offsets / 50.0).mean() * 80.0, rel=1e-6)
     sight = Sight(np.ones(1), np.ones(1), np.ones((3, 1)), open_m=900.0, closed_m=9.0)
     assert clear_m(np.array([0.0, 0.5, 1.0]), sight) == pytest.approx([900.0, 90.0, 9.0])
-
-
-def test_a_hunter_meets_what_an_ideal_gas_says() -> None:
-    """2 r u D against points strewn by chance along a straight way of ten days; 40 km2, so 4 standard errors are some 2 %."""
-    rng, strip, speed, density = np.random.default_rng(3), 100.0, 10.0, 50.0
-    points = rng.random((round(density * 100 * 40), 2)) * [100.0, 40.0]
-    met = (np.abs(points[:, 1] - 20.0) < strip / 1000).sum()
-    assert met == pytest.approx(10 * float(meetings_day(strip, (speed, 0.0), density)), rel=0.15)
-    assert meetings_day(strip, (3.0, 4.0), density) == pytest.approx(2 * 0.1 * 5 * 50)
 
 
 @pytest.mark.parametrize("latitude", [0.0, 45.0, -30.0])
@@ -125,7 +115,8 @@ def test_eyes_that_cannot_be() -> None:
 
 
 def test_many_eyes_and_hands() -> None:
-    assert vigilance(np.array([1, 10, 50]), 0.1) == pytest.approx([0.1, 0.6513, 0.9948], abs=1e-4)
+    always = np.array([0.0, 0.1, 1.0])
+    assert [1 - sought(n, always) for n in (1.0, 10.0, 50.0)] == pytest.approx([0.1, 0.6513, 0.9948], abs=1e-4)
     alone = np.array([0.0, 0.1, 0.5])
     assert sought(10.0, alone) == pytest.approx(1 - 0.5 * 0.6513, abs=1e-4)
     assert sought(7.0, np.array([1.0, 0.1, 0.0])) == 7.0

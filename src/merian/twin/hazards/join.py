@@ -35,12 +35,12 @@ class Part:
 
 
 def joined(engine: Engine, *parts: Part) -> Engine:
-    """An Engine with these parts. What it had goes on as it was, with the same chance: the streams of its processes are called by their names.
+    """An Engine with these parts, of a world of its own. What there was goes on as it did, with the same chance: streams are called by their process.
 
     Raises BadSetting where there is no process to run before, BadData for a variable or process that is there already.
     """
     world, processes = engine.world, list(engine.processes)
-    ledger, values = world.ledger, dict(world.values)
+    ledger, values = world.ledger, {name: array.copy() for name, array in world.values.items()}
     for part in parts:
         names = [process.name for process in processes]
         twice = sorted({process.name for process in part.processes} & set(names))

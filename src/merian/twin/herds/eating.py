@@ -2,8 +2,8 @@
 
 An eater of species i in a cell finds food j at w_ij a_ij B_j^q / (1 + (c_i B_i)^m + sum_k w_ik a_ik h_ik B_k^q) per gram of itself and day, as in
 merian.twin.solver, with the densities of its cell. What it finds of plants it eats; what it finds of animals is a Poisson number of kills, each of one
-animal of the cell by chance. So with one well-mixed cell and many animals this is tier P. Where hunters see more or less (merian.twin.herds.sight), or
-animals go in groups (merian.twin.herds.groups), a_ij is a multiple of that of the web.
+animal of the cell by chance. So with one well-mixed cell and many animals this is tier P. Where animals go in groups
+(merian.twin.herds.groups) a_ij is a multiple of that of the web; where hunters see more or less (merian.twin.herds.sight) what they kill is.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
                 found[link] *= together * alone[meets] / usual[link]
             busy += found[link] * links[HANDLING, link]
         eats = number[animal] * mass[animal] * days / busy
-        if hunger > 0.0 and mass[animal] < adult[own]:
+        if hunger > 0.0 and 0.0 < mass[animal] < adult[own]:
             eats *= (adult[own] / mass[animal]) ** hunger
         gained = 0.0
         for link in range(begin[own], begin[own + 1]):

@@ -20,7 +20,7 @@ from merian.core.errors import BadData, Mismatch
 from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles, FoodWeb
 
-__all__ = ["Groups", "grouped", "groups_of", "helped", "sought", "vigilance"]
+__all__ = ["Groups", "grouped", "groups_of", "helped", "sought"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +81,6 @@ def groups_of(usual: Doubles, scan: float = 0.1, escape: float = 0.5, single: fl
     """
     even = np.ones(len(usual))
     return Groups(0 * even, scan * even, escape * even, single * even, np.maximum(usual, 1.0))
-
-
-def vigilance(number: Doubles | float, scan: Doubles | float) -> Doubles:
-    """The chance that one of a number of animals looks up, each doing so with chance `scan` (Pulliam 1973)."""
-    return np.asarray(1 - (1 - np.asarray(scan, float)) ** np.asarray(number, float))
 
 
 @compiled

@@ -33,7 +33,6 @@ __all__ = [
     "body_m",
     "clear_m",
     "hours_of_light",
-    "meetings_day",
     "sight_of",
     "strip_m",
 ]
@@ -115,12 +114,6 @@ def strip_m(range_m: npt.ArrayLike, clear: npt.ArrayLike) -> Doubles:
 def clear_m(trees: Doubles, sight: Sight) -> Doubles:
     """The mean length of free lines of sight, m [y, x], where so large a share of the cell is under trees: from `open_m` to `closed_m`, in equal ratios."""
     return np.asarray(sight.open_m ** (1 - trees) * sight.closed_m**trees)
-
-
-def meetings_day(strip: npt.ArrayLike, km_day: tuple[float, float], density_km2: npt.ArrayLike) -> Doubles:
-    """How many prey a hunter comes within sight of in a day: 2 r u D, u^2 the sum of the squares of both speeds (km day-1), which go in any directions."""
-    speed = math.hypot(*km_day)
-    return np.asarray(2 * np.asarray(strip, float) / 1000.0 * speed * np.asarray(density_km2, float))
 
 
 def hours_of_light(latitude_deg: float, day: float, days: float) -> Doubles:
