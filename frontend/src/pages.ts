@@ -31,8 +31,17 @@ export function pageAt(path: string): { page: Page; rest: string } | null {
   for (const page of PAGES) {
     if (path === page.path) return { page, rest: "" };
     if (page.path.length > 1 && page.path.endsWith("/") && path.startsWith(page.path)) {
-      return { page, rest: decodeURIComponent(path.slice(page.path.length)) };
+      return { page, rest: decoded(path.slice(page.path.length)) };
     }
   }
   return null;
+}
+
+/** A part of an address as it was meant; as it stands when it was not encoded by the rules. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

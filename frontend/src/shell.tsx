@@ -1,6 +1,6 @@
 /** The frame around every page: name, navigation, language and light, colophon. */
 import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { Refusal } from "./names";
 import { PAGES, type Page, type PageProps, pageAt } from "./pages";
@@ -50,6 +50,12 @@ function Current({ about }: { about: api.About }) {
   const page = found?.page ?? null;
   const [failure, setFailure] = useState<unknown>(null);
   const [, redraw] = useState(0);
+  const before = useRef(path);
+  useEffect(() => {
+    // who reads by ear begins anew at the top of a new page
+    if (before.current !== path) document.getElementById("page")?.focus({ preventScroll: true });
+    before.current = path;
+  }, [path]);
   useEffect(() => {
     if (!page) return;
     document.title = `${t(page.title)} · Merian`;

@@ -45,6 +45,7 @@ def test_the_tree_is_opened_by_keyboard_and_read(site: Site, browser: Any, addre
     page.keyboard.press("Enter")
     page.wait_for_selector(".folio h1")
     assert page.locator(".folio h1").inner_text() == roots[0]
+    assert page.evaluate("() => document.activeElement.id") == "page"
     visit.leave(address)
 
 
@@ -107,8 +108,9 @@ def test_a_page_of_a_species_says_what_its_json_twin_says(site: Site, browser: A
 
 def test_an_unknown_page_says_what_to_do(browser: Any, address: str) -> None:
     page = browser.new_page()
-    page.goto(f"{address}taxon/nothing")
-    assert "take an id from" in page.locator(".refusal").inner_text()
+    for path in ("taxon/nothing", "taxon/100%25", "taxon/%zz"):
+        page.goto(f"{address}{path}")
+        assert "take an id from" in page.locator(".refusal").inner_text()
     page.close()
 
 
