@@ -19,7 +19,7 @@ from merian.twin.scenario import Change, Scenario
 from merian.twin.simulate import Call, simulate
 from merian.twin.space import members
 from merian.twin.space.altered import Altered, Ground
-from merian.twin.space.drawing import Drawn, drawn, plates, scale_km
+from merian.twin.space.drawing import Drawn, drawn, marks, plates, scale_km
 from merian.twin.space.members import Job, Maps, collected, estimated, spread
 from merian.twin.space.settings import MapSettings
 from merian.twin.worked import shipped
@@ -240,6 +240,17 @@ def test_a_map_holds_the_classes_of_its_cells() -> None:
     assert dots.get("d", "").count("M") == 14
     (none,) = plates(shown(np.full((1, 4, 6), 6.0)), ["grass"], warned=False)
     assert areas(none.difference) == {"d0": 24}
+
+
+def test_a_fence_is_drawn_open_where_a_corridor_passes_it() -> None:
+    layers = {name: np.zeros((6, 6)) for name in ("trees", "fences")}
+    layers |= {"elevation": np.ones((6, 6)), "water": np.ones((6, 6)), "rain": np.full((12, 6, 6), 50.0)}
+    fence, way = Change(what="fence", path=(0.5, 0, 0.5, 1)), Change(what="corridor", path=(0.1, 0.5, 0.9, 0.5))
+    setting = Setting.of(FoodWeb.of(["grass"], [], {"growth": 0.1, "capacity": 10.0}), [1.0])
+    ground = Ground(Landscape(Frame(6, 6, 2000.0), layers))
+    found = [marks(Altered(Scenario("x", those), setting, ground), 1.0) for those in ((fence,), (fence, way))]
+    assert [seen.east.sum() for seen in found] == [6, 4]
+    assert found[1].east[:, 2].tolist() == [True, True, False, False, True, True]
 
 
 @pytest.mark.parametrize(("wide", "km"), [(12.0, 5.0), (158.0, 50.0), (1.0, 0.5), (40.0, 20.0), (0.9, 0.2)])

@@ -106,6 +106,8 @@ def marks(altered: Altered, year: float) -> Marks:
         elif change.within:
             boxes.append(change.within)
     east, south = east & land[:, :-1] & land[:, 1:], south & land[:-1] & land[1:]
+    # a corridor opens the fences that it passes
+    east, south = east & ~(corridors[:, :-1] & corridors[:, 1:]), south & ~(corridors[:-1] & corridors[1:])
     return Marks(land & (state.water > 0), state.lost, east, south, corridors & land, people, tuple(boxes))
 
 
