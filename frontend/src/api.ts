@@ -229,6 +229,9 @@ export function branch(id: string | null, start: number, count: number, deep: bo
   return ask(`${where}?start=${start}&n=${count}${deep ? "&deep=1" : ""}`, signal ? { signal } : {});
 }
 
+/** The optics of all species that are known. */
+export const eyes = <T>(): Promise<{ species: T[] }> => ask("/api/eyes");
+
 /** Keep what a person says of a photo: an image of the catalog by its id, or a sent one by its hash and name. */
 export const keep = (record: { image?: string; hash?: string; name?: string; taxon: string; guess: string | null }): Promise<Kept> =>
   ask("/api/records", json("POST", record));

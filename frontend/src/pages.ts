@@ -24,6 +24,7 @@ export const PAGES: Page[] = [
   { path: "/life", title: "life", offered: (about) => about.taxa > 0, load: () => import("./life/page") },
   { path: "/taxon/", title: "life", offered: () => false, load: () => import("./taxon/page") },
   { path: "/explorer", title: "explorer", offered: (about) => about.points !== null, load: () => import("./explorer/page") },
+  { path: "/twin", title: "twin", offered: () => true, load: () => import("./twin/page") },
 ];
 
 /** The page at a path and what follows its address; null when there is none. */

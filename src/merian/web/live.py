@@ -25,7 +25,10 @@ from merian import twin
 from merian.core.errors import BadData, BadSetting
 from merian.twin.frames.codec import VERSION, Kind, decode
 from merian.twin.frames.settings import NOTICE
-from merian.twin.senses.eyes import GRADES, all_eyes
+from merian.twin.senses.eyes import GRADES, Eyes, all_eyes
+from merian.twin.senses.optics import LIGHTS
+from merian.twin.senses.receptors import receptor_matrix
+from merian.twin.senses.seen import ROD_NM, translation
 from merian.web.commands import Bucket, Command, read_command
 from merian.web.running import LiveSettings, Running, Shot
 
@@ -139,7 +142,7 @@ class Live:
 
     async def eyes(self, request: Request) -> Response:
         """The optics of all species that are known, with the evidence of each fact."""
-        found = await run_in_threadpool(lambda: [eyes.described() for eyes in all_eyes()])
+        found = await run_in_threadpool(lambda: [_optics(eyes) for eyes in all_eyes()])
         return JSONResponse({"notice": NOTICE, "grades": dict(GRADES), "species": found})
 
     async def watch(self, socket: WebSocket) -> None:
@@ -314,3 +317,11 @@ class Live:
             running.restart()
         else:
             running.alter(command.scenario)
+
+
+def _optics(eyes: Eyes) -> dict[str, Any]:
+    """The eyes of a species with what a shader needs ready made: acuity by light, the row of the rods, and how colours are translated."""
+    share = eyes.facts.get("ultraviolet")
+    rod = receptor_matrix([ROD_NM], 0.0 if share is None else share.value)[0]
+    acuity = {light: round(float(eyes.acuity(light)), 6) for light in LIGHTS}
+    return eyes.described() | {"acuity": acuity, "rod": rod.round(6).tolist(), "translation": translation(eyes)}

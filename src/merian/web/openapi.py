@@ -180,6 +180,9 @@ def _browsed() -> Json:
         projection=STRING,
         rods=FLAG,
         pairs=_list(free),
+        acuity=_object(day=NUMBER, twilight=NUMBER, night=NUMBER),
+        rod=_list(NUMBER),
+        translation=STRING,
     )
     return {
         "Branch": _object(total=WHOLE, start=WHOLE, rows=_list(row)),

@@ -1,0 +1,288 @@
+/** The twin: a window of an ecosystem that lives, with what there is of each species beside it, and what if. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import * as api from "../api";
+import { Caption, Refusal } from "../names";
+import type { PageProps } from "../pages";
+import { ready, say } from "../saying";
+import { calm } from "../theme";
+import { capital, figure, t } from "../words";
+import { coloursOf } from "./colours";
+import type { Optics } from "./eyes";
+import { type Change, type Effects, type Feed, FileFeed, LiveFeed, type Listener, type Message, type State } from "./feed";
+import { DELTA, FIELD, type Frame, HELLO, type Hello, KEY, STATS } from "./frames";
+import { Glance, type Look } from "./glance";
+import { Residents } from "./residents";
+import type { Stage } from "./scene";
+import { Follows, Sliders } from "./whatif";
+import "../styles/twin.css";
+
+const LEAST_PACE = 0.5;
+const MOST_PACE = 48;
+
+interface Seen {
+  day: number;
+  counts: [Float32Array | null, Float32Array | null];
+}
+const NOTHING: Seen = { day: 0, counts: [null, null] };
+
+export default function TwinPage({ query }: PageProps) {
+  const [hello, setHello] = useState<Hello | null>(null);
+  const [seen, setSeen] = useState<Seen>(NOTHING);
+  const [state, setState] = useState<State | null>(null);
+  const [effects, setEffects] = useState<Effects | null>(null);
+  const [failure, setFailure] = useState<unknown>(null);
+  const [connected, setConnected] = useState(true);
+  const [flat, setFlat] = useState(false);
+  const [optics, setOptics] = useState<Optics[]>([]);
+  const [file, setFile] = useState<ArrayBuffer | null>(null);
+  const [followed, setFollowed] = useState(-1);
+  const [only, setOnly] = useState(-1);
+  const [look, setLook] = useState<Look | null>(null);
+  const [whole, setWhole] = useState(false);
+  const frame = useRef<HTMLDivElement>(null);
+  const root = useRef<HTMLElement>(null);
+  const stage = useRef<Stage | null>(null);
+  const feed = useRef<Feed | null>(null);
+  const kiosk = query.has("kiosk");
+
+  useEffect(() => {
+    let pending: Frame[] = [];
+    let opening = false;
+    let known: Hello | null = null;
+    let gone = false;
+    const counts: Seen["counts"] = [null, null];
+    const draw = (one: Frame): void => {
+      if (one.kind === FIELD) stage.current?.field(known?.fields[one.which]?.name ?? "", one);
+      else if (stage.current && !stage.current.shot(one)) feed.current?.send({ do: "key" });
+    };
+    const open = async (told: Hello): Promise<void> => {
+      opening = true;
+      stage.current?.close();
+      stage.current = null;
+      try {
+        const { Stage } = await import("./scene");
+        if (gone || !frame.current) return;
+        const made = new Stage(frame.current, told, coloursOf(told), { followed: (_, species) => setFollowed(species), moved: () => undefined });
+        made.calm(calm());
+        if (kiosk && !calm()) made.orbit.drift = 0.05;
+        stage.current = made;
+        (window as unknown as { merianTwin: Stage }).merianTwin = made;
+        for (const one of pending) draw(one);
+      } catch {
+        setFlat(true);
+      }
+      pending = [];
+      opening = false;
+    };
+    const listener: Listener = {
+      frame: (one) => {
+        if (one.kind === HELLO) {
+          known = one.hello;
+          counts[0] = counts[1] = null;
+          pending = [];
+          setHello(one.hello);
+          ready();
+          void open(one.hello);
+          return;
+        }
+        if (one.kind === STATS) {
+          counts[one.world as 0 | 1] = one.stats;
+          setSeen({ day: one.day, counts: [...counts] });
+        } else if (opening) {
+          // what came before the stage stood: fields, and the newest shots
+          pending = pending.filter((old) => old.kind !== KEY || one.kind !== KEY || old.world !== one.world);
+          if (one.kind === FIELD || one.kind === KEY) pending.push(one);
+        } else draw(one);
+        if ((one.kind === KEY || one.kind === DELTA) && one.world === 0) {
+          const answer = (): void => feed.current?.drawn(one);
+          if (document.hidden || !stage.current) answer();
+          else requestAnimationFrame(answer);
+        }
+      },
+      message: (told: Message) => {
+        if (told.say === "state") {
+          setState(told);
+          if (!told.changes.length) {
+            setEffects(null);
+            counts[1] = null;
+          }
+          stage.current?.compare(told.changes.length > 0 && feed.current?.live === true);
+        } else if (told.say === "effects") {
+          setEffects(told);
+          say(told.rows[0]?.words ?? "");
+        } else setFailure(new api.Refusal(capital(told.error), told.what_to_do));
+      },
+      connected: setConnected,
+    };
+    try {
+      feed.current = file ? new FileFeed(file, listener) : new LiveFeed("/twin/live", listener);
+    } catch {
+      setFailure(new api.Refusal(t("twin.file.bad"), t("twin.file.do")));
+    }
+    return () => {
+      gone = true;
+      feed.current?.close();
+      stage.current?.close();
+      stage.current = feed.current = null;
+    };
+  }, [file]);
+  useEffect(() => {
+    api.eyes<Optics>().then((told) => setOptics(told.species), () => undefined);
+    const whole = (): void => setWhole(document.fullscreenElement !== null);
+    document.addEventListener("fullscreenchange", whole);
+    document.documentElement.classList.toggle("kiosk", kiosk);
+    ready();
+    return () => {
+      document.removeEventListener("fullscreenchange", whole);
+      document.documentElement.classList.remove("kiosk");
+    };
+  }, []);
+  useEffect(() => stage.current?.only(only), [only]);
+  useEffect(() => {
+    const eyes = look && optics.find((one) => one.name === look.name);
+    stage.current?.look(eyes ?? null, look?.light ?? "day", look?.zoom ?? 1);
+    if (!look) stage.current?.setLight("day");
+  }, [look, optics]);
+
+  const colours = useMemo(() => (hello ? coloursOf(hello) : []), [hello]);
+  const paused = state?.paused ?? false;
+  const toggle = (): void => {
+    feed.current?.send({ do: paused ? "go" : "pause" });
+    say(t(paused ? "twin.going" : "twin.paused"));
+  };
+  const key = (event: KeyboardEvent): void => {
+    if (event.key === " ") toggle();
+    else if (event.key === "Escape" && look) setLook(null);
+    else if (event.key === "Escape") stage.current?.follow(null);
+    else if (look && event.key.startsWith("Arrow")) {
+      const [x, y] = [Number(event.key === "ArrowRight") - Number(event.key === "ArrowLeft"), Number(event.key === "ArrowUp") - Number(event.key === "ArrowDown")];
+      stage.current?.turnHead(0.12 * x, 0.08 * y);
+    } else if (!stage.current?.orbit.key(event)) return;
+    event.preventDefault();
+  };
+  const drop = async (list: FileList | null | undefined): Promise<void> => {
+    const first = list?.[0];
+    if (!first) return;
+    setFailure(null);
+    setState(null);
+    setSeen(NOTHING);
+    setFile(await first.arrayBuffer());
+  };
+  const drag = useRef<[number, number] | null>(null);
+  const species = hello && followed >= 0 ? hello.species[followed] : undefined;
+  const change = (changes: Change[]): void => feed.current?.send(changes.length ? { do: "scenario", changes } : { do: "baseline" });
+  const split = seen.counts[1] !== null && (state?.changes.length ?? 0) > 0;
+
+  return (
+    <section id="twin" class={kiosk ? "leaf wide kiosk" : "leaf wide"} ref={root} onDragOver={(event) => event.preventDefault()} onDrop={(event) => { event.preventDefault(); void drop(event.dataTransfer?.files); }}>
+      <Caption tab="Tab. IV" title={hello ? capital(hello.title.replaceAll("-", " ")) : t("twin.title")}>
+        <p class="hint">{t("twin.notice")}</p>
+      </Caption>
+      {failure ? <Refusal error={failure} /> : null}
+      <div class="window">
+        <div class="view">
+          <div
+            class={look ? "glass looking" : "glass"}
+            id="glass"
+            ref={frame}
+            tabIndex={0}
+            role="application"
+            aria-label={look ? t("twin.through", { name: species?.common ?? "" }) : t("twin.view")}
+            aria-describedby="twin-help"
+            onKeyDown={key}
+            onPointerDown={(event) => (drag.current = [event.clientX, event.clientY])}
+            onPointerMove={(event) => {
+              const was = drag.current;
+              if (!was || !look || !event.buttons) return;
+              stage.current?.turnHead((was[0] - event.clientX) * (0.005 / look.zoom), (event.clientY - was[1]) * (0.004 / look.zoom));
+              drag.current = [event.clientX, event.clientY];
+            }}
+          >
+            {flat ? <p class="absent">{t("twin.flat")}</p> : null}
+            {!hello && !failure ? <p class="absent waiting">{t(connected ? "twin.opening" : "twin.lost")}</p> : null}
+          </div>
+          <p class="clock" aria-hidden="true">
+            <span>{t("twin.day", { n: figure(Math.floor(seen.day) + 1) })}</span>
+            {!connected && hello ? <em>{t("twin.lost")}</em> : null}
+          </p>
+          {split && !look && !flat ? (
+            <p class="sides" aria-hidden="true">
+              <span>{t("twin.baseline")}</span>
+              <span>{t("twin.scenario")}</span>
+            </p>
+          ) : null}
+          {species ? (
+            <Glance
+              species={species}
+              optics={optics}
+              look={look}
+              set={setLook}
+              next={() => stage.current?.next(followed)}
+              leave={() => {
+                setLook(null);
+                stage.current?.follow(null);
+              }}
+            />
+          ) : null}
+        </div>
+        <div class="strip-controls">
+          <button type="button" class="quiet" id="twin-pause" aria-pressed={paused} onClick={toggle}>
+            {t(paused ? "twin.go" : "twin.pause")}
+          </button>
+          <label>
+            <span>{t("twin.pace")}</span>
+            <input
+              type="range"
+              min={Math.log2(LEAST_PACE)}
+              max={Math.log2(MOST_PACE)}
+              step="any"
+              value={Math.log2(state?.hours_s ?? 6)}
+              aria-valuetext={t("twin.pace.value", { n: figure(Number((state?.hours_s ?? 6).toPrecision(2))) })}
+              onChange={(event) => feed.current?.send({ do: "pace", hours_s: 2 ** Number(event.currentTarget.value) })}
+            />
+            <output>{t("twin.pace.value", { n: figure(Number((state?.hours_s ?? 6).toPrecision(2))) })}</output>
+          </label>
+          <span class="push" />
+          <button type="button" class="quiet" onClick={() => stage.current?.orbit.reset()}>
+            {t("twin.reset")}
+          </button>
+          <button type="button" class="quiet" onClick={() => feed.current?.send({ do: "restart" })}>
+            {t("twin.restart")}
+          </button>
+          <button type="button" class="quiet" aria-pressed={whole} onClick={() => void (whole ? document.exitFullscreen() : root.current?.requestFullscreen())}>
+            {t(whole ? "twin.small" : "twin.whole")}
+          </button>
+          <label class="quiet upload">
+            {t("twin.file")}
+            <input type="file" accept=".twin" class="unseen" onChange={(event) => void drop(event.currentTarget.files)} />
+          </label>
+        </div>
+        <p id="twin-help" class="hint">
+          {t(look ? "twin.help.eyes" : "twin.help")}
+        </p>
+      </div>
+      <div class="rail">
+        {hello ? <Residents hello={hello} colours={colours} counts={seen.counts} split={split} only={only} setOnly={setOnly} follow={(at) => stage.current?.next(at)} /> : null}
+        {hello && feed.current?.live ? <Sliders hello={hello} state={state} change={change} /> : null}
+        {hello?.playback ? <Recorded hello={hello} /> : null}
+        {effects ? <Follows effects={effects} hello={hello} /> : null}
+      </div>
+    </section>
+  );
+}
+
+function Recorded({ hello }: { hello: Hello }) {
+  const told = hello.playback;
+  if (!told) return null;
+  return (
+    <section class="part">
+      <h2>{t("twin.recorded")}</h2>
+      <p>{t("twin.recorded.of", { days: figure(told.days) })}</p>
+      {told.changes.map((words) => (
+        <p key={words} lang="en">
+          {words}
+        </p>
+      ))}
+    </section>
+  );
+}

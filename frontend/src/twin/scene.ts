@@ -1,0 +1,461 @@
+/** The window in three dimensions: a block of ground with its water and trees, and animals that walk between two shots. */
+import {
+  Color,
+  DataTexture,
+  DoubleSide,
+  FloatType,
+  GLSL3,
+  InstancedBufferAttribute,
+  InstancedBufferGeometry,
+  type IUniform,
+  Mesh,
+  NearestFilter,
+  RGBAFormat,
+  Scene,
+  ShaderMaterial,
+  SphereGeometry,
+  Vector3,
+  Vector4,
+  WebGLRenderer,
+} from "three";
+import { type Shape, body, lengthOf, shapeOf } from "./bodies";
+import { Orbit } from "./camera";
+import { coatOf, linear } from "./colours";
+import { EyeView } from "./eyes";
+import type { Eyes, Frame, Hello } from "./frames";
+import { Ground, blockGeometry, coverTexture, smooth } from "./ground";
+import { type Bodies, MEMBERS, World } from "./herds";
+import { BODY_FRAGMENT, BODY_VERTEX, GROUND_FRAGMENT, GROUND_VERTEX, SKY_FRAGMENT, SKY_VERTEX } from "./shaders";
+
+export type Light = "day" | "twilight" | "night";
+/** Sun (towards it), its light, light of the sky, haze. From taste. */
+const LIGHTS: Record<Light, [number[], number[], number[], number[]]> = {
+  day: [[0.45, 0.72, 0.35], [2.3, 2.1, 1.75], [0.62, 0.72, 0.9], [0.62, 0.7, 0.76]],
+  twilight: [[0.85, 0.16, 0.3], [1.25, 0.62, 0.3], [0.34, 0.33, 0.46], [0.62, 0.4, 0.3]],
+  night: [[-0.4, 0.6, 0.5], [0.1, 0.13, 0.2], [0.05, 0.07, 0.12], [0.03, 0.04, 0.07]],
+};
+/** How much higher hills are drawn than they are, seen from above; for eyes they are as they are. */
+const RISE = 6;
+const LEAST = 0.0085;
+const TREE_M = 8;
+const TAP_PX = 30;
+/** A picture that takes longer is drawn coarser, one that takes less finer; no coarser than this share of a pixel. */
+const SLOW_MS = 45;
+const FAST_MS = 13;
+const COARSEST = 0.4;
+
+interface Layer {
+  world: World;
+  cover: DataTexture;
+  plants: Float32Array | null;
+  bodies: Map<Shape, Mesh<InstancedBufferGeometry>>;
+}
+
+export interface Heard {
+  /** An animal was chosen: its herd's id, or null. */
+  followed(id: number | null, species: number): void;
+  moved(): void;
+}
+
+export class Stage {
+  readonly orbit: Orbit;
+  readonly worlds: [World, World];
+  private readonly renderer: WebGLRenderer;
+  private readonly scene = new Scene();
+  private readonly layers: Layer[];
+  private readonly ground: Ground;
+  private readonly shapes: (Shape | null)[];
+  private readonly uniforms: Record<string, IUniform>;
+  private readonly block: Mesh;
+  private readonly sky: Mesh;
+  private readonly trees: Mesh<InstancedBufferGeometry>;
+  private readonly eyes: EyeView;
+  private readonly sized: ResizeObserver;
+  private frame = 0;
+  private shotAt = 0;
+  private between = 200;
+  private last = 0;
+  private shown = 0;
+  private rest = 0;
+  private split = false;
+  private followed: number | null = null;
+  private looking: { eyes: Eyes; light: Light; zoom: number } | null = null;
+  private light: Light = "day";
+  /** Turned by the visitor while looking through eyes, radians. */
+  private glance = { turn: 0, tilt: 0 };
+  private still = false;
+  private near = false;
+  private ratio = Math.min(devicePixelRatio, 2);
+  private slow = 0;
+  /** Frames drawn and the seconds they took: for measuring. */
+  readonly drawn = { frames: 0, seconds: 0 };
+
+  /** Throws where the browser has no WebGL 2. */
+  constructor(
+    private readonly element: HTMLElement,
+    hello: Hello,
+    colours: string[],
+    private readonly heard: Heard,
+  ) {
+    const width = hello.width_m;
+    this.renderer = new WebGLRenderer({ antialias: true, powerPreference: "high-performance" });
+    this.renderer.autoClear = false;
+    element.append(this.renderer.domElement);
+    this.ground = new Ground(width);
+    this.shapes = hello.species.map((species) => (species.plant ? null : shapeOf(species, hello)));
+    this.uniforms = {
+      uGround: { value: this.ground.texture },
+      uCover: { value: null },
+      uSpecies: { value: speciesTexture(hello, colours) },
+      uWidth: { value: width },
+      uRise: { value: 1 },
+      uMetres: { value: 1 },
+      uTime: { value: 0 },
+      uT: { value: 1 },
+      uLeast: { value: LEAST },
+      uOnly: { value: -1 },
+      uSelf: { value: new Vector4() },
+      uSun: { value: new Vector3() },
+      uSunLight: { value: new Vector3() },
+      uSkyLight: { value: new Vector3() },
+      uHaze: { value: new Vector3() },
+      uFar: { value: 3 * width },
+      uEyes: { value: 0 },
+    };
+    this.worlds = [new World(width), new World(width)];
+    this.layers = this.worlds.map((world) => ({ world, cover: coverTexture(), plants: null, bodies: new Map() }));
+    this.block = new Mesh(blockGeometry(width), this.material(GROUND_VERTEX, GROUND_FRAGMENT));
+    this.sky = new Mesh(new SphereGeometry(1, 24, 12), this.material(SKY_VERTEX, SKY_FRAGMENT));
+    this.trees = new Mesh(instanced("tree"), this.material(BODY_VERTEX, BODY_FRAGMENT));
+    for (const mesh of [this.block, this.sky, this.trees]) this.add(mesh);
+    this.sky.visible = false;
+    this.orbit = new Orbit(element, width, {
+      height: (x, z) => this.height(x, z),
+      tapped: (x, y) => this.pick(x, y),
+      moved: () => this.heard.moved(),
+    });
+    this.eyes = new EyeView(this.renderer);
+    this.setLight("day");
+    this.sized = new ResizeObserver(() => this.resize());
+    this.sized.observe(element);
+    this.resize();
+    this.shown = this.last = performance.now();
+    this.loop(this.last);
+  }
+
+  private material(vertexShader: string, fragmentShader: string): ShaderMaterial {
+    return new ShaderMaterial({ vertexShader, fragmentShader, uniforms: this.uniforms, glslVersion: GLSL3, side: DoubleSide });
+  }
+
+  private add(mesh: Mesh): void {
+    mesh.frustumCulled = false;
+    this.scene.add(mesh);
+  }
+
+  private height(x: number, z: number): number {
+    return this.ground.height(x, z) * (this.uniforms["uRise"]?.value as number);
+  }
+
+  // ---- what comes ----------------------------------------------------------------------------------------------------
+
+  field(name: string, frame: Frame): void {
+    if (frame.kind !== 4) return;
+    const layer = this.layers[frame.world];
+    if (name === "plants" && layer) layer.plants = smooth(frame.raster);
+    else this.ground.take(name, frame.raster);
+    if (name === "trees" || name === "water") this.plant();
+    this.rise();
+    for (const one of this.layers) this.ground.cover(one.cover, one.plants);
+  }
+
+  private plant(): void {
+    const places = this.ground.trees();
+    const bodies: Bodies = { count: places.length, old: new Float32Array(4 * places.length), young: new Float32Array(4 * places.length), kind: new Float32Array(4 * places.length) };
+    places.forEach(([x, z, by], k) => {
+      bodies.old.set([x, z, x, z], 4 * k);
+      bodies.young.set([x, z, x, z], 4 * k);
+      bodies.kind.set([6.28 * by, 255, 0, by], 4 * k);
+    });
+    fill(this.trees.geometry, bodies);
+  }
+
+  /** A shot of a world: false where it cannot be drawn, because its roster is not here. */
+  shot(frame: Frame): boolean {
+    if (frame.kind !== 2 && frame.kind !== 3) return true;
+    const layer = this.layers[frame.world];
+    if (!layer?.world.take(frame, frame.herds)) return false;
+    this.embody(layer);
+    if (frame.world === 0) {
+      const now = performance.now();
+      const since = now - this.shotAt;
+      if (since < 3000) this.between += 0.25 * (Math.max(since, 16) - this.between);
+      this.shotAt = now;
+      if (this.followed !== null && !layer.world.id.includes(this.followed)) this.follow(null);
+    }
+    return true;
+  }
+
+  /** Make the bodies of a world: of each herd several where they are near enough to be told apart. */
+  private embody(layer: Layer): void {
+    const most = this.near ? MEMBERS : 1;
+    for (const shape of new Set(this.shapes)) {
+      if (!shape) continue;
+      let mesh = layer.bodies.get(shape);
+      if (!mesh) {
+        mesh = new Mesh(instanced(shape), this.material(BODY_VERTEX, BODY_FRAGMENT));
+        layer.bodies.set(shape, mesh);
+        this.add(mesh);
+      }
+      fill(mesh.geometry, layer.world.bodies((species) => this.shapes[species] === shape, most));
+    }
+  }
+
+  // ---- what is asked for ---------------------------------------------------------------------------------------------
+
+  compare(yes: boolean): void {
+    this.split = yes;
+  }
+
+  /** Less motion: bodies jump from shot to shot, nothing drifts or swings. */
+  calm(yes: boolean): void {
+    this.still = yes;
+  }
+
+  only(species: number): void {
+    this.set("uOnly", species);
+  }
+
+  setLight(light: Light): void {
+    this.light = light;
+    const [sun, sunLight, sky, haze] = LIGHTS[light];
+    (this.uniforms["uSun"]?.value as Vector3).fromArray(sun).normalize();
+    (this.uniforms["uSunLight"]?.value as Vector3).fromArray(sunLight);
+    (this.uniforms["uSkyLight"]?.value as Vector3).fromArray(sky);
+    (this.uniforms["uHaze"]?.value as Vector3).fromArray(haze);
+  }
+
+  /** Go with a herd, or with none. */
+  follow(id: number | null): void {
+    this.followed = id;
+    const world = this.worlds[0];
+    const at = id === null ? -1 : world.id.indexOf(id);
+    if (at >= 0) this.orbit.distance = Math.min(this.orbit.distance, 0.06 * this.ground.width);
+    this.heard.followed(at < 0 ? null : id, at < 0 ? -1 : (world.species[at] as number));
+  }
+
+  /** Go with the next herd of a species, of all of them in turn. */
+  next(species: number): void {
+    const world = this.worlds[0];
+    const own = [...world.id.keys()].filter((i) => world.species[i] === species);
+    if (!own.length) return;
+    const now = this.followed === null ? -1 : world.id.indexOf(this.followed);
+    this.follow(world.id[own.find((i) => i > now) ?? (own[0] as number)] as number);
+  }
+
+  /** Look through the eyes of the followed animal; null for the view from above. */
+  look(eyes: Eyes | null, light: Light, zoom: number): void {
+    if (!eyes !== !this.looking) this.glance = { turn: 0, tilt: 0 };
+    this.looking = eyes ? { eyes, light, zoom } : null;
+    this.sky.visible = eyes !== null;
+    this.set("uEyes", eyes ? 1 : 0);
+    this.set("uLeast", eyes ? 0 : LEAST);
+    this.set("uFar", eyes ? 9000 : 3 * this.ground.width);
+    this.rise();
+  }
+
+  /** Turn the head. */
+  turnHead(turn: number, tilt: number): void {
+    this.glance.turn += turn;
+    this.glance.tilt = Math.min(Math.max(this.glance.tilt + tilt, -1.2), 1.2);
+  }
+
+  private rise(): void {
+    this.set("uMetres", this.ground.metres);
+    this.set("uRise", this.ground.metres * (this.looking ? 1 : RISE));
+  }
+
+  private set(name: string, value: number): void {
+    (this.uniforms[name] as IUniform).value = value;
+  }
+
+  // ---- drawing -------------------------------------------------------------------------------------------------------
+
+  private resize(): void {
+    const { clientWidth, clientHeight } = this.element;
+    this.renderer.setPixelRatio(this.ratio);
+    this.renderer.setSize(Math.max(clientWidth, 1), Math.max(clientHeight, 1), false);
+  }
+
+  /** Draw coarser where the machine is slow; and where it is slower still, leave it as much time as a picture takes. */
+  private again(now: number): void {
+    const took = Math.min(now - this.last, 2000);
+    this.slow += 0.15 * (took - this.slow);
+    const finest = Math.min(devicePixelRatio, 2);
+    if (this.slow > SLOW_MS && this.ratio > COARSEST) {
+      this.ratio = Math.max(0.75 * this.ratio, COARSEST);
+      this.slow = 16;
+      this.resize();
+    } else if (this.slow < FAST_MS && this.ratio < finest) {
+      this.ratio = Math.min(1.1 * this.ratio, finest);
+      this.slow = 16;
+      this.resize();
+    }
+    const draw = (): void => {
+      this.last = performance.now();
+      this.frame = requestAnimationFrame((next) => this.loop(next));
+    };
+    if (took < 2 * SLOW_MS) draw();
+    else this.rest = window.setTimeout(draw, took);
+  }
+
+  private loop(now: number): void {
+    const seconds = Math.min((now - this.shown) / 1000, 0.1);
+    this.drawn.frames++;
+    this.drawn.seconds += (now - this.shown) / 1000;
+    this.shown = now;
+    this.again(now);
+    const near = this.looking !== null || this.orbit.distance < 0.12 * this.ground.width;
+    if (near !== this.near) {
+      this.near = near;
+      for (const layer of this.layers) this.embody(layer);
+    }
+    if (!this.still) this.set("uTime", (this.uniforms["uTime"]?.value as number) + seconds);
+    const t = this.still ? 1 : Math.min((performance.now() - this.shotAt) / this.between, 1);
+    this.set("uT", t);
+    const { clientWidth: wide, clientHeight: high } = this.element;
+    if (!wide || !high) return;
+    const at = this.followed === null ? -1 : this.worlds[0].id.indexOf(this.followed);
+    if (at >= 0) {
+      const [x, z] = this.worlds[0].place(at, t);
+      this.orbit.target.set(x, 0, z);
+    }
+    this.orbit.target.y = this.height(this.orbit.target.x, this.orbit.target.z);
+    if (this.looking && at >= 0) this.through(at, t, wide, high);
+    else this.above(seconds, wide, high);
+  }
+
+  private show(which: number): void {
+    this.layers.forEach((layer, at) => {
+      for (const mesh of layer.bodies.values()) mesh.visible = at === which;
+    });
+    (this.uniforms["uCover"] as IUniform).value = this.layers[which]?.cover;
+  }
+
+  private above(seconds: number, wide: number, high: number): void {
+    const paper = new Color(getComputedStyle(this.element).backgroundColor);
+    this.renderer.setRenderTarget(null);
+    this.renderer.setClearColor(paper.convertLinearToSRGB(), 1);
+    this.renderer.setScissorTest(false);
+    this.renderer.setViewport(0, 0, wide, high);
+    this.renderer.clear();
+    (this.uniforms["uHaze"]?.value as Vector3).fromArray(this.light === "night" ? [0.02, 0.03, 0.05] : [0.6, 0.6, 0.52]);
+    (this.uniforms["uSelf"]?.value as Vector4).set(0, 0, 0, 0);
+    const count = this.split ? 2 : 1;
+    // a tall picture is cut across, a wide one along
+    const tall = high > wide;
+    this.renderer.setScissorTest(true);
+    for (let which = 0; which < count; which++) {
+      const [w, h] = tall ? [wide, high / count] : [wide / count, high];
+      const [x, y] = tall ? [0, (count - 1 - which) * h] : [which * w, 0];
+      this.orbit.update(which ? 0 : seconds, w / h);
+      this.show(which);
+      this.renderer.setViewport(x, y, w, h);
+      this.renderer.setScissor(x, y, w, h);
+      this.renderer.render(this.scene, this.orbit.camera);
+    }
+    this.renderer.setScissorTest(false);
+  }
+
+  private through(at: number, t: number, wide: number, high: number): void {
+    const looking = this.looking;
+    if (!looking) return;
+    const world = this.worlds[0];
+    this.setLight(looking.light);
+    this.show(0);
+    const [x, z] = world.place(at, t);
+    const eye = looking.eyes.facts["eye_height_m"]?.value as number;
+    const heading = ((world.heading[at] as number) / 128) * Math.PI;
+    (this.uniforms["uSelf"]?.value as Vector4).set(x, z, 2, 0);
+    const place = new Vector3(x, this.height(x, z) + eye, z);
+    this.eyes.draw(this.scene, looking, place, heading + this.glance.turn, this.glance.tilt, wide, high, this.still ? 0 : this.drawn.frames);
+  }
+
+  private pick(x: number, y: number): void {
+    if (this.looking) return;
+    const { clientWidth: wide, clientHeight: high } = this.element;
+    const tall = high > wide;
+    const count = this.split ? 2 : 1;
+    const [u, v] = tall ? [x, (y * count) % 1] : [(x * count) % 1, y];
+    const [w, h] = tall ? [wide, high / count] : [wide / count, high];
+    const world = this.worlds[0];
+    let [best, nearest] = [-1, TAP_PX];
+    const point = new Vector3();
+    for (let i = 0; i < world.id.length; i++) {
+      const [px, pz] = world.place(i, this.uniforms["uT"]?.value as number);
+      point.set(px, this.height(px, pz), pz).project(this.orbit.camera);
+      if (point.z > 1) continue;
+      const off = Math.hypot(((point.x + 1) / 2 - u) * w, ((1 - point.y) / 2 - v) * h - 6);
+      if (off < nearest) [best, nearest] = [i, off];
+    }
+    this.follow(best < 0 ? null : (world.id[best] as number));
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.rest);
+    this.sized.disconnect();
+    this.orbit.close();
+    this.eyes.close();
+    this.scene.traverse((one) => {
+      if (!(one instanceof Mesh)) return;
+      one.geometry.dispose();
+      (one.material as ShaderMaterial).dispose();
+    });
+    this.renderer.dispose();
+    this.renderer.domElement.remove();
+  }
+}
+
+function instanced(shape: Shape): InstancedBufferGeometry {
+  const geometry = new InstancedBufferGeometry();
+  const made = body(shape);
+  for (const name of ["position", "part"]) geometry.setAttribute(name, made.getAttribute(name));
+  geometry.instanceCount = 0;
+  return geometry;
+}
+
+/** Give a geometry its instances; its buffers are used again while they are large enough. */
+function fill(geometry: InstancedBufferGeometry, bodies: Bodies): void {
+  const room = (geometry.attributes["old"] as InstancedBufferAttribute | undefined)?.count ?? 0;
+  if (room < bodies.count) {
+    geometry.dispose();
+    const most = Math.ceil(1.25 * bodies.count);
+    for (const name of ["old", "young", "kind"]) geometry.setAttribute(name, new InstancedBufferAttribute(new Float32Array(4 * most), 4));
+  }
+  for (const name of ["old", "young", "kind"] as const) {
+    const attribute = geometry.attributes[name] as InstancedBufferAttribute | undefined;
+    if (!attribute) continue;
+    (attribute.array as Float32Array).set(bodies[name]);
+    attribute.needsUpdate = true;
+  }
+  geometry.instanceCount = bodies.count;
+}
+
+/** What the shaders know of each species; number 255 is a tree. */
+function speciesTexture(hello: Hello, colours: string[]): DataTexture {
+  const data = new Float32Array(4 * 256 * 4);
+  const put = (row: number, at: number, values: number[]): void => data.set(values, 4 * (row * 256 + at));
+  hello.species.forEach((species, at) => {
+    const coat = coatOf(species.name);
+    put(0, at, [...linear(colours[at] as string), lengthOf(species.mass_g ?? 1)]);
+    put(1, at, [...linear(coat.ground), coat.ultraviolet[0]]);
+    put(2, at, [...linear(coat.marks), coat.ultraviolet[1]]);
+    put(3, at, [coat.pattern, coat.period_m, 0, 0]);
+  });
+  put(0, 255, [...linear("#6b5138"), TREE_M]);
+  put(1, 255, [...linear("#6b5138"), 0.04]);
+  const texture = new DataTexture(data, 256, 4, RGBAFormat, FloatType);
+  texture.minFilter = texture.magFilter = NearestFilter;
+  texture.needsUpdate = true;
+  return texture;
+}

@@ -1,0 +1,189 @@
+/** What the materials share. For people the colours are those of a plate, coded for the screen; for other eyes they are linear light with the ultraviolet as alpha. */
+
+/** Places between shots, the height of the ground, noise. */
+const COMMON = `
+precision highp float;
+precision highp sampler2D;
+uniform sampler2D uGround;   // height, 0 to 1
+uniform float uWidth, uRise, uTime;
+const float CELLS = 128.0;
+vec2 texel(vec2 place) { return (clamp(place / uWidth + 0.5, 0.0, 1.0) * CELLS + 0.5) / (CELLS + 1.0); }
+float height(vec2 place) { return texture(uGround, texel(place)).r * uRise; }
+float dice(vec2 p) { return fract(sin(dot(p, vec2(127.1, 311.7))) * 43758.5453); }
+float noise(vec2 p) {
+  vec2 i = floor(p), f = fract(p);
+  f = f * f * (3.0 - 2.0 * f);
+  return mix(mix(dice(i), dice(i + vec2(1, 0)), f.x), mix(dice(i + vec2(0, 1)), dice(i + vec2(1, 1)), f.x), f.y);
+}
+`;
+const LIGHT = `
+uniform vec3 uSun, uSunLight, uSkyLight, uHaze;
+uniform float uFar, uEyes;
+layout(location = 0) out vec4 result;
+/* reflectance and its ultraviolet under sun and sky; haze far off; then for the screen or for the eyes */
+void lit(vec3 colour, float ultraviolet, vec3 normal, float away) {
+  float sun = max(dot(normal, uSun), 0.0);
+  float dim = 0.5 + 0.5 * normal.y;
+  vec3 light = uSunLight * sun + uSkyLight * dim;
+  float veil = 1.0 - exp(-away / uFar);
+  vec3 seen = mix(colour * light, uHaze, veil);
+  if (uEyes > 0.5) {
+    float dark = ultraviolet * (0.35 * uSunLight.b * sun + 1.2 * uSkyLight.b * dim);
+    result = vec4(seen, mix(dark, 0.9 * uHaze.b, veil));
+    return;
+  }
+  result = vec4(mix(12.92 * seen, 1.055 * pow(max(seen, 0.0), vec3(1.0 / 2.4)) - 0.055, step(0.0031308, seen)), 1.0);
+}
+`;
+
+export const GROUND_VERTEX = `${COMMON}
+in float depth;
+out vec3 vPlace;
+out float vDepth;
+void main() {
+  float high = height(position.xz);
+  vPlace = vec3(position.x, mix(high, -0.035 * uWidth, depth), position.z);
+  vDepth = depth;
+  gl_Position = projectionMatrix * viewMatrix * vec4(vPlace, 1.0);
+}`;
+
+export const GROUND_FRAGMENT = `${COMMON}${LIGHT}
+uniform sampler2D uCover;    // plants, water, trees
+uniform float uMetres;       // of relief above the lowest
+in vec3 vPlace;
+in float vDepth;
+void main() {
+  vec2 p = vPlace.xz;
+  float away = distance(vPlace, cameraPosition);
+  if (vDepth > 0.0005) { // the cut side of the block: soil in layers
+    float layer = noise(vec2((p.x + p.y) * 8.0 / uWidth, vPlace.y * 260.0 / uWidth));
+    lit(mix(vec3(0.14, 0.09, 0.055), vec3(0.27, 0.18, 0.11), layer), 0.05, vec3(0.0, 0.6, 0.0), 0.0);
+    return;
+  }
+  vec4 cover = texture(uCover, texel(p));
+  float e = uWidth / CELLS;
+  vec3 normal = normalize(vec3(height(p - vec2(e, 0)) - height(p + vec2(e, 0)), 2.0 * e, height(p - vec2(0, e)) - height(p + vec2(0, e))));
+  float coarse = noise(p / 420.0) * 0.6 + noise(p / 130.0) * 0.4;
+  float near = exp(-away / 160.0);
+  float fine = mix(0.5, noise(p * 1.7) * 0.5 + noise(p * vec2(9.0, 7.0)) * 0.5, near);
+  float grass = smoothstep(0.02, 0.75, cover.r + 0.16 * (coarse - 0.5));
+  vec3 soil = mix(vec3(0.36, 0.23, 0.12), vec3(0.50, 0.36, 0.20), coarse);
+  vec3 green = mix(vec3(0.40, 0.36, 0.13), vec3(0.16, 0.25, 0.06), grass);
+  vec3 colour = mix(soil, green, smoothstep(0.0, 0.5, grass)) * (0.72 + 0.56 * fine);
+  colour = mix(colour, vec3(0.11, 0.17, 0.06), 0.55 * cover.b);
+  float wet = smoothstep(0.42, 0.5, cover.g + 0.10 * (coarse - 0.5));
+  float shore = smoothstep(0.30, 0.44, cover.g + 0.10 * (coarse - 0.5)) * (1.0 - wet);
+  colour = mix(colour, vec3(0.42, 0.36, 0.24), 0.6 * shore);
+  float ultraviolet = mix(0.08, 0.04, grass);
+  if (wet > 0.0) {
+    vec3 view = normalize(cameraPosition - vPlace);
+    vec2 wave = vec2(noise(p / 14.0 + uTime * 0.3), noise(p / 11.0 - uTime * 0.24)) - 0.5;
+    vec3 face = normalize(vec3(wave.x * 0.12, 1.0, wave.y * 0.12));
+    float mirror = pow(1.0 - max(dot(view, face), 0.0), 4.0);
+    float glint = pow(max(dot(reflect(-uSun, face), view), 0.0), 90.0);
+    colour = mix(colour, mix(vec3(0.05, 0.16, 0.20), vec3(0.45, 0.58, 0.62), mirror) + glint * 0.7, wet);
+    normal = normalize(mix(normal, face, wet));
+    ultraviolet = mix(ultraviolet, 0.12 + mirror, wet);
+  }
+  if (uEyes < 0.5) { // contour lines, as on an engraved map
+    float level = texture(uGround, texel(p)).r * uMetres / 20.0;
+    float line = 1.0 - smoothstep(0.0, 1.1, abs(fract(level - 0.5) - 0.5) / max(fwidth(level), 1e-4));
+    colour *= 1.0 - 0.22 * line * (1.0 - wet);
+  }
+  lit(colour, ultraviolet, normal, away);
+}`;
+
+export const BODY_VERTEX = `${COMMON}
+in float part;
+in vec4 old, young, kind;
+uniform sampler2D uSpecies;  // rows: colour and length; coat and ultraviolet; marks and ultraviolet; pattern, period
+uniform float uT, uLeast, uOnly;
+uniform vec4 uSelf;          // id of the body that looks is not drawn: its x, z and how near is itself
+out vec3 vLocal, vShape, vColour;
+out vec4 vGround, vMarks;
+out float vPart, vAway, vPeriod;
+flat out int vPattern;
+void main() {
+  vec2 a = old.xy, b = old.zw, c = young.xy, d = young.zw;
+  vec2 place = b + 0.5 * uT * (c - a + uT * (2.0 * a - 5.0 * b + 4.0 * c - d + uT * (3.0 * (b - c) + d - a)));
+  vec2 way = c - a + uT * (4.0 * a - 10.0 * b + 8.0 * c - 2.0 * d + uT * 3.0 * (3.0 * (b - c) + d - a));
+  int species = int(kind.y + 0.5);
+  vec4 looks = texelFetch(uSpecies, ivec2(species, 0), 0);
+  vGround = texelFetch(uSpecies, ivec2(species, 1), 0);
+  vMarks = texelFetch(uSpecies, ivec2(species, 2), 0);
+  vec4 more = texelFetch(uSpecies, ivec2(species, 3), 0);
+  float away = distance(cameraPosition, vec3(place.x, height(place), place.y));
+  float small = looks.a < 0.5 ? 0.75 : 1.0;
+  float size = max(looks.a * (0.85 + 0.3 * kind.w), uLeast * away * small * (0.8 + 0.1 * log2(1.0 + looks.a)));
+  float turn = kind.z * 2.399 + kind.w * 1.5;
+  place += size * (1.3 + 0.4 * kind.w) * sqrt(kind.z) * vec2(cos(turn), sin(turn));
+  float gait = dot(way, way) > 1.0 ? 1.0 : 0.0;
+  float heading = gait > 0.5 ? atan(way.y, way.x) : kind.x;
+  heading += (kind.w - 0.5) * 0.5;
+  vec3 shape = position;
+  if (abs(part) > 0.5 && abs(part) < 1.5) {
+    float swing = gait * 0.35 * sin(uTime * 7.0 + kind.w * 40.0 + part * 1.57);
+    shape.x += swing * (0.4 - min(shape.y, 0.4));
+  }
+  float s = sin(heading), k = cos(heading);
+  vec3 turned = vec3(shape.x * k - shape.z * s, shape.y, shape.x * s + shape.z * k) * size;
+  bool self = uSelf.z > 0.0 && kind.z < 0.5 && distance(place, uSelf.xy) < uSelf.z;
+  vec3 world = vec3(place.x, height(place), place.y) + turned;
+  vLocal = turned;
+  vShape = shape;
+  vPart = part;
+  vAway = away;
+  vColour = looks.rgb;
+  if (uOnly >= 0.0 && abs(uOnly - kind.y) > 0.5) vColour = mix(vColour, vec3(0.35), 0.85);
+  vPattern = int(more.x + 0.5);
+  vPeriod = more.y / size;
+  gl_Position = self ? vec4(2.0, 2.0, 2.0, 1.0) : projectionMatrix * viewMatrix * vec4(world, 1.0);
+}`;
+
+export const BODY_FRAGMENT = `${COMMON}${LIGHT}
+in vec3 vLocal, vShape, vColour;
+in vec4 vGround, vMarks;
+in float vPart, vAway, vPeriod;
+flat in int vPattern;
+void main() {
+  vec3 normal = normalize(cross(dFdx(vLocal), dFdy(vLocal)));
+  if (!gl_FrontFacing) normal = -normal;
+  if (vPart > 2.5 && vPart < 3.5) { lit(vec3(0.06, 0.065, 0.03), 0.02, vec3(0.0, 1.0, 0.0), vAway); return; }
+  vec4 coat = vPart > 3.5 ? vec4(0.10, 0.17, 0.045, 0.04) : vGround;
+  float marks = 0.0;
+  if (vPattern == 1) {
+    float phase = vShape.x / vPeriod + 0.6 * sin(vShape.y * 9.0);
+    float soft = fwidth(phase);
+    marks = mix(smoothstep(0.45, 0.55, abs(fract(phase) - 0.5) * 2.0), 0.5, clamp(soft * 1.6 - 0.2, 0.0, 1.0));
+  } else if (vPattern == 2) {
+    vec2 at = vec2(vShape.x + vShape.z, vShape.y * 1.2) / vPeriod;
+    vec2 cell = fract(at + vec2(0.5 * mod(floor(at.y), 2.0), 0.0)) - 0.5;
+    float soft = length(fwidth(at));
+    marks = mix(1.0 - smoothstep(0.28, 0.36, length(cell)), 0.28, clamp(soft * 1.4 - 0.2, 0.0, 1.0));
+  }
+  coat = mix(coat, vMarks, marks);
+  vec3 plate = vPart > 3.5 ? coat.rgb : vColour * (0.8 + 0.2 * smoothstep(0.0, 0.6, vShape.y));
+  lit(uEyes > 0.5 ? coat.rgb : plate, coat.a, normal, vAway);
+}`;
+
+export const SKY_VERTEX = `
+out vec3 vWay;
+void main() {
+  vWay = position;
+  vec4 at = projectionMatrix * mat4(mat3(viewMatrix)) * vec4(position, 1.0);
+  gl_Position = at.xyww;
+}`;
+
+export const SKY_FRAGMENT = `
+precision highp float;
+uniform vec3 uSun, uSunLight, uSkyLight, uHaze;
+in vec3 vWay;
+layout(location = 0) out vec4 result;
+void main() {
+  vec3 way = normalize(vWay);
+  vec3 top = uSkyLight * vec3(0.5, 0.75, 1.15);
+  vec3 colour = mix(uHaze, top, smoothstep(0.0, 0.5, way.y));
+  float glare = pow(max(dot(way, uSun), 0.0), 900.0) + 0.08 * pow(max(dot(way, uSun), 0.0), 12.0);
+  colour += uSunLight * glare * 0.5;
+  result = vec4(colour, 0.95 * colour.b);
+}`;
