@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
+from merian.core.errors import BadSetting
 from merian.core.settings import load
 from merian.encode.tokens import train_tokenizer
 from merian.testing import sample_texts
@@ -49,3 +53,12 @@ def test_chance_is_a_named_stream() -> None:
             drawn.append(torch.rand(4))
     assert torch.equal(drawn[0], drawn[2])
     assert not torch.equal(drawn[0], drawn[1])
+
+
+def test_a_tower_that_open_clip_cannot_build_is_refused_before_it_trains() -> None:
+    for name, told in (("mobilenetv4_conv_small", "gives 1280 numbers where open_clip"), ("resnet81", "resnet18")):
+        with pytest.raises(BadSetting, match=told):
+            model_config(replace(SETTINGS, tower=name), TOKENS.size, TOKENS.context)
+    assert (
+        model_config(replace(SETTINGS, tower="resnet18"), TOKENS.size, TOKENS.context)["vision_cfg"]["image_size"] == 32
+    )

@@ -189,6 +189,11 @@ def _by_timm(settings: TrainSettings) -> dict[str, Any]:
     told = timm.get_pretrained_cfg(name)
     if told is not None and told.fixed_input_size and sides != {told.input_size[-1]}:
         raise BadSetting("image_size", settings.image_size, f"must be {told.input_size[-1]} for {name}")
+    with torch.device("meta"):
+        trunk = timm.create_model(name, num_classes=0)
+    if (behind := getattr(trunk, "head_hidden_size", trunk.num_features)) != trunk.num_features:
+        rule = f"gives {behind} numbers where open_clip, which builds it, takes {trunk.num_features}: take another tower"
+        raise BadSetting("tower", name, rule)
     return {"image_size": settings.image_size, "timm_model_name": name, "timm_model_pretrained": False, "timm_pool": ""}
 
 
