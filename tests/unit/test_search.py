@@ -89,8 +89,8 @@ some = st.builds(
     Wanted,
     taxa=st.lists(st.integers(0, 300), max_size=2).map(tuple),
     box=st.none() | st.tuples(st.integers(-170, 170), st.integers(-60, 0), st.integers(-170, 170), st.integers(0, 80)),
-    first=st.sampled_from(["", "2000", "2010-03"]),
-    last=st.sampled_from(["", "2015", "2020-11"]),
+    first=st.sampled_from(["", "2000", "2010-03", "2011-05-20"]),
+    last=st.sampled_from(["", "2015", "2020-11", "2021-06-12"]),
     months=st.sampled_from([(), (3,), (1, 5, 9)]),
     licences=st.sampled_from([(), (LICENCES[0],), ("© the museum", "it's mine'; --")]),
     sources=st.sampled_from([(), ("GBIF: Museum & Friends", "camera <traps>")]),
@@ -140,8 +140,8 @@ def test_dates_are_years_months_days_and_intervals() -> None:
             days_of(wrong)
     read = dated(pl.Series(["2014-05-01/2014-05-03", "2014-12/2015-01", "soon", None, "2014"]))
     assert read["month"].to_list() == [5, None, None, None, None]
-    assert read.row(1) == (days_of("2014-12")[0], days_of("2015-01")[1], None)
-    assert read.row(2) == (None, None, None)
+    assert read.row(1) == (days_of("2014-12")[0], days_of("2015-01")[1], 12 * 2014 + 11, 12 * 2015, None)
+    assert read.row(2) == (None,) * 5
 
 
 def test_questions_that_cannot_be_asked(made: Made) -> None:

@@ -22,6 +22,8 @@ __all__ = ["Wanted", "asked_vector", "dated", "days_of"]
 Floats = npt.NDArray[np.float32]
 DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 EPOCH = datetime.date(1970, 1, 1)
+FIRST_MONTH, LAST_MONTH = 12 * 1500, 12 * 2200
+"""Months, since the year 0, between which an image is dated where only one end is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +70,33 @@ class Wanted:
             parts.append(
                 f"latitude >= {south} AND latitude <= {north} AND (longitude >= {west} {beside} longitude <= {east})"
             )
-        if self.first:
-            parts.append(f"first_day >= {days_of(self.first)[0]}")
-        if self.last:
-            parts.append(f"last_day <= {days_of(self.last)[1]}")
+        if self.first or self.last:
+            parts.append(_between(self.first, self.last))
         if self.months:
             parts.append(f"month IN ({', '.join(map(str, self.months))})")
         for column, values in (("licence", self.licences), ("source", self.sources), ("split", self.splits)):
             if values:
                 parts.append(f"{column} IN ({', '.join(map(_quoted, values))})")
         return " AND ".join(f"({part})" for part in parts)
+
+
+def _between(first: str, last: str) -> str:
+    """The condition that an image was taken between two dates, by whole months, which are quick to find, and by days where these do not do."""
+    start, end = days_of(first)[0] if first else None, days_of(last)[1] if last else None
+    months = range(FIRST_MONTH if start is None else _month(start), (LAST_MONTH if end is None else _month(end)) + 1)
+    listed = ", ".join(map(str, months))
+    parts = [f"first_month IN ({listed})", f"last_month IN ({listed})"] if months else ["false"]
+    if start is not None and _month(start - 1) == _month(start):
+        parts.append(f"first_day >= {start}")
+    if end is not None and _month(end + 1) == _month(end):
+        parts.append(f"last_day <= {end}")
+    return " AND ".join(parts)
+
+
+def _month(day: int) -> int:
+    """The month of a day, in months since the year 0."""
+    date = EPOCH + datetime.timedelta(day)
+    return 12 * date.year + date.month - 1
 
 
 def _quoted(value: str) -> str:
@@ -100,19 +119,23 @@ def days_of(date: str) -> tuple[int, int]:
 
 
 def dated(dates: pl.Series) -> pl.DataFrame:
-    """Columns first_day, last_day and month (Int32) of event dates; an interval (a/b) reaches from the first to the last; null where no date can be read."""
-    known: dict[str, tuple[int | None, int | None, int | None]] = {}
+    """Columns first_day, last_day, first_month, last_month (since the year 0) and month (1 to 12, where it is but one) of event dates, Int32.
+
+    An interval (a/b) reaches from the first to the last. Null where no date can be read.
+    """
+    nothing = (None,) * 5
+    known: dict[str, tuple[int | None, ...]] = {}
     for date in dates.drop_nulls().unique().to_list():
         start, _, end = date.partition("/")
         try:
             first, last = days_of(start)[0], days_of(end or start)[1]
         except BadSetting:
-            known[date] = (None, None, None)
             continue
-        months = {(EPOCH + datetime.timedelta(day)).strftime("%Y-%m") for day in (first, last)}
-        known[date] = (first, last, int(months.pop()[5:]) if len(months) == 1 else None)
-    rows = [known.get(date, (None, None, None)) if date is not None else (None, None, None) for date in dates.to_list()]
-    return pl.DataFrame(rows, {"first_day": pl.Int32, "last_day": pl.Int32, "month": pl.Int32}, orient="row")
+        months = _month(first), _month(last)
+        known[date] = (first, last, *months, months[0] % 12 + 1 if months[0] == months[1] else None)
+    rows = [known.get(date, nothing) if date is not None else nothing for date in dates.to_list()]
+    names = ("first_day", "last_day", "first_month", "last_month", "month")
+    return pl.DataFrame(rows, dict.fromkeys(names, pl.Int32), orient="row")
 
 
 def asked_vector(encoder: Encoder, images: Floats | None, words: Sequence[str], weight: float = 0.5) -> Floats:

@@ -24,7 +24,11 @@ class SearchSettings:
     partitions: int = knob(0, "Parts of the index; 0: the square root of the number of vectors", ge=0)
     subvectors: int = knob(0, "With pq: codebooks; 0: one for eight dimensions", ge=0)
     exact: int = knob(
-        20_000, "Up to so many vectors behind the filter, all are compared", unit="vectors", ge=0, source=HERE
+        50_000,
+        "Up to so many vectors of a clade, and a tenth of it behind other filters, all are compared",
+        unit="vectors",
+        ge=0,
+        source=HERE,
     )
     probes: int = knob(24, "Parts that a question is compared with", ge=1, source=HERE)
     refine: int = knob(10, "Times k candidates are compared again, exactly", ge=1, source=HERE)
