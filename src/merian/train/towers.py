@@ -192,7 +192,9 @@ def _by_timm(settings: TrainSettings) -> dict[str, Any]:
     with torch.device("meta"):
         trunk = timm.create_model(name, num_classes=0)
     if (behind := getattr(trunk, "head_hidden_size", trunk.num_features)) != trunk.num_features:
-        rule = f"gives {behind} numbers where open_clip, which builds it, takes {trunk.num_features}: take another tower"
+        rule = (
+            f"gives {behind} numbers where open_clip, which builds it, takes {trunk.num_features}: take another tower"
+        )
         raise BadSetting("tower", name, rule)
     return {"image_size": settings.image_size, "timm_model_name": name, "timm_model_pretrained": False, "timm_pool": ""}
 
