@@ -6,7 +6,8 @@ For species i, in g m-2 and days:
     F_ij    = w_ij a_ij B_j^q_ij / (1 + (c_i B_i)^m_i + sum_k w_ik a_ik h_ik B_k^q_ik)
 
 (the allometric trophic network: Yodzis & Innes 1992, doi:10.1086/285380; Brose et al. 2006, doi:10.1111/j.1461-0248.2006.00978.x; Beddington 1975 with
-Holling's 1959 handling; with m not 1 and little time left for search Arditi & Akcakaya 1990, doi:10.1007/BF00317564; d: deaths of crowding). Four more equations keep the books: what was grown, metabolised, egested and harvested, so that biomass is accounted for to rounding
+Holling's 1959 handling; with m not 1 and little time left for search Arditi & Akcakaya 1990, doi:10.1007/BF00317564; d: deaths of crowding). Four
+more equations keep the books: what was grown, metabolised, egested and harvested, so that biomass is accounted for to rounding
 (every Runge-Kutta method keeps linear invariants). Step control and dense output: Hairer, Norsett & Wanner 1993, Solving ODEs I, II.4 and II.6.
 """
 
