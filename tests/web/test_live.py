@@ -335,6 +335,14 @@ def test_eyes_are_told_with_their_evidence(client: TestClient) -> None:
     lion = next(eyes for eyes in told["species"] if eyes["common"] == "lion")
     assert lion["facts"]["acuity_cpd"]["grade"] == "P"
     assert np.sum(lion["matrix"][0]) == pytest.approx(1, abs=1e-5)
+    assert np.sum(lion["rod"]) == pytest.approx(1, abs=1e-5)
+    assert (
+        lion["acuity"]["day"]
+        == lion["facts"]["acuity_cpd"]["value"]
+        > lion["acuity"]["twilight"]
+        > lion["acuity"]["night"]
+    )
+    assert lion["translation"].startswith("two receptors")
     assert "nobody knows" in told["notice"]
 
 

@@ -88,8 +88,8 @@ def asker(app: Any) -> Ask:
 
 
 @contextlib.contextmanager
-def served(store: Path, identifier: Identifies | None) -> Iterator[str]:
-    """Where a store is served, by a real server."""
+def served(store: Path, identifier: Identifies | None, **more: Any) -> Iterator[str]:
+    """Where a store is served, by a real server; `more` of what `serve` takes."""
     import uvicorn
 
     servers: list[uvicorn.Server] = []
@@ -104,6 +104,7 @@ def served(store: Path, identifier: Identifies | None) -> Iterator[str]:
         patch.setattr(uvicorn.Server, "__init__", remember)
         patch.setattr(uvicorn.Server, "capture_signals", contextlib.nullcontext)
         options: dict[str, Any] = {"port": 0, "identifier": identifier}
+        options |= more
         options["ready"] = lambda where: (found.append(where), told.set())
         thread = threading.Thread(target=serve, args=(store,), kwargs=options, daemon=True)
         thread.start()

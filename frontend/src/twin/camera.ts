@@ -20,7 +20,7 @@ export class Orbit {
   readonly target = new Vector3();
   distance: number;
   turn = -0.6;
-  tilt = 0.62;
+  tilt = 0.7;
   /** Turns by itself, radians a second: for whoever only watches. */
   drift = 0;
   private readonly at = new Map<number, [number, number]>();
@@ -42,7 +42,7 @@ export class Orbit {
   }
 
   private get farthest(): number {
-    return 1.55 * this.width;
+    return 1.72 * this.width;
   }
 
   private down(event: PointerEvent): void {
@@ -104,7 +104,7 @@ export class Orbit {
 
   reset(): void {
     this.target.set(0, 0, 0);
-    Object.assign(this, { distance: this.farthest, turn: -0.6, tilt: 0.62 });
+    Object.assign(this, { distance: this.farthest, turn: -0.6, tilt: 0.7 });
     this.hand.moved();
   }
 
@@ -126,7 +126,7 @@ export class Orbit {
     this.turn += this.drift * seconds;
     const { camera, target, tilt, turn } = this;
     // a narrow picture shows the same breadth from farther off
-    const away = this.distance * Math.max(1, Math.sqrt(1.35 / aspect));
+    const away = this.distance * Math.max(1, 1.5 / aspect);
     const low = Math.cos(tilt) * away;
     camera.position.set(target.x + Math.sin(turn) * low, target.y + Math.sin(tilt) * away, target.z + Math.cos(turn) * low);
     camera.position.y = Math.max(camera.position.y, this.hand.height(camera.position.x, camera.position.z) + 0.02 * away + 2);

@@ -36,7 +36,9 @@ const LIGHTS: Record<Light, [number[], number[], number[], number[]]> = {
 };
 /** How much higher hills are drawn than they are, seen from above; for eyes they are as they are. */
 const RISE = 6;
-const LEAST = 0.0085;
+/** How many widths off all is haze, seen from above. */
+const CLEAR = 30;
+const LEAST = 0.013;
 const TREE_M = 8;
 const TAP_PX = 30;
 /** A picture that takes longer is drawn coarser, one that takes less finer; no coarser than this share of a pixel. */
@@ -119,7 +121,7 @@ export class Stage {
       uSunLight: { value: new Vector3() },
       uSkyLight: { value: new Vector3() },
       uHaze: { value: new Vector3() },
-      uFar: { value: 3 * width },
+      uFar: { value: CLEAR * width },
       uEyes: { value: 0 },
     };
     this.worlds = [new World(width), new World(width)];
@@ -259,7 +261,7 @@ export class Stage {
     this.sky.visible = eyes !== null;
     this.set("uEyes", eyes ? 1 : 0);
     this.set("uLeast", eyes ? 0 : LEAST);
-    this.set("uFar", eyes ? 9000 : 3 * this.ground.width);
+    this.set("uFar", eyes ? 9000 : CLEAR * this.ground.width);
     this.rise();
   }
 
@@ -344,7 +346,7 @@ export class Stage {
   private above(seconds: number, wide: number, high: number): void {
     const paper = new Color(getComputedStyle(this.element).backgroundColor);
     this.renderer.setRenderTarget(null);
-    this.renderer.setClearColor(paper.convertLinearToSRGB(), 1);
+    this.renderer.setClearColor(paper, 1);
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, wide, high);
     this.renderer.clear();

@@ -65,7 +65,8 @@ void main() {
   vec3 normal = normalize(vec3(height(p - vec2(e, 0)) - height(p + vec2(e, 0)), 2.0 * e, height(p - vec2(0, e)) - height(p + vec2(0, e))));
   float coarse = noise(p / 420.0) * 0.6 + noise(p / 130.0) * 0.4;
   float near = exp(-away / 160.0);
-  float fine = mix(0.5, noise(p * 1.7) * 0.5 + noise(p * vec2(9.0, 7.0)) * 0.5, near);
+  float blades = mix(0.5, noise(p * vec2(43.0, 37.0)), exp(-away / 7.0));
+  float fine = mix(0.5, noise(p * 1.7) * 0.35 + noise(p * vec2(9.0, 7.0)) * 0.3 + blades * 0.35, near);
   float grass = smoothstep(0.02, 0.75, cover.r + 0.16 * (coarse - 0.5));
   vec3 soil = mix(vec3(0.36, 0.23, 0.12), vec3(0.50, 0.36, 0.20), coarse);
   vec3 green = mix(vec3(0.40, 0.36, 0.13), vec3(0.16, 0.25, 0.06), grass);
@@ -113,8 +114,7 @@ void main() {
   vMarks = texelFetch(uSpecies, ivec2(species, 2), 0);
   vec4 more = texelFetch(uSpecies, ivec2(species, 3), 0);
   float away = distance(cameraPosition, vec3(place.x, height(place), place.y));
-  float small = looks.a < 0.5 ? 0.75 : 1.0;
-  float size = max(looks.a * (0.85 + 0.3 * kind.w), uLeast * away * small * (0.8 + 0.1 * log2(1.0 + looks.a)));
+  float size = max(looks.a * (0.85 + 0.3 * kind.w), uLeast * away * (species == 255 ? 0.62 : 0.8 + 0.13 * log2(1.0 + looks.a)));
   float turn = kind.z * 2.399 + kind.w * 1.5;
   place += size * (1.3 + 0.4 * kind.w) * sqrt(kind.z) * vec2(cos(turn), sin(turn));
   float gait = dot(way, way) > 1.0 ? 1.0 : 0.0;
@@ -149,7 +149,7 @@ void main() {
   vec3 normal = normalize(cross(dFdx(vLocal), dFdy(vLocal)));
   if (!gl_FrontFacing) normal = -normal;
   if (vPart > 2.5 && vPart < 3.5) { lit(vec3(0.06, 0.065, 0.03), 0.02, vec3(0.0, 1.0, 0.0), vAway); return; }
-  vec4 coat = vPart > 3.5 ? vec4(0.10, 0.17, 0.045, 0.04) : vGround;
+  vec4 coat = vPart > 3.5 ? vec4(0.075, 0.14, 0.03, 0.04) : vGround;
   float marks = 0.0;
   if (vPattern == 1) {
     float phase = vShape.x / vPeriod + 0.6 * sin(vShape.y * 9.0);
@@ -162,7 +162,7 @@ void main() {
     marks = mix(1.0 - smoothstep(0.28, 0.36, length(cell)), 0.28, clamp(soft * 1.4 - 0.2, 0.0, 1.0));
   }
   coat = mix(coat, vMarks, marks);
-  vec3 plate = vPart > 3.5 ? coat.rgb : vColour * (0.8 + 0.2 * smoothstep(0.0, 0.6, vShape.y));
+  vec3 plate = vPart > 3.5 ? coat.rgb : vColour * (0.85 + 0.3 * smoothstep(0.0, 0.6, vShape.y));
   lit(uEyes > 0.5 ? coat.rgb : plate, coat.a, normal, vAway);
 }`;
 
