@@ -129,9 +129,10 @@ class Index:
             raise BadSetting("k", k, "is at least 1")
         condition = wanted.sql(self.tree) if wanted is not None else ""
         among = int(self.table.count_rows(condition or None))
-        together = condition != "" and wanted == Wanted(taxa=wanted.taxa if wanted else ())
-        few = self.settings.exact if together else self.settings.exact // SCATTERED
-        all_of_them = exact or not self.parts or among <= max(few, k)
+        clade = Wanted(taxa=wanted.taxa).sql(self.tree) if wanted is not None and wanted.taxa else ""
+        together = self.table.count_rows(clade) if clade and among > self.settings.exact // SCATTERED else among
+        few = self.settings.exact if clade else self.settings.exact // SCATTERED
+        all_of_them = exact or not self.parts or together <= max(few, k)
         query = self.table.search(vector, vector_column_name="vector").distance_type("dot").limit(k)
         query = query.select([*SHOWN, "_distance"])
         if condition:
@@ -140,7 +141,7 @@ class Index:
             query = query.bypass_vector_index()
         else:
             share = len(self) / among
-            probes = min(self.parts, round(self.settings.probes * share))
+            probes = min(max(self.parts // 2, self.settings.probes), round(self.settings.probes * share), self.parts)
             query = query.nprobes(probes).refine_factor(round(self.settings.refine * min(WIDER, share**0.5)))
         rows = pl.DataFrame(pl.from_arrow(query.to_arrow()))
         cosine = (1 - pl.col("_distance")).cast(pl.Float64).alias("cosine")

@@ -24,8 +24,8 @@ class SearchSettings:
     partitions: int = knob(0, "Parts of the index; 0: the square root of the number of vectors", ge=0)
     subvectors: int = knob(0, "With pq: codebooks; 0: one for eight dimensions", ge=0)
     exact: int = knob(
-        50_000,
-        "Up to so many vectors of a clade, and a tenth of it behind other filters, all are compared",
+        40_000,
+        "Within a clade of up to so many vectors, and where filters leave a tenth of it, all are compared",
         unit="vectors",
         ge=0,
         source=HERE,
