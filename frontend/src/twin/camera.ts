@@ -11,8 +11,6 @@ export interface Hand {
   height(x: number, z: number): number;
   /** A short touch or click at a place of the element (0 to 1 from the top left). */
   tapped(x: number, y: number): void;
-  /** The visitor moved the camera. */
-  moved(): void;
 }
 
 export class Orbit {
@@ -42,7 +40,7 @@ export class Orbit {
   }
 
   private get farthest(): number {
-    return 1.72 * this.width;
+    return 1.8 * this.width;
   }
 
   private down(event: PointerEvent): void {
@@ -84,12 +82,10 @@ export class Orbit {
   swing(turn: number, tilt: number): void {
     this.turn += turn;
     this.tilt = Math.min(Math.max(this.tilt + tilt, LOWEST), STEEPEST);
-    this.hand.moved();
   }
 
   zoom(by: number): void {
     this.distance = Math.min(Math.max(this.distance * by, NEAREST_M), this.farthest);
-    this.hand.moved();
   }
 
   /** Move the ground by so many pixels. */
@@ -99,13 +95,11 @@ export class Orbit {
     const edge = this.width / 2;
     this.target.x = Math.min(Math.max(this.target.x - (dx * c + dy * s) * step, -edge), edge);
     this.target.z = Math.min(Math.max(this.target.z - (dy * c - dx * s) * step, -edge), edge);
-    this.hand.moved();
   }
 
   reset(): void {
     this.target.set(0, 0, 0);
     Object.assign(this, { distance: this.farthest, turn: -0.6, tilt: 0.7 });
-    this.hand.moved();
   }
 
   /** What a key does; whether it did something. */
@@ -133,7 +127,8 @@ export class Orbit {
     camera.near = away * 0.02;
     camera.far = away * 3 + 2 * this.width;
     camera.aspect = aspect;
-    camera.lookAt(target);
+    // the near half fills more of the picture than the far one
+    camera.lookAt(target.x, target.y - 0.085 * low, target.z);
     camera.updateProjectionMatrix();
   }
 

@@ -119,7 +119,7 @@ void main() {
 }`;
 
 /** Exposure and photons of a white on a patch that a human eye tells apart (merian.twin.senses.optics), by light. */
-const GAIN: Record<Light, number> = { day: 0.42, twilight: 0.75, night: 2.6 };
+const GAIN: Record<Light, number> = { day: 0.5, twilight: 0.75, night: 2.6 };
 const PHOTONS: Record<Light, number> = { day: Number.POSITIVE_INFINITY, twilight: 1000, night: 80 };
 
 function pass(fragmentShader: string, uniforms: Record<string, IUniform>): ShaderMaterial {

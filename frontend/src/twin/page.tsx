@@ -16,6 +16,9 @@ import type { Stage } from "./scene";
 import { Follows, Sliders } from "./whatif";
 import "../styles/twin.css";
 
+/** After so long without a touch an exhibit begins anew. */
+const ALONE_MS = 90_000;
+const DRIFT = 0.05;
 const LEAST_PACE = 0.5;
 const MOST_PACE = 48;
 
@@ -39,6 +42,8 @@ export default function TwinPage({ query }: PageProps) {
   const [only, setOnly] = useState(-1);
   const [look, setLook] = useState<Look | null>(null);
   const [whole, setWhole] = useState(false);
+  /** Which visitor of an exhibit it is: another finds the sliders as they were. */
+  const [visit, setVisit] = useState(0);
   const frame = useRef<HTMLDivElement>(null);
   const root = useRef<HTMLElement>(null);
   const stage = useRef<Stage | null>(null);
@@ -62,10 +67,11 @@ export default function TwinPage({ query }: PageProps) {
       try {
         const { Stage } = await import("./scene");
         if (gone || !frame.current) return;
-        const made = new Stage(frame.current, told, coloursOf(told), { followed: (_, species) => setFollowed(species), moved: () => undefined });
+        const made = new Stage(frame.current, told, coloursOf(told), { followed: (_, species) => setFollowed(species) });
         made.calm(calm());
-        if (kiosk && !calm()) made.orbit.drift = 0.05;
+        if (kiosk && !calm()) made.orbit.drift = DRIFT;
         stage.current = made;
+        // for tests, and for whoever is curious
         (window as unknown as { merianTwin: Stage }).merianTwin = made;
         for (const one of pending) draw(one);
       } catch {
@@ -135,6 +141,30 @@ export default function TwinPage({ query }: PageProps) {
     return () => {
       document.removeEventListener("fullscreenchange", whole);
       document.documentElement.classList.remove("kiosk");
+    };
+  }, []);
+  useEffect(() => {
+    if (!kiosk) return;
+    let timer = 0;
+    const alone = (): void => {
+      setLook(null);
+      setOnly(-1);
+      setVisit((n) => n + 1);
+      stage.current?.follow(null);
+      stage.current?.orbit.reset();
+      if (stage.current && !calm()) stage.current.orbit.drift = DRIFT;
+      feed.current?.send({ do: "baseline" });
+      feed.current?.send({ do: "go" });
+    };
+    const touched = (): void => {
+      if (stage.current) stage.current.orbit.drift = 0;
+      clearTimeout(timer);
+      timer = window.setTimeout(alone, ALONE_MS);
+    };
+    for (const what of ["pointerdown", "keydown", "wheel"]) addEventListener(what, touched);
+    return () => {
+      clearTimeout(timer);
+      for (const what of ["pointerdown", "keydown", "wheel"]) removeEventListener(what, touched);
     };
   }, []);
   useEffect(() => stage.current?.only(only), [only]);
@@ -263,7 +293,7 @@ export default function TwinPage({ query }: PageProps) {
       </div>
       <div class="rail">
         {hello ? <Residents hello={hello} colours={colours} counts={seen.counts} split={split} only={only} setOnly={setOnly} follow={(at) => stage.current?.next(at)} /> : null}
-        {hello && feed.current?.live ? <Sliders hello={hello} state={state} change={change} /> : null}
+        {hello && feed.current?.live ? <Sliders key={visit} hello={hello} state={state} change={change} /> : null}
         {hello?.playback ? <Recorded hello={hello} /> : null}
         {effects ? <Follows effects={effects} hello={hello} /> : null}
       </div>

@@ -30,7 +30,7 @@ import { BODY_FRAGMENT, BODY_VERTEX, GROUND_FRAGMENT, GROUND_VERTEX, SKY_FRAGMEN
 export type Light = "day" | "twilight" | "night";
 /** Sun (towards it), its light, light of the sky, haze. From taste. */
 const LIGHTS: Record<Light, [number[], number[], number[], number[]]> = {
-  day: [[0.45, 0.72, 0.35], [2.3, 2.1, 1.75], [0.62, 0.72, 0.9], [0.62, 0.7, 0.76]],
+  day: [[0.45, 0.72, 0.35], [1.8, 1.65, 1.38], [0.62, 0.72, 0.9], [0.62, 0.7, 0.76]],
   twilight: [[0.85, 0.16, 0.3], [1.25, 0.62, 0.3], [0.34, 0.33, 0.46], [0.62, 0.4, 0.3]],
   night: [[-0.4, 0.6, 0.5], [0.1, 0.13, 0.2], [0.05, 0.07, 0.12], [0.03, 0.04, 0.07]],
 };
@@ -56,7 +56,6 @@ interface Layer {
 export interface Heard {
   /** An animal was chosen: its herd's id, or null. */
   followed(id: number | null, species: number): void;
-  moved(): void;
 }
 
 export class Stage {
@@ -134,7 +133,6 @@ export class Stage {
     this.orbit = new Orbit(element, width, {
       height: (x, z) => this.height(x, z),
       tapped: (x, y) => this.pick(x, y),
-      moved: () => this.heard.moved(),
     });
     this.eyes = new EyeView(this.renderer);
     this.setLight("day");
@@ -241,7 +239,7 @@ export class Stage {
     this.followed = id;
     const world = this.worlds[0];
     const at = id === null ? -1 : world.id.indexOf(id);
-    if (at >= 0) this.orbit.distance = Math.min(this.orbit.distance, 0.06 * this.ground.width);
+    if (at >= 0) this.orbit.distance = Math.min(this.orbit.distance, 0.007 * this.ground.width);
     this.heard.followed(at < 0 ? null : id, at < 0 ? -1 : (world.species[at] as number));
   }
 

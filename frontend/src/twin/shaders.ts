@@ -70,7 +70,7 @@ void main() {
   float grass = smoothstep(0.02, 0.75, cover.r + 0.16 * (coarse - 0.5));
   vec3 soil = mix(vec3(0.36, 0.23, 0.12), vec3(0.50, 0.36, 0.20), coarse);
   vec3 green = mix(vec3(0.40, 0.36, 0.13), vec3(0.16, 0.25, 0.06), grass);
-  vec3 colour = mix(soil, green, smoothstep(0.0, 0.5, grass)) * (0.72 + 0.56 * fine);
+  vec3 colour = mix(soil, green, smoothstep(0.0, 0.5, grass)) * (0.72 + 0.56 * fine) * (0.82 + 0.36 * mix(0.5, noise(p / 23.0) * 0.6 + noise(p / 61.0) * 0.4, exp(-away / 2500.0)));
   colour = mix(colour, vec3(0.11, 0.17, 0.06), 0.55 * cover.b);
   float wet = smoothstep(0.42, 0.5, cover.g + 0.10 * (coarse - 0.5));
   float shore = smoothstep(0.30, 0.44, cover.g + 0.10 * (coarse - 0.5)) * (1.0 - wet);
@@ -114,7 +114,7 @@ void main() {
   vMarks = texelFetch(uSpecies, ivec2(species, 2), 0);
   vec4 more = texelFetch(uSpecies, ivec2(species, 3), 0);
   float away = distance(cameraPosition, vec3(place.x, height(place), place.y));
-  float size = max(looks.a * (0.85 + 0.3 * kind.w), uLeast * away * (species == 255 ? 0.62 : 0.8 + 0.13 * log2(1.0 + looks.a)));
+  float size = max(looks.a * (0.85 + 0.3 * kind.w), uLeast * away * (species == 255 ? 0.5 : 0.8 + 0.13 * log2(1.0 + looks.a)));
   float turn = kind.z * 2.399 + kind.w * 1.5;
   place += size * (1.3 + 0.4 * kind.w) * sqrt(kind.z) * vec2(cos(turn), sin(turn));
   float gait = dot(way, way) > 1.0 ? 1.0 : 0.0;
@@ -147,9 +147,8 @@ in float vPart, vAway, vPeriod;
 flat in int vPattern;
 void main() {
   vec3 normal = normalize(cross(dFdx(vLocal), dFdy(vLocal)));
-  if (!gl_FrontFacing) normal = -normal;
   if (vPart > 2.5 && vPart < 3.5) { lit(vec3(0.06, 0.065, 0.03), 0.02, vec3(0.0, 1.0, 0.0), vAway); return; }
-  vec4 coat = vPart > 3.5 ? vec4(0.075, 0.14, 0.03, 0.04) : vGround;
+  vec4 coat = vPart > 3.5 ? vec4(0.10, 0.17, 0.045, 0.04) : vGround;
   float marks = 0.0;
   if (vPattern == 1) {
     float phase = vShape.x / vPeriod + 0.6 * sin(vShape.y * 9.0);
@@ -162,7 +161,7 @@ void main() {
     marks = mix(1.0 - smoothstep(0.28, 0.36, length(cell)), 0.28, clamp(soft * 1.4 - 0.2, 0.0, 1.0));
   }
   coat = mix(coat, vMarks, marks);
-  vec3 plate = vPart > 3.5 ? coat.rgb : vColour * (0.85 + 0.3 * smoothstep(0.0, 0.6, vShape.y));
+  vec3 plate = vPart > 3.5 ? coat.rgb : vColour * (0.55 + 0.2 * smoothstep(0.0, 0.6, vShape.y));
   lit(uEyes > 0.5 ? coat.rgb : plate, coat.a, normal, vAway);
 }`;
 
