@@ -322,7 +322,7 @@ def test_a_store_without_parts_says_so(site: Site, tmp_path: Path) -> None:
     (tmp_path / "catalog").symlink_to(site.store / "catalog")
     ask = asker(create_app(tmp_path))
     about = ask("GET", "/api/about").json()
-    assert set(about["absent"]) == {"identify", "neighbours", "layout", "report", "placing"}
+    assert set(about["absent"]) == {"identify", "neighbours", "index", "layout", "report", "placing"}
     assert "merian train" in about["absent"]["identify"]
     assert ask("POST", "/api/identify", content=jpeg(), headers={"content-type": "image/jpeg"}).status_code == 404
     assert ask("GET", "/api/layout").json()["ids"] == []

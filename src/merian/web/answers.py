@@ -29,7 +29,6 @@ __all__ = [
     "identify_many",
     "nearest",
     "place",
-    "search_rows",
 ]
 
 Floats = npt.NDArray[np.float32]
@@ -160,16 +159,6 @@ def embed_texts(parts: Parts, texts: Sequence[str]) -> list[list[float]]:
         raise KeyError("identify")
     found: list[list[float]] = parts.identifier.encoder.embed_texts(list(texts)).tolist()
     return found
-
-
-def search_rows(parts: Parts, asked: Sequence[Json], count: int) -> list[Json]:
-    """For each row with a vector the `count` nearest photos of the store."""
-    rows: list[Json] = []
-    for row in asked:
-        near = Near([], []) if row["vector"] is None else nearest(parts, np.array(row["vector"], np.float32), count)
-        shown = [{**photo_brief(parts, i), "cosine": c} for i, c in zip(near.ids, near.cosines, strict=True)]
-        rows.append({"name": row["name"], "reason": row["reason"], "photos": shown})
-    return rows
 
 
 def nearest(parts: Parts, vector: Floats, count: int, leave_out: str | None = None) -> Near:

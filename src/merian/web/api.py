@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -29,6 +30,7 @@ from merian.web.parts import Parts
 from merian.web.pictures import LARGEST, Pictures
 from merian.web.queries import number
 from merian.web.reading import Reading
+from merian.web.searching import Searching, mixed, read_question
 from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS, TEXTS_TOO, Photo, Refused, read_photos, read_texts
 
 __all__ = ["Api"]
@@ -53,6 +55,7 @@ class Api:
     """Whether visitors may keep records in the store."""
     pictures: Pictures = field(init=False)
     reading: Reading = field(init=False)
+    searching: Searching = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
     _waiting: int = 0
@@ -63,6 +66,7 @@ class Api:
     def __post_init__(self) -> None:
         self.pictures = Pictures(self.parts)
         self.reading = Reading(self.parts, self.writable)
+        self.searching = Searching(self.parts)
         told = self.metrics.batched
         most = self.batch
         self._named = Batcher(functools.partial(answers.identify_many, self.parts), self._encoder, most, told=told)
@@ -77,7 +81,8 @@ class Api:
             Route("/api/metrics", self.tell),
             Route("/api/identify", self.identify, methods=["POST"]),
             Route("/api/embed", self.embed, methods=["POST"]),
-            Route("/api/search", self.search, methods=["POST"]),
+            Route("/api/search", self.search, methods=["GET", "POST"]),
+            Route("/api/choices", self.choices),
             Route("/api/identify/{id:path}", self.identify_known),
             Route("/api/layout", self.layout),
             Route("/api/image/{id:path}", self.image),
@@ -124,6 +129,7 @@ class Api:
                 if parts.catalog is None
                 else {"images": len(parts.rows), "tree": parts.catalog.tree.version, "hash": parts.catalog.hash},
                 "embeddings": None if parts.embeddings is None else len(parts.embeddings),
+                "indexed": None if parts.index is None else len(parts.index),
                 "points": None if parts.layout is None else len(parts.layout.ids),
                 "report": parts.report is not None,
                 "records": self.reading.keeps,
@@ -164,13 +170,32 @@ class Api:
         return JSONResponse({"fingerprint": self.parts.identifier.encoder.fingerprint, "rows": rows})
 
     async def search(self, request: Request) -> Response:
-        """The photos of the store nearest to a photo, or to `{"texts": [...]}`: for each, the `k` nearest."""
-        count = number(request, "k", 12, MOST_NEIGHBOURS)
-        if self.parts.embeddings is None:
-            raise Refused(404, "this store has no embeddings to search", "make them with merian embed")
-        asked = await self._vectors(request)
-        rows = await run_in_threadpool(answers.search_rows, self.parts, asked, count)
+        """The photos of the store nearest to each photo or text that is sent, or to what the address asks with; behind the address's filters."""
+        count, question = number(request, "k", 12, MOST_NEIGHBOURS), read_question(request.query_params)
+        words: npt.NDArray[np.float32] | None = None
+        asked: list[facts.Json] = [{"name": question.like or question.words, "reason": None, "vector": None}]
+        if request.method == "POST":
+            if self.parts.embeddings is None and self.parts.index is None:
+                raise Refused(404, "this store has no embeddings to search", "make them with merian embed")
+            asked = await self._vectors(request)
+        elif question.like:
+            asked[0]["vector"] = await run_in_threadpool(self.searching.like, question.like)
+        if question.words:
+            async with self._place():
+                work = functools.partial(answers.embed_texts, self.parts, [question.words])
+                words = np.array((await _within(request, self._in_turn(work)))[0], np.float32)
+        rows = []
+        for row in asked:
+            told: facts.Json = {"photos": [], "among": 0, "exact": True}
+            if row["reason"] is None:
+                own = None if row["vector"] is None else np.array(row["vector"], np.float32)
+                vector = mixed(own, words, question.weight)
+                told = await run_in_threadpool(self.searching.nearest, question, vector, count)
+            rows.append({"name": row["name"], "reason": row["reason"], **told})
         return JSONResponse({"rows": rows})
+
+    async def choices(self, request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(lambda: self.searching.choices))
 
     async def identify_known(self, request: Request) -> Response:
         self._needs_model()

@@ -72,12 +72,12 @@ def _schemas() -> Json:
                 fingerprint=STRING,
                 rows=_list(_object(name=STRING, reason=_maybe(STRING), vector=_maybe(_list(NUMBER)))),
             ),
-            "Found": _object(rows=_list(_object(name=STRING, reason=_maybe(STRING), photos=_list(near)))),
             "Ready": _object(ready=FLAG, waiting=WHOLE),
             "Samples": _object(samples=_list(_object(id=STRING, taxon=_maybe(_ref("Taxon")), held_out=FLAG))),
         }
         | _pages()
         | _browsed()
+        | _searched()
     )
 
 
@@ -126,6 +126,7 @@ def _pages() -> Json:
             model=_maybe({"type": "object"}),
             catalog=_maybe({"type": "object"}),
             embeddings=_maybe(WHOLE),
+            indexed=_maybe(WHOLE),
             points=_maybe(WHOLE),
             report=FLAG,
             records=FLAG,
@@ -162,6 +163,19 @@ def _read() -> Json:
         "variation": _list(_object(column=STRING, apart=_maybe(NUMBER), groups=_list(group))),
         "sightings": _object(months=_list(WHOLE), dated=WHOLE, places=_list(place), placed=WHOLE, bounds=_maybe(ends)),
         "webs": _list(_object(ecosystem=STRING, eats=_list(link), eaten_by=_list(link))),
+    }
+
+
+def _searched() -> Json:
+    """Answers of search, and what there is to filter by."""
+    known: Json = dict.fromkeys(("date", "rights_holder", "licence", "source"), _maybe(STRING))
+    hit = _object(id=STRING, taxon=_maybe(_ref("Taxon")), cosine=_maybe(NUMBER), **known)
+    row = _object(name=STRING, reason=_maybe(STRING), photos=_list(hit), among=WHOLE, exact=FLAG)
+    counted = _list(_object(name=STRING, count=WHOLE))
+    numbers: Json = dict.fromkeys(("images", "dated", "placed"), WHOLE)
+    return {
+        "Found": _object(rows=_list(row)),
+        "Choices": _object(**numbers, indexed=_maybe(WHOLE), licences=counted, sources=counted),
     }
 
 
@@ -267,6 +281,50 @@ def _reading() -> Json:
     }
 
 
+def _searching(upload: Json) -> Json:
+    """The paths of search: the address says the question and its filters; a body brings photos or texts."""
+    some = {"type": "array", "items": STRING | {"maxLength": 200}, "maxItems": 32}
+    date = "2014, 2014-05 or 2014-05-31, of the years 1500 to 2199"
+    asked: Json = {
+        "k": (100, "How many"),
+        "words": (STRING | {"maxLength": 1000}, "Words to ask with, alone or beside each photo"),
+        "weight": (NUMBER | {"minimum": 0, "maximum": 1, "default": 0.5}, "What the words count beside a photo"),
+        "taxon": (some, "External ids: of one of these taxa or below it"),
+        "box": (STRING, "west,south,east,north in degrees; west > east crosses the date line"),
+        "from": (STRING, f"Taken from then on: {date}"),
+        "to": (STRING, f"Taken until then: {date}"),
+        "month": (some | {"items": WHOLE | {"minimum": 1, "maximum": 12}}, "Of these months of any year"),
+        "licence": (some, "Under one of these licences, as /api/choices writes them"),
+        "source": (some, "Of one of these sources, as /api/choices writes them"),
+    }
+    known = asked | {"like": (STRING, "Id of a photo of the store to ask with")}
+    says = (
+        "For each question the nearest photos, how many the filter left (among), and whether all were compared (exact)"
+    )
+    get = _get(
+        "Search by words, by a photo of the store, by both; by neither, the first photos behind the filter",
+        "Found",
+        None,
+        known,
+        400,
+        404,
+        429,
+        503,
+    )
+    post = _post(
+        "The photos of the store that are nearest to each photo or text sent",
+        "Found",
+        upload,
+        says,
+        asked,
+        (400, *UPLOAD),
+    )
+    return {
+        "/api/search": get | post,
+        "/api/choices": _get("What search can filter by: licences and sources with their number of photos", "Choices"),
+    }
+
+
 def describe() -> Json:
     """The OpenAPI document as a dict."""
     upload = {
@@ -298,13 +356,7 @@ def describe() -> Json:
                 says,
             ),
             "/api/embed": _post("Unit vectors of photos or texts", "Vectors", upload | texts, says),
-            "/api/search": _post(
-                "The photos of the store that are nearest to photos or texts",
-                "Found",
-                upload | texts,
-                says,
-                {"k": (100, "How many")},
-            ),
+            **_searching(upload | texts),
             "/api/identify/{id}": _get("Identify a photo of the catalog", "Answers", "Id of a photo", None, 429, 503),
             "/api/layout": _get("The map of all photos and what it can be coloured by", "Layout"),
             "/api/image/{id}": image,

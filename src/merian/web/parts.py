@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from merian.core import store
 from merian.core.chance import stream
 from merian.core.errors import MerianError, Missing
 from merian.core.tables import Catalog
@@ -17,6 +18,7 @@ from merian.core.tree import Tree
 from merian.core.vectors import Embeddings
 from merian.encode import Encoder
 from merian.encode.folder import FolderEncoder
+from merian.search import Index
 
 if TYPE_CHECKING:
     from merian.identify.calibrate import Calibration
@@ -80,6 +82,8 @@ class Parts:
     embeddings: Embeddings | None
     layout: Layout | None
     report: Path | None
+    index: Index | None = None
+    """What search asks, where it is of this catalog and this model."""
     card: Path | None = None
     """The page about the model."""
     absent: dict[str, str] = field(default_factory=dict)
@@ -133,6 +137,7 @@ def open_parts(folder: Path, identifier: Identifies | None = None) -> Parts:
         embeddings=embeddings,
         layout=layout,
         report=report if report.is_file() else None,
+        index=_index(folder, identifier, catalog, absent),
         card=_card(identifier),
         absent=absent,
         rows=_kept_rows(catalog),
@@ -189,6 +194,28 @@ def _embeddings(folder: Path, absent: dict[str, str]) -> Embeddings | None:
     except MerianError as error:
         absent["neighbours"] = f"The embeddings of this store cannot be opened: {error}."
         return None
+
+
+def _index(
+    folder: Path, identifier: Identifies | None, catalog: Catalog | None, absent: dict[str, str]
+) -> Index | None:
+    """What `merian index` wrote, of this very catalog and model; without it photos are compared in memory."""
+    if not (folder / "index").is_dir():
+        absent["index"] = "This store has no index, so search compares all photos. Make one with merian index."
+        return None
+    try:
+        made_of = store.read(folder / "index", "index").inputs
+        index = Index.open(folder / "index")
+    except MerianError as error:
+        absent["index"] = f"The index of this store cannot be opened: {error}."
+        return None
+    if identifier is not None and index.fingerprint != identifier.encoder.fingerprint:
+        absent["index"] = "The index of this store was made by another model. Make it again with merian index."
+        return None
+    if catalog is not None and made_of.get("catalog") != catalog.hash:
+        absent["index"] = "The index of this store is of another catalog. Make it again with merian index."
+        return None
+    return index
 
 
 def _layout(folder: Path, catalog: Catalog | None, absent: dict[str, str]) -> Layout | None:
