@@ -152,6 +152,35 @@ export interface TreeRows {
   start: number;
   rows: TreeRow[];
 }
+export interface Hit extends Brief {
+  /** Null where nothing was asked but filters. */
+  cosine: number | null;
+  date: string | null;
+  rights_holder: string | null;
+  licence: string | null;
+  source: string | null;
+}
+export interface Answered {
+  name: string;
+  reason: string | null;
+  photos: Hit[];
+  /** How many photos the filter left. */
+  among: number;
+  /** Whether all of them were compared. */
+  exact: boolean;
+}
+export interface Counted {
+  name: string;
+  count: number;
+}
+export interface Choices {
+  images: number;
+  indexed: number | null;
+  dated: number;
+  placed: number;
+  licences: Counted[];
+  sources: Counted[];
+}
 export interface Kept {
   id: string;
   taxon: Taxon;
@@ -218,6 +247,15 @@ export async function identify(files: File[]): Promise<Row[]> {
   for (const file of files) form.append("photo", file, file.name || "photo");
   return (await ask<{ rows: Row[] }>("/api/identify", { method: "POST", body: form })).rows;
 }
+
+/** The photos of the store that a question finds: what the address asks, and a photo of the visitor's own. */
+export async function search(query: string, file: File | null): Promise<Answered> {
+  const form = new FormData();
+  if (file) form.append("photo", file, file.name || "photo");
+  const found = await ask<{ rows: [Answered] }>(`/api/search?${query}`, file ? { method: "POST", body: form } : {});
+  return found.rows[0];
+}
+export const choices = (): Promise<Choices> => ask("/api/choices");
 
 /** Taxa whose scientific or common name begins with some letters. */
 export const find = async (text: string, signal?: AbortSignal): Promise<Taxon[]> =>

@@ -23,6 +23,7 @@ export const PAGES: Page[] = [
   { path: "/", title: "identify", offered: () => true, load: () => import("./identify/page") },
   { path: "/life", title: "life", offered: (about) => about.taxa > 0, load: () => import("./life/page") },
   { path: "/taxon/", title: "life", offered: () => false, load: () => import("./taxon/page") },
+  { path: "/search", title: "search", offered: (about) => about.catalog !== null, load: () => import("./search/page") },
   { path: "/explorer", title: "explorer", offered: (about) => about.points !== null, load: () => import("./explorer/page") },
   { path: "/twin", title: "twin", offered: () => true, load: () => import("./twin/page") },
 ];

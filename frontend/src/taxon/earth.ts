@@ -44,13 +44,13 @@ export function rim(): string {
   return `M${[...right, ...left].map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}Z`;
 }
 
-/** Land of the public-domain map Natural Earth, at 1:110 million. */
-export async function land(): Promise<string> {
+/** Land of the public-domain map Natural Earth, at 1:110 million, in a projection of about this one's width. */
+export async function land(by: (longitude: number, latitude: number) => [number, number] = project): Promise<string> {
   const topology = (await import("world-atlas/land-110m.json")).default as unknown as Topology;
   const object = topology.objects.land;
   if (!object) return "";
   const found = feature(topology, object);
   const shapes = found.type === "FeatureCollection" ? found.features.map((one) => one.geometry) : [found.geometry];
   const rings = shapes.flatMap((shape) => (shape.type === "MultiPolygon" ? shape.coordinates.flat() : shape.type === "Polygon" ? shape.coordinates : []));
-  return rings.map((ring) => line(ring.map(([x = 0, y = 0]) => project(x, y)))).join("");
+  return rings.map((ring) => line(ring.map(([x = 0, y = 0]) => by(x, y)))).join("");
 }

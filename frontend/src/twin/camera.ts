@@ -115,12 +115,17 @@ export class Orbit {
     return true;
   }
 
+  /** How many times farther off the camera stands for a picture so wide for its height. */
+  narrow(aspect: number): number {
+    return Math.max(1, 1.3 / aspect);
+  }
+
   /** Stand where it should after some seconds, for a picture so wide for its height. */
   update(seconds: number, aspect: number): void {
     this.turn += this.drift * seconds;
     const { camera, target, tilt, turn } = this;
     // a narrow picture shows the same breadth from farther off
-    const away = this.distance * Math.max(1, 1.5 / aspect);
+    const away = this.distance * this.narrow(aspect);
     const low = Math.cos(tilt) * away;
     camera.position.set(target.x + Math.sin(turn) * low, target.y + Math.sin(tilt) * away, target.z + Math.cos(turn) * low);
     camera.position.y = Math.max(camera.position.y, this.hand.height(camera.position.x, camera.position.z) + 0.02 * away + 2);

@@ -258,7 +258,6 @@ export class Stage {
     this.looking = eyes ? { eyes, light, zoom } : null;
     this.sky.visible = eyes !== null;
     this.set("uEyes", eyes ? 1 : 0);
-    this.set("uLeast", eyes ? 0 : LEAST);
     this.set("uFar", eyes ? 9000 : CLEAR * this.ground.width);
     this.rise();
   }
@@ -358,6 +357,7 @@ export class Stage {
       const [w, h] = tall ? [wide, high / count] : [wide / count, high];
       const [x, y] = tall ? [0, (count - 1 - which) * h] : [which * w, 0];
       this.orbit.update(which ? 0 : seconds, w / h);
+      this.set("uLeast", LEAST / this.orbit.narrow(w / h));
       this.show(which);
       this.renderer.setViewport(x, y, w, h);
       this.renderer.setScissor(x, y, w, h);
@@ -371,6 +371,7 @@ export class Stage {
     if (!looking) return;
     const world = this.worlds[0];
     this.setLight(looking.light);
+    this.set("uLeast", 0);
     this.show(0);
     const [x, z] = world.place(at, t);
     const eye = looking.eyes.facts["eye_height_m"]?.value as number;
