@@ -1,0 +1,158 @@
+/** Search by photo, by words, by both, behind filters: the question on the left, what was found on the right. All but a visitor's own photo is in the address. */
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import * as api from "../api";
+import { useAsked } from "../asking";
+import { Absent, Caption, Refusal, Scientific, TaxonLink } from "../names";
+import type { PageProps } from "../pages";
+import { go, Link, taxonAddress } from "../router";
+import { ready, say } from "../saying";
+import { useStore } from "../store";
+import { figure, t } from "../words";
+import { type Asked, filtersOf, NO_FILTERS, queryOf, readAsked } from "./asked";
+import { Filters } from "./filters";
+import { own, Question, takeOwn } from "./question";
+import "../styles/search.css";
+
+const STEP = 24;
+const MOST = 96;
+
+export default function Search({ about, query }: PageProps) {
+  useEffect(() => {
+    if (!about.catalog) ready();
+  }, []);
+  return (
+    <section id="search" class="leaf wide">
+      <Caption tab="Tab. V" title={t("search.title")} />
+      {about.catalog ? <Desk about={about} query={query} /> : <Absent>{about.absent.catalog ?? t("absent")}</Absent>}
+    </section>
+  );
+}
+
+function Desk({ about, query }: { about: api.About; query: URLSearchParams }) {
+  const asked = readAsked(query);
+  const text = queryOf(asked);
+  const photo = useStore(own);
+  const { value: choices } = useAsked(api.choices, "choices");
+  const now = useRef(asked);
+  now.current = asked;
+  const change = useCallback((what: Partial<Asked>): void => {
+    const wanted = queryOf({ ...now.current, ...what });
+    if (wanted !== queryOf(now.current)) go(wanted ? `/search?${wanted}` : "/search", true);
+  }, []);
+  return (
+    <div class="desk">
+      <div class="aside">
+        {about.model ? <Question asked={asked} change={change} /> : <p class="hint">{about.absent.identify ?? t("absent")}</p>}
+        <Filters asked={asked} choices={choices} change={change} />
+      </div>
+      <Results key={`${text} ${photo?.key}`} about={about} asked={asked} change={change} />
+    </div>
+  );
+}
+
+/** What was last found stays on the page, dimmed, until the next answer is there. */
+let before: api.Answered | null = null;
+
+function Results({ about, asked, change }: { about: api.About; asked: Asked; change(what: Partial<Asked>): void }) {
+  const photo = useStore(own);
+  const [count, setCount] = useState(STEP);
+  const large = photo !== null && photo.file.size > about.limits.photo_mb * 1e6;
+  const query = queryOf(photo ? { ...asked, like: "" } : asked);
+  const { value, failure } = useAsked<api.Answered | null>(
+    () => (large ? Promise.resolve(null) : api.search(`${query}${query ? "&" : ""}k=${count}`, photo?.file ?? null)),
+    `${query} ${photo?.key} ${count}`,
+  );
+  useEffect(() => {
+    if (!value && !failure) return;
+    if (value) {
+      before = value;
+      say(value.photos.length ? told(value) : t("search.none"));
+    }
+    ready();
+  }, [value, failure]);
+  const reason = large ? t("large", { mb: about.limits.photo_mb }) : (value?.reason ?? null);
+  if (failure) return <Refusal error={failure} />;
+  if (reason !== null) return <Refusal error={new api.Refusal(t("unread", { reason }), t("unread.do"))} />;
+  const found = value ?? before;
+  return (
+    <section class="found" aria-label={t("search.results")} aria-busy={!value}>
+      {found ? <p class="facts how">{found.photos.length ? told(found) : null}</p> : <p class="looking">{t("loading")}</p>}
+      {found && !found.photos.length ? <Nothing filtered={filtersOf(asked) > 0} clear={() => change(NO_FILTERS)} /> : null}
+      <ul class="grid">
+        {found?.photos.map((hit) => (
+          <li key={hit.id}>
+            <Found hit={hit} about={about} />
+          </li>
+        ))}
+      </ul>
+      {found && count < MOST && found.photos.length === count && found.among > count ? (
+        <button type="button" class="quiet" id="more" onClick={() => setCount(Math.min(MOST, count + STEP))}>
+          {t("search.more")}
+        </button>
+      ) : null}
+    </section>
+  );
+}
+
+function told(found: api.Answered): string {
+  const how = found.photos[0]?.cosine === null ? "search.ordered" : found.exact ? "search.exact" : "search.parts";
+  return `${t("search.shown", { shown: figure(found.photos.length), among: figure(found.among) })}, ${t(how)}`;
+}
+
+function Nothing({ filtered, clear }: { filtered: boolean; clear(): void }) {
+  return (
+    <div class="nothing">
+      <p>{t("search.none")}</p>
+      {filtered ? (
+        <>
+          <p class="hint">{t("search.none.do")}</p>
+          <button type="button" class="quiet" onClick={clear}>
+            {t("search.clear")}
+          </button>
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+function Found({ hit, about }: { hit: api.Hit; about: api.About }) {
+  const { taxon } = hit;
+  const name = taxon?.name ?? t("photo.unnamed");
+  const picture = <img src={api.imageUrl(hit.id, 256)} alt={t("photo.of", { name })} width={256} height={256} loading="lazy" />;
+  const facts = [hit.cosine === null ? null : hit.cosine.toFixed(2), hit.date].filter(Boolean);
+  return (
+    <figure>
+      {taxon ? (
+        <Link class="view" to={taxonAddress(taxon.id)} tabIndex={-1}>
+          {picture}
+        </Link>
+      ) : (
+        <span class="view">{picture}</span>
+      )}
+      <figcaption>
+        {taxon ? <TaxonLink taxon={taxon} /> : <Scientific taxon={{ name, rank: "" }} />}
+        {taxon?.common ? <small>{taxon.common}</small> : null}
+        {facts.length ? <span class="facts">{facts.join(" · ")}</span> : null}
+        <span class="facts credit">{[hit.rights_holder ?? t("search.nocredit"), hit.licence].filter(Boolean).join(", ")}</span>
+        <span class="ways">
+          <button
+            type="button"
+            class="quiet kin"
+            aria-label={`${t("search.kin")}: ${name}`}
+            onClick={() => {
+              takeOwn(null);
+              go(`/search?like=${encodeURIComponent(hit.id)}`);
+            }}
+          >
+            {t("search.kin")}
+          </button>
+          {about.points === null ? null : (
+            <Link class="quiet" to={`/explorer?photo=${encodeURIComponent(hit.id)}`} aria-label={`${t("search.map")}: ${name}`}>
+              {t("search.map")}
+            </Link>
+          )}
+        </span>
+      </figcaption>
+    </figure>
+  );
+}

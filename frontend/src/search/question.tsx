@@ -1,0 +1,165 @@
+/** What to search with: a photo, words, or both and what counts more. */
+import { useEffect, useState } from "preact/hooks";
+import * as api from "../api";
+import { createStore, useStore } from "../store";
+import { percent, t } from "../words";
+import type { Asked } from "./asked";
+
+const PAUSE_MS = 400;
+
+/** The visitor's own photo; it stays while other pages are read. */
+export interface Own {
+  file: File;
+  picture: string;
+  key: number;
+}
+export const own = createStore<Own | null>(null);
+let last = 0;
+
+export function takeOwn(file: File | null): void {
+  const before = own.get();
+  if (before) URL.revokeObjectURL(before.picture);
+  own.set(file ? { file, picture: URL.createObjectURL(file), key: ++last } : null);
+}
+
+interface Props {
+  asked: Asked;
+  change(what: Partial<Asked>): void;
+}
+
+export function Question({ asked, change }: Props) {
+  const photo = useStore(own);
+  const picture = photo?.picture ?? (asked.like ? api.imageUrl(asked.like, 256) : null);
+  const told = photo ? t("photo.yours", { name: photo.file.name }) : t("search.like");
+  return (
+    <section class="question" aria-label={t("search.question")}>
+      {picture ? (
+        <figure class="asked">
+          <img src={picture} alt={told} />
+          <figcaption>
+            <span>{told}</span>
+            <button
+              type="button"
+              class="quiet"
+              id="forget"
+              onClick={() => {
+                takeOwn(null);
+                if (asked.like) change({ like: "" });
+              }}
+            >
+              {t("search.forget")}
+            </button>
+          </figcaption>
+        </figure>
+      ) : null}
+      <Drop small={picture !== null} taken={() => asked.like && change({ like: "" })} />
+      <Words asked={asked} change={change} />
+      {picture && asked.words ? <Weight asked={asked} change={change} /> : null}
+      {photo ? <p class="hint">{t("search.unshared")}</p> : null}
+    </section>
+  );
+}
+
+const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+
+/** The place to drop a photo on; a drop or a paste anywhere in the window counts too. */
+function Drop({ small, taken }: { small: boolean; taken(): void }) {
+  const [over, setOver] = useState(false);
+  const take = (files: FileList | null | undefined): boolean => {
+    const file = files?.[0];
+    if (!file) return false;
+    takeOwn(file);
+    taken();
+    return true;
+  };
+  useEffect(() => {
+    const hands = new AbortController();
+    const options = { signal: hands.signal };
+    const drop = (event: DragEvent): void => {
+      setOver(false);
+      if (take(event.dataTransfer?.files)) event.preventDefault();
+    };
+    const hover = (event: DragEvent): void => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    addEventListener("dragover", hover, options);
+    addEventListener("dragleave", (event) => event.relatedTarget === null && setOver(false), options);
+    addEventListener("drop", drop, options);
+    addEventListener("paste", (event) => void take(event.clipboardData?.files), options);
+    return () => hands.abort();
+  }, [taken]);
+  return (
+    <label class={`dropped${over ? " over" : ""}${small ? " small" : ""}`} for="own">
+      {small ? null : <span class="ask">{t("search.drop")}</span>}
+      <span class="or">
+        {small ? null : t("or")}
+        <span class="choose">{t("choose")}</span>
+      </span>
+      <input
+        id="own"
+        type="file"
+        accept="image/*"
+        onChange={(event) => {
+          take(event.currentTarget.files);
+          event.currentTarget.value = "";
+        }}
+      />
+    </label>
+  );
+}
+
+function Words({ asked, change }: Props) {
+  const [text, setText] = useState(asked.words);
+  useEffect(() => setText(asked.words), [asked.words]);
+  useEffect(() => {
+    if (text.trim() === asked.words) return;
+    const timer = setTimeout(() => change({ words: text.trim() }), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <form
+      class="said-words"
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        change({ words: text.trim() });
+      }}
+    >
+      <label for="words">{t("search.words")}</label>
+      <input
+        id="words"
+        type="search"
+        autocomplete="off"
+        maxLength={1000}
+        placeholder={t("search.words.example")}
+        value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+    </form>
+  );
+}
+
+function Weight({ asked, change }: Props) {
+  const told = t("search.weight.value", { words: percent(asked.weight), photo: percent(1 - asked.weight) });
+  return (
+    <div class="weight">
+      <label for="weight">{t("search.weight")}</label>
+      <input
+        id="weight"
+        type="range"
+        min={0}
+        max={1}
+        step={0.05}
+        value={asked.weight}
+        aria-valuetext={told}
+        onChange={(event) => change({ weight: Number(event.currentTarget.value) })}
+      />
+      <span class="ends" aria-hidden="true">
+        <span>{t("search.weight.photo")}</span>
+        <span>{t("search.weight.words")}</span>
+      </span>
+    </div>
+  );
+}
