@@ -110,9 +110,13 @@ function Facts({ eyes, own, optics, look, set }: { eyes: Optics; own: Optics | u
           </div>
         ))}
       </dl>
-      <p class="hint" lang="en">
-        {eyes.translation}
-      </p>
+      {look.light === "night" && eyes.rods ? (
+        <p class="hint">{t("twin.rods")}</p>
+      ) : (
+        <p class="hint" lang="en">
+          {eyes.translation}
+        </p>
+      )}
       <p class="oath">{t("twin.oath")}</p>
     </>
   );
