@@ -20,6 +20,7 @@ from tiny_site import Site
 from merian.core.errors import BadSetting
 from merian.twin.frames.codec import Frame, Herds, Kind, decode, encode
 from merian.twin.frames.stage import Stage
+from merian.web.access import Doors
 from merian.web.app import Options, create_app, serve
 from merian.web.commands import LONGEST, Bucket, read_command
 from merian.web.live import PATH, Live
@@ -39,7 +40,7 @@ def live() -> Live:
 
 @pytest.fixture(scope="module")
 def client(site: Site, live: Live) -> Iterator[TestClient]:
-    app = create_app(site.store, site.identifier, frozenset({"127.0.0.1"}), live=live)
+    app = create_app(site.store, site.identifier, Doors(frozenset({"127.0.0.1"})), live=live)
     with TestClient(app, base_url=HERE) as found:
         yield found
 

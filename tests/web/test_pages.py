@@ -22,6 +22,7 @@ from merian.encode.info import CARD, said
 from merian.identify import Identifier
 from merian.web import app as web_app
 from merian.web import pages
+from merian.web.access import Doors
 from merian.web.app import create_app, serve
 
 TEXT = (".js", ".css", ".html", ".svg")
@@ -113,7 +114,7 @@ def test_the_report_runs_no_script(ask: Ask) -> None:
 
 
 def test_foreign_hosts_and_origins_are_refused(site: Site) -> None:
-    ask = asker(create_app(site.store, site.identifier, hosts=frozenset({"127.0.0.1", "[::1]"})))
+    ask = asker(create_app(site.store, site.identifier, Doors(frozenset({"127.0.0.1", "[::1]"}))))
     assert ask("GET", "/api/about").status_code == 200
     assert ask("GET", "/api/about", headers={"host": "[::1]:8765"}).status_code == 200
     for host in ("evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""):

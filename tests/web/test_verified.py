@@ -12,6 +12,7 @@ from tiny_site import Ask, Site, asker
 
 from merian.core.tables import Records
 from merian.web import verified
+from merian.web.access import Doors
 from merian.web.app import create_app
 
 HASH = hashlib.sha256(b"a photo").hexdigest()
@@ -26,7 +27,7 @@ def store(site: Site, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def keeper(site: Site, store: Path) -> Ask:
-    return asker(create_app(store, site.identifier, frozenset({"127.0.0.1"}), writable=True))
+    return asker(create_app(store, site.identifier, Doors(frozenset({"127.0.0.1"})), writable=True))
 
 
 def say(site: Site, **more: Any) -> dict[str, Any]:

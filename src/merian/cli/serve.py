@@ -36,11 +36,16 @@ def serve(
     browser: Annotated[bool, Parameter(negative=())] = False,
     twin: str = "savanna",
     live: Path | None = None,
+    token: Annotated[str | None, Parameter(env_var="MERIAN_TOKEN")] = None,
 ) -> int:
     """Open the web page over a folder: drop a photo and see its names with the lineage; walk through the embedding.
 
     Every page has a JSON twin under /api, described in /api/openapi.json. The server listens on this machine only, unless
     another host is named, and goes on until Ctrl-C.
+
+    For other machines: merian serve STORE --host 0.0.0.0 prints a link that holds a token. Whoever opens it once is let in; scripts
+    send the header Authorization: Bearer TOKEN; all others are refused with 401. The line is not encrypted: beyond a network
+    that you trust, use ssh -L 8765:127.0.0.1:8765 MACHINE, or a proxy with TLS in front.
 
     Parameters
     ----------
@@ -57,7 +62,7 @@ def serve(
     batch
         Photos of any requests that are computed together; 1 takes them one by one.
     host
-        The address to listen on.
+        The address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for all that can reach it. Any but this machine's own needs a token.
     port
         The port; when it is taken, the next free one.
     browser
@@ -66,6 +71,9 @@ def serve(
         The ecosystem whose twin runs while somebody looks: a folder made by `merian twin build`, or savanna, isle-royale.
     live
         A TOML file of settings of the running twin (table [live]).
+    token
+        What visitors must bring, 16 characters at least; as MERIAN_TOKEN it is seen in no list of processes. Unless given, one is made for
+        any --host but this machine's own, anew at each start.
     """
     if not 0 <= port <= 65_535:
         raise BadSetting("port", port, "must be >= 0 and <= 65535")
@@ -78,7 +86,7 @@ def serve(
     from merian.web.app import Options
     from merian.web.running import LiveSettings
 
-    options = Options(batch, twin, load(LiveSettings, live, {}, "live"))
+    options = Options(batch, twin, load(LiveSettings, live, {}, "live"), token)
     serve_store(store or NOWHERE, host, port, browser, identifier, options)
     return 0
 
@@ -104,7 +112,11 @@ def serve_store(
     from merian.web.app import serve as run
 
     def ready(address: str) -> None:
-        say(f"The web page is at [bold]{address}[/bold]   (Ctrl-C ends it)")
+        say(f"The web page is at [bold]{escaped(address)}[/bold]   (Ctrl-C ends it)")
+        if "?token=" in address:
+            say(
+                "The link holds the token: give it only to whom you would let in. Scripts send it as Authorization: Bearer TOKEN"
+            )
         if browser:
             import webbrowser
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from merian.core.errors import BadSetting, MerianError, MissingExtra
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from merian.web.access import Doors
     from merian.web.live import Live
     from merian.web.parts import Identifies
     from merian.web.running import LiveSettings
@@ -40,24 +42,28 @@ LONGEST_MESSAGE = 16_384
 
 @dataclass(frozen=True)
 class Options:
-    """How a store is served: photos computed together (`batch`), the ecosystem whose `twin` runs, and how it does (`live`; None for the defaults)."""
+    """How a store is served: photos computed together (`batch`), the ecosystem whose `twin` runs, and how it does (`live`; None for the defaults).
+
+    `token`: what visitors must bring; None for one that is made where others than this machine can reach the server, and for none where they cannot.
+    """
 
     batch: int = BATCH
     twin: str = WORLD
     live: LiveSettings | None = None
+    token: str | None = None
 
 
 def create_app(
     store: Path,
     identifier: Identifies | None = None,
-    hosts: frozenset[str] | None = None,
+    doors: Doors | None = None,
     batch: int = BATCH,
     writable: bool = False,
     live: Live | None = None,
 ) -> Starlette:
     """The application over the store in a folder (`model/`, `catalog/`, `embeddings/`, `exploration/`, `report.html`: what is there).
 
-    `identifier` stands in for the store's own model. `hosts`: names under which requests may come; None for any. `batch`: photos computed together.
+    `identifier` stands in for the store's own model. `doors`: who may ask; None for anybody. `batch`: photos computed together.
     `writable`: visitors may keep verified records in the store. `live`: the running twin; None for that of the worked savanna.
     Raises MissingExtra without the extra `web`, Missing when the folder holds neither a model nor a catalog.
     """
@@ -67,8 +73,10 @@ def create_app(
     from starlette.middleware import Middleware
     from starlette.requests import ClientDisconnect
 
+    from merian.web.access import Doors
     from merian.web.api import Api
     from merian.web.guard import Guard
+    from merian.web.limits import Limits
     from merian.web.live import Live
     from merian.web.metrics import Timed
     from merian.web.pages import Pages
@@ -90,7 +98,11 @@ def create_app(
     paths = [route.path for route in api.routes()]
     return Starlette(
         routes=[*Pages(parts).routes(), *api.routes(), *twin.routes()],
-        middleware=[Middleware(Timed, metrics=api.metrics, routes=paths), Middleware(Guard, hosts=hosts)],
+        middleware=[
+            Middleware(Timed, metrics=api.metrics, routes=paths),
+            Middleware(Limits),
+            Middleware(Guard, doors=doors or Doors()),
+        ],
         exception_handlers=dict.fromkeys((Refused, HTTPException, MerianError, Exception), _answer)
         | {ClientDisconnect: _left},
         lifespan=lifespan,
@@ -105,13 +117,14 @@ def serve(
     identifier: Identifies | None = None,
     options: Options | None = None,
 ) -> None:
-    """Serve the store until interrupted; `ready` is told the address as soon as requests are taken.
+    """Serve the store until interrupted; `ready` is told the address, with the token in it where one is wanted, as soon as requests are taken.
 
-    A port in use gives way to the next free one; port 0 takes any. Raises BadSetting when none can be had.
+    A port in use gives way to the next free one; port 0 takes any. Raises BadSetting when none can be had, or for a token that could be guessed.
     """
     _need_extra()
     import uvicorn
 
+    from merian.web.access import Doors, checked_token, new_token
     from merian.web.live import Live
     from merian.web.running import LiveSettings
     from merian.web.wire import Wire
@@ -119,12 +132,13 @@ def serve(
     local = _is_loopback(host)
     hosts = frozenset({"127.0.0.1", "localhost", "[::1]", host.lower()}) if local else None
     own = options or Options()
+    token = checked_token(own.token) if own.token is not None else None if local else new_token()
     live = Live.of(own.twin, own.live or LiveSettings())
-    app = create_app(store, identifier, hosts, own.batch, local, live)
+    app = create_app(store, identifier, Doors(hosts, token), own.batch, local, live)
     listener = _listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
     with listener, contextlib.suppress(KeyboardInterrupt):
-        ready(f"http://{shown}:{listener.getsockname()[1]}/")
+        question = "" if token is None else f"?token={quote(token, safe='')}"
+        ready(f"http://{_shown(host)}:{listener.getsockname()[1]}/{question}")
         config = uvicorn.Config(
             app,
             http=Wire,
@@ -152,6 +166,18 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _shown(host: str) -> str:
+    """The host as an address names it. For "all addresses" that by which the machine goes out, as no other machine can open 0.0.0.0."""
+    if host == "0.0.0.0":
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            # nothing is sent: a route is looked up, to an address that belongs to nobody (RFC 5737)
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+    if host in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
 
 
 def _listen(host: str, port: int) -> socket.socket:

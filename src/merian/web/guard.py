@@ -5,11 +5,13 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-__all__ = ["PAGE_POLICY", "REPORT_POLICY", "Guard"]
+from merian.web.access import Doors
+
+__all__ = ["PAGE_POLICY", "REPORT_POLICY", "Guard", "refuse", "strict"]
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; connect-src 'self'; "
@@ -33,42 +35,72 @@ HEADERS = {
 
 
 class Guard:
-    """Sets the headers; refuses foreign hosts (DNS rebinding) when `hosts` are given, and POSTs and websockets of another site's page."""
+    """Sets the headers; refuses foreign hosts (DNS rebinding) and who has no token, where `doors` say so, and POSTs and websockets of another site's page."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None = None) -> None:
-        self.app, self.hosts = app, hosts
+    def __init__(self, app: ASGIApp, doors: Doors) -> None:
+        self.app, self.doors = app, doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
         refusal = self._refusal(scope)
-        if refusal is None:
-            await self.app(scope, receive, with_headers)
-            return
-        answer = JSONResponse({"error": refusal[0], "what_to_do": refusal[1]}, 403)
-        if scope["type"] == "websocket":
-            await WebSocket(scope, receive, with_headers).send_denial_response(answer)
+        if refusal is not None:
+            await refuse(scope, receive, send, refusal)
+        elif (welcome := self.doors.welcome(scope)) is not None:
+            await welcome(scope, receive, strict(send))
+        elif not self.doors.knows(scope):
+            await refuse(scope, receive, send, _stranger())
         else:
-            await answer(scope, receive, with_headers)
+            await self.app(scope, receive, strict(send))
 
-    def _refusal(self, scope: Scope) -> tuple[str, str] | None:
+    def _refusal(self, scope: Scope) -> Response | None:
         """Why a request is refused and what to do, None when it is not. A websocket is like a POST: its page may be another site's, which could read it."""
         given = Headers(scope=scope)
         host, origin = given.get("host", ""), given.get("origin")
         writes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
-        if writes and origin is not None and urlsplit(origin).netloc != host:
-            return f"the request comes from another site, {origin}", "send it from this server's own page"
-        if self.hosts is not None and _bare(host) not in self.hosts:
-            return f"the host {_bare(host)!r} is not this server", "open the address that merian serve printed"
+        hosts = self.doors.hosts
+        if writes and origin is not None and _place(origin) != host:
+            what, remedy = f"the request comes from another site, {origin}", "send it from this server's own page"
+        elif hosts is not None and _bare(host) not in hosts:
+            what, remedy = f"the host {_bare(host)!r} is not this server", "open the address that merian serve printed"
+        else:
+            return None
+        return JSONResponse({"error": what, "what_to_do": remedy}, 403)
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
+    """Send an answer in the place of the application's, to a websocket too."""
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, strict(send)).send_denial_response(answer)
+    else:
+        await answer(scope, receive, strict(send))
+
+
+def strict(send: Send) -> Send:
+    """The `send` that gives each answer the headers that it lacks."""
+
+    async def with_headers(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return with_headers
+
+
+def _stranger() -> Response:
+    remedy = "open the link that merian serve printed, or send its token as the header Authorization: Bearer TOKEN"
+    what = {"error": "this server wants a token", "what_to_do": remedy}
+    return JSONResponse(what, 401, headers={"www-authenticate": "Bearer", "cache-control": "no-store"})
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an Origin; None for what is none, as "null" or an address that cannot be read."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
         return None
 
 

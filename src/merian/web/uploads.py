@@ -10,7 +10,20 @@ from typing import Any
 
 from starlette.requests import Request
 
-__all__ = ["BODY_MB", "PHOTOS", "PHOTO_MB", "TEXTS_TOO", "Photo", "Refused", "read_object", "read_photos", "read_texts"]
+__all__ = [
+    "BODY_MB",
+    "HELD",
+    "PHOTOS",
+    "PHOTO_MB",
+    "TEXTS_TOO",
+    "Held",
+    "Photo",
+    "Refused",
+    "Room",
+    "read_object",
+    "read_photos",
+    "read_texts",
+]
 
 PHOTO_MB = 25
 """Largest photo. From taste: a 50-megapixel JPEG of a camera is about 20 MB."""
@@ -18,7 +31,11 @@ PHOTOS = 64
 """Most photos in one request. From taste."""
 BODY_MB = 256
 """Largest body: what one request may take of the memory. From taste."""
+ROOM_MB = 1024
+"""What the bodies of all requests may take of the memory together. From taste: four of the largest."""
 MB = 1_000_000
+HELD = "merian.held"
+"""Where in a request's scope its Held is."""
 TEXTS, TEXT = 64, 1_000
 """Most texts in one request, and characters of one. From taste."""
 
@@ -47,6 +64,33 @@ class Photo:
             self.reason = f"larger than {PHOTO_MB} MB"
             return
         self.data += part
+
+
+@dataclass
+class Room:
+    """What the bodies of requests take of the memory: `used` of `most` bytes."""
+
+    most: int = ROOM_MB * MB
+    used: int = 0
+
+
+@dataclass
+class Held:
+    """The part of a Room that one request has, until it is given back."""
+
+    room: Room
+    own: int = 0
+
+    def take(self, count: int) -> bool:
+        """Whether there was room for so many bytes more; if so, they are taken."""
+        if self.room.used + count > self.room.most:
+            return False
+        self.room.used, self.own = self.room.used + count, self.own + count
+        return True
+
+    def give_back(self) -> None:
+        """Give all of it back."""
+        self.room.used, self.own = self.room.used - self.own, 0
 
 
 class Refused(Exception):
@@ -112,7 +156,7 @@ async def read_object(request: Request, what: str, most: int = 4_000) -> dict[st
 
 
 async def _pour(request: Request, take: Callable[[bytes], object], most: int | None = None) -> None:
-    """Hand the body on piece by piece, up to its limit in size and time."""
+    """Hand the body on piece by piece, up to its limit in size and time, while there is room for it beside those of other requests."""
     taken, most = 0, BODY_MB * MB if most is None else most
     told = request.headers.get("content-length", "")
     too_large = Refused(413, f"the request is larger than {most / MB:g} MB", "send less at a time")
@@ -120,6 +164,7 @@ async def _pour(request: Request, take: Callable[[bytes], object], most: int | N
         raise too_large
     clock = asyncio.get_running_loop().time
     until = clock() + SENT
+    held: Held = request.scope.get(HELD) or Held(Room())
     try:
         async with asyncio.timeout(STALLED) as patience:
             async for part in request.stream():
@@ -127,6 +172,8 @@ async def _pour(request: Request, take: Callable[[bytes], object], most: int | N
                 taken += len(part)
                 if taken > most:
                     raise too_large
+                if not held.take(len(part)):
+                    raise Refused(503, "photos of other requests fill the memory that they may", "send it again later")
                 take(part)
     except TimeoutError as error:
         what = (
