@@ -16,6 +16,7 @@ from test_api import matches
 from tiny_site import Ask, Site, asker
 
 from merian.core.vectors import Embeddings, normalise
+from merian.curate.licences import normalise as licences
 from merian.search import SearchSettings, build_index
 from merian.web import searching
 from merian.web.app import create_app
@@ -64,6 +65,7 @@ def some_query(site: Site) -> list[str]:
         "to=1500",
         "month=7",
         f"licence={quote(first['licence'])}",
+        "licence=CC0-1.0&licence=CC-BY-4.0",
         f"source={quote(first['source'])}&from=1999-01-02",
         "source=nowhere",
     ]
@@ -198,11 +200,13 @@ def test_what_there_is_to_choose_from(site: Site, ask: Ask, ask_index: Ask) -> N
     told, more = ask("GET", "/api/choices").json(), ask_index("GET", "/api/choices").json()
     assert (told["images"], told["indexed"], more["indexed"]) == (len(rows), None, len(rows))
     assert {one["name"]: one["count"] for one in told["licences"]} == dict(
-        rows["licence"].drop_nulls().value_counts().rows()
+        licences(rows["licence"])["licence"].drop_nulls().value_counts().rows()
     )
     for name, kind in (("licence", "licences"), ("source", "sources")):
         for one in told[kind]:
-            assert answer(ask, f"{name}={quote(one['name'])}")["among"] == one["count"]
+            found = answer(ask, f"{name}={quote(one['name'])}")
+            assert found["among"] == one["count"]
+            assert {photo[name] for photo in found["photos"]} == {one["name"]}
 
 
 def test_an_index_of_something_else_is_not_asked(site: Site, indexed: Path, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ function Time({ asked, change }: Omit<Props, "choices">) {
               type="button"
               key={k}
               aria-pressed={on}
-              aria-label={long.format(day)}
+              title={long.format(day)}
               onClick={() => change({ months: on ? asked.months.filter((m) => m !== k + 1) : [...asked.months, k + 1].sort((a, b) => a - b) })}
             >
               {short.format(day).replace(".", "")}

@@ -94,8 +94,8 @@ function Drop({ small, taken }: { small: boolean; taken(): void }) {
     <label class={`dropped${over ? " over" : ""}${small ? " small" : ""}`} for="own">
       {small ? null : <span class="ask">{t("search.drop")}</span>}
       <span class="or">
-        {small ? null : t("or")}
-        <span class="choose">{t("choose")}</span>
+        {small ? null : t("search.or")}
+        <span class="choose">{t(small ? "search.other" : "search.choose")}</span>
       </span>
       <input
         id="own"

@@ -294,8 +294,8 @@ def _searching(upload: Json) -> Json:
         "from": (STRING, f"Taken from then on: {date}"),
         "to": (STRING, f"Taken until then: {date}"),
         "month": (some | {"items": WHOLE | {"minimum": 1, "maximum": 12}}, "Of these months of any year"),
-        "licence": (some, "Under one of these licences, as /api/choices writes them"),
-        "source": (some, "Of one of these sources, as /api/choices writes them"),
+        "licence": (some, "Under one of these licences, as /api/choices names them or the catalog writes them"),
+        "source": (some, "Of one of these sources, as /api/choices names them"),
     }
     known = asked | {"like": (STRING, "Id of a photo of the store to ask with")}
     says = (

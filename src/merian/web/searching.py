@@ -18,6 +18,7 @@ from starlette.datastructures import QueryParams
 from merian.core.errors import BadSetting
 from merian.core.tree import Tree
 from merian.core.vectors import normalise
+from merian.curate.licences import read_licence
 from merian.search import Wanted
 from merian.search.asked import dated, days_of
 from merian.web.facts import Json, found, taxon
@@ -133,7 +134,7 @@ class Searching:
             "indexed": None if self.parts.index is None else len(self.parts.index),
             "dated": int(rows["first_day"].is_not_null().sum()),
             "placed": int((rows["latitude"].is_not_null() & rows["longitude"].is_not_null()).sum()),
-            "licences": _counted(rows["licence"]),
+            "licences": _counted(rows["licence"].replace(self._named)),
             "sources": _counted(rows["source"]),
         }
 
@@ -187,9 +188,22 @@ class Searching:
             first=rest.first,
             last=rest.last,
             months=rest.months,
-            licences=rest.licences,
+            licences=tuple(value for name in rest.licences for value in self._written.get(name, (name,))),
             sources=rest.sources,
         )
+
+    @functools.cached_property
+    def _named(self) -> dict[str, str]:
+        """Each licence as the catalog writes it -> its plain name."""
+        return {text: _licence(text) for text in self._rows["licence"].drop_nulls().unique().to_list()}
+
+    @functools.cached_property
+    def _written(self) -> dict[str, tuple[str, ...]]:
+        """The plain name of a licence -> all ways in which the catalog writes it."""
+        ways: dict[str, tuple[str, ...]] = {}
+        for text, name in sorted(self._named.items()):
+            ways[name] = (*ways.get(name, ()), text)
+        return ways
 
     @functools.cached_property
     def _rows(self) -> pl.DataFrame:
@@ -228,6 +242,12 @@ def mixed(photo: Floats | None, words: Floats | None, weight: float) -> Floats |
     return normalise((1 - weight) * photo + weight * words)
 
 
+def _licence(text: str) -> str:
+    """The plain name of a licence, such as CC-BY-4.0; the text itself where it is not understood."""
+    known = read_licence(text)
+    return text if known is None else known.id
+
+
 def _other_model() -> Refused:
     what = "the embeddings of this store were made by another model"
     return Refused(404, what, "make them again with merian embed")
@@ -241,7 +261,7 @@ def _told(row: Mapping[str, Any], tree: Tree) -> Json:
         "cosine": None if cosine is None else round(cosine, 4),
         "date": row["event_date"],
         "rights_holder": row["rights_holder"],
-        "licence": row["licence"],
+        "licence": None if row["licence"] is None else _licence(row["licence"]),
         "source": row["source"],
     }
 
