@@ -165,6 +165,19 @@ def _model(out: Path, settings: TourSettings, overwrite: bool) -> None:
     heading(4, "Embed", "Each image becomes a vector, by OpenVINO; torch is not needed from here on.")
     count = embed_store(out / "catalog", out / "model", out / "embeddings", overwrite=overwrite)
     say(f"   {count:,} vectors: {path_of(out / 'embeddings' / 'embeddings.parquet')}")
+    if importlib.util.find_spec("lancedb") is not None:
+        _index(out, overwrite)
+
+
+def _index(out: Path, overwrite: bool) -> None:
+    """Make the vectors searchable as `merian index` does, for the page of search; a second or two."""
+    from merian.core.tables import Catalog
+    from merian.core.vectors import Embeddings
+    from merian.search import SearchSettings, build_index
+
+    catalog, vectors = Catalog.open(out / "catalog"), Embeddings.load(out / "embeddings")
+    found = build_index(catalog, vectors, out / "index", SearchSettings(), overwrite)
+    say(f"   {len(found):,} of them searchable by photo, words and filters: {path_of(out / 'index')}")
 
 
 def _identify(out: Path, catalog: Catalog) -> None:

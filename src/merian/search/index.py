@@ -251,7 +251,7 @@ def _sorted(table: Any, settings: SearchSettings, parts: int, dim: int) -> None:
 
 def _lancedb() -> Any:
     """LanceDB. Raises MissingExtra when it is not installed."""
-    os.environ.setdefault("LANCE_LOG", "error")
+    os.environ.setdefault("LANCEDB_LOG", "error")
     try:
         import lancedb
     except ImportError as error:
