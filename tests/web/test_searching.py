@@ -235,6 +235,15 @@ def test_a_model_alone_has_nothing_to_search(site: Site, tmp_path: Path) -> None
     assert ask("GET", "/api/choices").json()["images"] == 0
 
 
+def test_vectors_without_a_catalog_are_searched_too(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "embeddings").symlink_to(site.store / "embeddings")
+    ask, like = asker(create_app(tmp_path, site.identifier)), site.photo()[0]
+    found = answer(ask, f"like={quote(like, safe='')}&k=3")
+    assert (len(found["photos"]), found["among"]) == (3, len(site.embeddings))
+    assert found["photos"][0]["taxon"] is None
+    assert answer(ask, f"like={quote(like, safe='')}&month=5")["among"] == 0
+
+
 def test_the_mean_of_two_unit_vectors_is_one() -> None:
     a, b = np.eye(3, dtype=np.float32)[:2]
     assert searching.mixed(a, b, 0.5) == pytest.approx(np.array([0.5**0.5, 0.5**0.5, 0]))

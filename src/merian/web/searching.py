@@ -150,9 +150,8 @@ class Searching:
     def nearest(self, question: Question, vector: Floats | None, count: int) -> Json:
         """The photos nearest to a unit vector [d] among those wanted, or without one the first of them: `photos`, `among` and `exact`. Raises Refused."""
         index, catalog = self.parts.index, self.parts.catalog
-        tree = index.tree if index is not None and vector is not None else catalog.tree if catalog is not None else None
-        if tree is None:
-            raise Refused(404, self.parts.absent["catalog"], "ask with words or a photo")
+        own = self.parts.trees[-1]  # the catalog's, where there is one of its own
+        tree = index.tree if index is not None and vector is not None else own if catalog is None else catalog.tree
         wanted = self._wanted(question, tree)
         if wanted is None:
             return {"photos": [], "among": 0, "exact": True}
@@ -211,7 +210,8 @@ class Searching:
         catalog, embeddings = self.parts.catalog, self.parts.embeddings
         if catalog is None:
             none = dict.fromkeys(TOLD, pl.String) | {"taxon": pl.Int32, "latitude": pl.Float64, "longitude": pl.Float64}
-            kept = pl.DataFrame(schema=none)
+            ids = [] if embeddings is None else embeddings.ids.to_list()
+            kept = pl.DataFrame({name: ids if name == "id" else [None] * len(ids) for name in TOLD}, none)
         else:
             kept = catalog.kept().sort("taxon", maintain_order=True).select(TOLD)
         if embeddings is not None:
