@@ -72,15 +72,9 @@ def serve(
     live
         A TOML file of settings of the running twin (table [live]).
     token
-        What visitors must bring, 16 characters at least; as MERIAN_TOKEN it is seen in no list of processes. Unless given, one is made for
-        any --host but this machine's own, anew at each start.
+        What visitors must bring, 16 characters at least; as MERIAN_TOKEN it is in no list of processes. Else one is made where it is needed.
     """
-    if not 0 <= port <= 65_535:
-        raise BadSetting("port", port, "must be >= 0 and <= 65535")
-    if batch < 1:
-        raise BadSetting("batch", batch, "must be at least 1")
-    if taxa is not None and model is None:
-        raise BadSetting("taxa", str(taxa), "needs --model")
+    _check(port, batch, taxa, model)
     own = store is not None and model is None
     identifier = None if own else _opened(chosen_model(model), taxa, precision)
     from merian.web.app import Options
@@ -89,6 +83,16 @@ def serve(
     options = Options(batch, twin, load(LiveSettings, live, {}, "live"), token)
     serve_store(store or NOWHERE, host, port, browser, identifier, options)
     return 0
+
+
+def _check(port: int, batch: int, taxa: Path | None, model: Path | None) -> None:
+    """Raises BadSetting for numbers out of bounds, and for a list of taxa without a model to choose from it."""
+    if not 0 <= port <= 65_535:
+        raise BadSetting("port", port, "must be >= 0 and <= 65535")
+    if batch < 1:
+        raise BadSetting("batch", batch, "must be at least 1")
+    if taxa is not None and model is None:
+        raise BadSetting("taxa", str(taxa), "needs --model")
 
 
 def _opened(model: Path, taxa: Path | None, precision: str) -> Identifier:
