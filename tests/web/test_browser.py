@@ -74,6 +74,7 @@ def test_a_name_is_kept_by_one_tap_corrected_and_taken_back(site: Site, browser:
     assert (row["identificationVerificationStatus"], row["associatedMedia"]) == ("ValidatedByHuman", "mine.jpg")
     plate.locator(".correct > .quiet").click()
     other = site.catalog.tree.names[int(site.catalog.tree.at("species")[-1])]
+    page.wait_for_selector(".correct input:focus")  # where one types at once
     page.keyboard.type(other[:6])
     page.wait_for_selector("[role=option]")
     page.keyboard.press("Enter")
