@@ -146,7 +146,7 @@ def test_what_a_store_lacks_is_said_in_its_place(site: Site, browser: Any, tmp_p
         visit = Visit(browser, where)
         assert "merian train" in visit.page.locator("#identify .absent").inner_text()
         offered = visit.page.locator("nav a").all_inner_texts()
-        assert offered[:2] == ["Identify", "Encyclopedia", "Twin"]
+        assert offered[:4] == ["Identify", "Encyclopedia", "Search", "Twin"]
         assert not {"Explorer", "Report", "Model"} & set(offered)
         visit.leave(where, "blob:")
         visit = Visit(browser, f"{where}explorer")
