@@ -25,7 +25,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Any:
     names = ["hatchling", *(f"hatchling.{part}" for part in ("builders", "builders.hooks", "builders.hooks.plugin"))]
     for name in [*names, "hatchling.builders.hooks.plugin.interface"]:
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    sys.modules["hatchling.builders.hooks.plugin.interface"].BuildHookInterface = Interface  # type: ignore[attr-defined]
+    sys.modules["hatchling.builders.hooks.plugin.interface"].BuildHookInterface = Interface
     spec = importlib.util.spec_from_file_location("hatch_build", HOOK)
     assert spec is not None
     assert spec.loader is not None

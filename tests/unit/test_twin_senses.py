@@ -220,7 +220,7 @@ def test_blur_is_that_of_a_slow_convolution() -> None:
 
 
 @pytest.mark.parametrize("eyes", all_eyes(), ids=lambda eyes: eyes.name)
-def test_white_is_white_to_everyone(eyes) -> None:  # type: ignore[no-untyped-def]
+def test_white_is_white_to_everyone(eyes) -> None:
     white = np.ones((4, 5, 3))
     assert caught(white, 1.0, eyes) == pytest.approx(np.ones((4, 5, len(eyes.matrix))))
     assert seen(white, eyes, 10.0, ultraviolet=1.0) == pytest.approx(white)

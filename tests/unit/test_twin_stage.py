@@ -142,10 +142,10 @@ def test_what_is_removed_is_gone_once(stage: Stage) -> None:
 def test_a_change_that_comes_over_years_is_followed(stage: Stage) -> None:
     stage.alter(Scenario("slowly drier", (Change(what="rain", amount=0.0, ramp=0.1),)))
     growing = {p.name: p for p in stage._engines[1].processes}["growing"]
-    full = growing.growth.max()  # type: ignore[attr-defined]
+    full = growing.growth.max()
     go(stage, 70)
     growing = {p.name: p for p in stage._engines[1].processes}["growing"]
-    assert growing.growth.max() == pytest.approx(full * (1 - 17.5 / 36.525), rel=0.05)  # type: ignore[attr-defined]
+    assert growing.growth.max() == pytest.approx(full * (1 - 17.5 / 36.525), rel=0.05)
 
 
 @pytest.mark.parametrize(

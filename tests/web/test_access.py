@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient, WebSocketDenialResponse
-from tiny_site import Ask, Site, asker
+from tiny_site import Ask, Site, asker, served
 
 from merian.cli.main import run
 from merian.core.errors import BadSetting
 from merian.web import app as web_app
 from merian.web.access import COOKIE, SHORTEST, Doors, checked_token, new_token
-from merian.web.app import Options, create_app, serve
+from merian.web.app import Options, create_app
 from merian.web.guard import Guard
 from merian.web.live import PATH
 from merian.web.pages import ADDRESSES, read_static
@@ -153,35 +152,11 @@ def test_a_token_that_could_be_guessed_is_refused() -> None:
 
 @contextlib.contextmanager
 def running(store: Path, host: str, options: Options | None, site: Site) -> Iterator[str]:
-    """The address that a real server says."""
-    import uvicorn
-
-    servers: list[uvicorn.Server] = []
-    plain = uvicorn.Server.__init__
-
-    def remember(self: uvicorn.Server, config: uvicorn.Config) -> None:
-        plain(self, config)
-        servers.append(self)
-
-    told, found = threading.Event(), list[str]()
+    """The address that a real server says; on all addresses it is asked by that of this machine alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uvicorn.Server, "__init__", remember)
-        patch.setattr(uvicorn.Server, "capture_signals", contextlib.nullcontext)
-        # on all addresses, asked by that of this machine alone
         patch.setattr(web_app, "_shown", lambda host: "127.0.0.1")
-
-        def ready(address: str) -> None:
-            found.append(address)
-            told.set()
-
-        work = threading.Thread(target=serve, args=(store, host, 0, ready, site.identifier, options), daemon=True)
-        work.start()
-        assert told.wait(20)
-        try:
-            yield found[0]
-        finally:
-            servers[0].should_exit = True
-            work.join(20)
+        with served(store, site.identifier, host=host, options=options) as address:
+            yield address
 
 
 def test_a_server_for_others_makes_a_token_and_says_it_once_as_a_link(site: Site) -> None:

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
-from tiny_site import Site
+from tiny_site import Site, served
 
 from merian.core.errors import BadSetting
 from merian.twin.frames.codec import Frame, Herds, Kind, decode, encode
 from merian.twin.frames.stage import Stage
 from merian.web.access import Doors
-from merian.web.app import Options, create_app, serve
+from merian.web.app import Options, create_app
 from merian.web.commands import LONGEST, Bucket, read_command
 from merian.web.live import PATH, Live
 from merian.web.running import LiveSettings
@@ -92,7 +92,7 @@ def test_a_viewer_is_greeted_and_then_shown_what_is_newest(client: TestClient) -
     with client.websocket_connect(WHERE) as viewer:
         hello = decode(viewer.receive_bytes())
         assert hello.kind is Kind.HELLO
-        assert hello.body["title"] == "savanna"  # type: ignore[index, call-overload]
+        assert hello.body["title"] == "savanna"
         assert [decode(viewer.receive_bytes()).which for _ in range(3)] == [1, 2, 3]
         key = until(viewer, Kind.KEY)
         last = key.step
@@ -357,37 +357,10 @@ def test_eyes_are_told_with_their_evidence(client: TestClient) -> None:
 @contextlib.contextmanager
 def server() -> Iterator[int]:
     """The port of a real server over the pocket model, which ends when the block does."""
-    import threading
+    from merian.identify import Identifier
 
-    import uvicorn
-
-    servers: list[uvicorn.Server] = []
-    plain = uvicorn.Server.__init__
-
-    def remember(self: uvicorn.Server, config: uvicorn.Config) -> None:
-        plain(self, config)
-        servers.append(self)
-
-    told, found = threading.Event(), list[str]()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uvicorn.Server, "__init__", remember)
-        patch.setattr(uvicorn.Server, "capture_signals", contextlib.nullcontext)
-        from merian.identify import Identifier
-
-        identifier = Identifier.open(Path("pocket"))
-        thread = threading.Thread(
-            target=serve,
-            args=(Path(os.devnull), "127.0.0.1", 0, lambda where: (found.append(where), told.set()), identifier),
-            kwargs={"options": Options(8, "savanna", SMALL)},
-        )
-        thread.start()
-        assert told.wait(30)
-        try:
-            yield int(found[0].rsplit(":", 1)[1].strip("/"))
-        finally:
-            servers[0].should_exit = True
-            thread.join(60)
-            assert not thread.is_alive(), "the server ended"
+    with served(Path(os.devnull), Identifier.open(Path("pocket")), options=Options(8, "savanna", SMALL)) as address:
+        yield int(address.rsplit(":", 1)[1].strip("/"))
 
 
 def connected(port: int, origin: str | None = None) -> tuple[socket.socket, Any]:

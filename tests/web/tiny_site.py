@@ -108,9 +108,10 @@ def served(store: Path, identifier: Identifies | None, **more: Any) -> Iterator[
         options["ready"] = lambda where: (found.append(where), told.set())
         thread = threading.Thread(target=serve, args=(store,), kwargs=options, daemon=True)
         thread.start()
-        assert told.wait(20)
+        assert told.wait(30)
         try:
             yield found[0]
         finally:
             servers[0].should_exit = True
-            thread.join(20)
+            thread.join(60)
+            assert not thread.is_alive(), "the server ended"

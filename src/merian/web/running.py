@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -214,6 +215,10 @@ class Running:
         except MerianError as error:
             self._error(str(error), "turn the sliders back")
             return
+        except Exception:
+            self._error("what the scenario does was not foreseen, by a fault of its own", "turn the sliders back")
+            logging.getLogger("uvicorn.error").exception("the twin's foresight failed")
+            raise
         rows = [
             {
                 "species": effect.species,

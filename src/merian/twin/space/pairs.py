@@ -106,7 +106,7 @@ class _Book:
         other.rows[:], other.late[:] = self.rows, self.late
         return other
 
-    def see(self, world: World) -> None:
+    def see(self, world: World, _moved: object = None) -> None:
         """Keep what is to be kept of this step."""
         due = np.flatnonzero(self.steps == world.step)
         if not len(due):
@@ -145,11 +145,11 @@ def pair(field: Field, scenario: Scenario, settings: MapSettings, member: int) -
     first = clock.begin + math.floor(min(scenario.edges(settings.years), default=settings.years) * clock.per_year)
     book = _Book(clock, own)
     book.see(plain.world)
-    plain.run(min(first, clock.step(settings.years)), lambda world, _: book.see(world))
+    plain.run(min(first, clock.step(settings.years)), book.see)
     other = book.copy(clock)
     changed = _engine(own, scenario, replace(begin, after=plain.world), clock, settings)
     for engine, kept in ((plain, book), (changed, other)):
-        engine.run(clock.step(settings.years), lambda world, _, kept=kept: kept.see(world))  # type: ignore[misc]
+        engine.run(clock.step(settings.years), kept.see)
     return book.closed(), other.closed()
 
 
