@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 
 from merian.core import store
@@ -23,6 +25,7 @@ from merian.core.tree import Tree
 from merian.encode import decode_many, open_encoder
 from merian.identify import Head
 from merian.train import TrainSettings, train
+from merian.train.loop import _reproducible
 from merian.train.optimizer import learning_rate
 from merian.train.towers import model_config
 
@@ -238,3 +241,15 @@ def test_class_vectors_become_a_head_that_names_photos(catalog: Path, tmp_path: 
     store.read(out, "model")  # what lies beside the model is no part of it
     with pytest.raises(BadSetting, match="do not go with --hyperbolic"):
         train(catalog, tmp_path / "other", settings(classes=1.0, hyperbolic=True))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot say which cores a process may use")
+def test_training_takes_the_cores_that_the_process_may_use() -> None:
+    """Two threads that share one core wait for each other: training is then ten times slower."""
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        with _reproducible(0) as count:
+            assert count == torch.get_num_threads() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from merian.core import progress, store
+from merian.core.workers import cores
 from merian.drawn.organism import Organism
 from merian.drawn.shots import organism_of, plan_images
 from merian.drawn.source import draw_images, write_support, write_tables
@@ -37,7 +37,7 @@ def draw_source(out: Path, settings: DrawSettings, overwrite: bool = False) -> p
             advance(done - seen)
             seen = done
 
-        draw_images(out, table, settings, report, os.cpu_count() or 1)
+        draw_images(out, table, settings, report, cores())
     write_support(out, world)
     with store.atomic(out / SHEET) as stream:
         stream.write(plate(world, table))

@@ -6,13 +6,13 @@ A number does not depend on the other rows, nor on how many are compared at once
 from __future__ import annotations
 
 import functools
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from merian.core.workers import cores
 from merian.encode.openvino import library
 
 __all__ = ["Cosines"]
@@ -108,7 +108,7 @@ def _open(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, "merian-cosines")
+    return ThreadPoolExecutor(cores(), "merian-cosines")
 
 
 @functools.cache

@@ -7,7 +7,6 @@ with the same bytes as one that was not (same machine, same number of threads, s
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from merian.core import store
 from merian.core.errors import BadSetting
 from merian.core.progress import track
 from merian.core.tables import Catalog
+from merian.core.workers import cores
 from merian.encode.folder import FORMAT, KIND
 from merian.encode.pixels import Preprocess
 from merian.train import checkpoint
@@ -231,7 +231,7 @@ def _memory_told(settings: TrainSettings) -> Iterator[None]:
 def _reproducible(threads: int) -> Iterator[int]:
     """torch on `threads` threads and with deterministic algorithms inside the block; the number of threads."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    count = threads or os.cpu_count() or 1
+    count = threads or cores()
     torch.set_num_threads(count)
     torch.use_deterministic_algorithms(True)
     try:

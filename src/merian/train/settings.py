@@ -196,7 +196,9 @@ class EngineSettings:
     compile: bool = knob(False, "Compile the towers with torch.compile; stops when it does not")
     shard_weights: bool = knob(False, "Spread weights and optimizer over the processes (FSDP2)")
     device: Literal["auto", "cpu", "cuda"] = knob("auto", "Where to compute")
-    threads: int = knob(0, "Processor threads; 0 takes all. Other numbers may give other last digits", ge=0)
+    threads: int = knob(
+        0, "Processor threads; 0 takes all that the process may use. Other numbers may give other last digits", ge=0
+    )
     checkpoint: int = knob(50, "Steps from one checkpoint to the next", unit="steps", ge=1)
     keep: int = knob(1, "Checkpoints to keep", ge=1)
     validate: int = knob(0, "Steps from one validation to the next; 0: at the end of each pass", unit="steps", ge=0)
