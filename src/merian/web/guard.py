@@ -5,11 +5,12 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from merian.web.access import Doors
+from merian.web.stranger import PAGE, POLICY, wants_page
 
 __all__ = ["PAGE_POLICY", "REPORT_POLICY", "Guard", "refuse", "strict"]
 
@@ -50,7 +51,7 @@ class Guard:
         elif (welcome := self.doors.welcome(scope)) is not None:
             await welcome(scope, receive, strict(send))
         elif not self.doors.knows(scope):
-            await refuse(scope, receive, send, _stranger())
+            await refuse(scope, receive, send, _stranger(scope))
         else:
             await self.app(scope, receive, strict(send))
 
@@ -90,10 +91,14 @@ def strict(send: Send) -> Send:
     return with_headers
 
 
-def _stranger() -> Response:
+def _stranger(scope: Scope) -> Response:
+    """401, as JSON; as a page that says how to get in where a browser goes to an address."""
+    asks = {"www-authenticate": "Bearer", "cache-control": "no-store", "vary": "accept"}
+    if wants_page(scope):
+        return HTMLResponse(PAGE, 401, headers=asks | {"content-security-policy": POLICY})
     remedy = "open the link that merian serve printed, or send its token as the header Authorization: Bearer TOKEN"
     what = {"error": "this server wants a token", "what_to_do": remedy}
-    return JSONResponse(what, 401, headers={"www-authenticate": "Bearer", "cache-control": "no-store"})
+    return JSONResponse(what, 401, headers=asks)
 
 
 def _place(origin: str) -> str | None:

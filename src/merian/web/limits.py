@@ -6,6 +6,7 @@ a proxy on this machine passes its visitors' addresses on (`X-Forwarded-For`).
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import time
 from collections import OrderedDict
@@ -19,8 +20,11 @@ from merian.web.commands import Bucket
 from merian.web.guard import refuse
 from merian.web.uploads import HELD, Held, Room
 
-__all__ = ["Allowed", "Limits", "client_of"]
+__all__ = ["CONNECTIONS", "Allowed", "Limits", "client_of"]
 
+CONNECTIONS = 64
+"""Connections that one client may have open (`merian.web.wire` counts them). From taste: a browser opens six and one for the twin, and a household or a
+class behind one address has several."""
 REMEMBERED = 10_000
 """Clients whose rate is remembered. From taste: a few megabytes."""
 
@@ -102,7 +106,11 @@ class Limits:
 
 def client_of(scope: Scope) -> str | None:
     """Whose request it is: an address, of IPv6 its /64; None for this machine itself."""
-    said = (scope.get("client") or ("", 0))[0]
+    return _named((scope.get("client") or ("", 0))[0])
+
+
+@functools.lru_cache(REMEMBERED)
+def _named(said: str) -> str | None:
     try:
         address = ipaddress.ip_address(said.partition("%")[0])
     except ValueError:

@@ -8,6 +8,8 @@ import json
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from merian.web.limits import CONNECTIONS, client_of
+
 __all__ = ["Wire"]
 
 HEAD = 30.0
@@ -20,9 +22,14 @@ class Wire(H11Protocol):
     _limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Begin to wait for a request, unless the one who comes has as many connections as may be."""
         super().connection_made(transport)
-        self._watch()
+        if self._beyond():
+            self._refuse(
+                429, f"{CONNECTIONS} connections of yours are open, as many as may", "close some, then try again"
+            )
+        else:
+            self._watch()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request."""
@@ -33,6 +40,14 @@ class Wire(H11Protocol):
         """Begin to wait for the next request."""
         super().on_response_complete()
         self._watch()
+
+    def _beyond(self) -> bool:
+        """Whether this is one connection too many of its client, websockets and those that say nothing among them. This machine itself is not limited."""
+        mine = client_of({"client": self.client})
+        return (
+            mine is not None
+            and sum(client_of({"client": one.client}) == mine for one in self.connections) > CONNECTIONS
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
