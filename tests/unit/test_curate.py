@@ -336,6 +336,21 @@ def test_a_darwin_core_folder_brings_its_taxa_and_names(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "refused_taxa.csv").is_file()
 
 
+def test_one_moth_does_not_name_all_moths(tmp_path: Path) -> None:
+    """A photo labelled only "Lepidoptera" and called a clearwing moth; the sea horse, whose family has none below it here, keeps its name."""
+    source = good_folder(tmp_path / "photos", 3, 1)
+    paths = sorted(path.relative_to(source).as_posix() for path in source.rglob("*.png"))
+    rows = [
+        f"{paths[0]},Lepidoptera,,,clearwing moth",
+        f"{paths[1]},Lepidoptera,Pieridae,Pieris rapae,cabbage white",
+        f"{paths[2]},Syngnathiformes,Syngnathidae,,sea horse",
+    ]
+    (source / "t.csv").write_text("\n".join(["path,order,family,species,common_name", *rows]) + "\n")
+    tree = curate(source / "t.csv", tmp_path / "out", with_()).tree
+    called = {tree.names[taxon]: name for taxon, _, name in tree.common.rows()}
+    assert called == {"Pieris rapae": "cabbage white", "Syngnathidae": "sea horse"}
+
+
 def test_a_full_disk_leaves_a_run_that_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = good_folder(tmp_path / "photos")
     whole = curate(source, tmp_path / "whole", with_())

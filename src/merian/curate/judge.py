@@ -61,12 +61,18 @@ def _matched(rows: pl.DataFrame, tree: Tree) -> pl.DataFrame:
 
 
 def _with_common(tree: Tree, rows: pl.DataFrame) -> Tree:
-    """`tree` with the common names that the rows give; the name most often used for a taxon comes first, ties by alphabet."""
+    """`tree` with the common names that the rows give; the name most often used for a taxon comes first, ties by alphabet.
+
+    A taxon with others below it is given none: what is labelled "Lepidoptera" and called a clearwing moth is one moth, and no name for all of them.
+    """
     if "common_name" not in rows.columns:
         return tree
     called = rows.filter(pl.col("common_name").is_not_null()).select(
         *RANKS, pl.lit("en").alias("language"), name="common_name"
     )
+    called = called.with_columns(taxon=pl.Series(tree.match(called), dtype=pl.Int32))
+    own, below = called["taxon"].to_numpy(), np.append(tree.end, 0)  # no taxon is -1, the last
+    called = called.filter(pl.Series(below[own] == own + 1) & (pl.col("taxon") >= 0))
     called = called.group_by(called.columns).len().sort(["len", "name"], descending=[True, False]).drop("len")
     return tree.with_common(called)
 
