@@ -11,6 +11,8 @@ from merian.twin import draws
 from merian.twin.classics.birds import Flocking, flocking
 from merian.twin.classics.neighbours import Schelling, schelling
 from merian.twin.classics.order import shuffle
+from merian.twin.classics.sugar import Sugarscape, sugarscape
+from merian.twin.classics.wealth import Boltzmann, boltzmann
 from merian.twin.classics.wolves import WolfSheep, wolf_sheep
 
 
@@ -156,3 +158,79 @@ def test_neighbours_equal_the_plain_rules(radius: int, wanted: int) -> None:
     assert found.content.tolist() == content
     assert {cell: int(found.group[divmod(cell, side)]) for cell in group} == group
     assert (found.group > 0).sum() == agents
+
+
+def plain_gifts(model: Boltzmann, seed: int, steps: int) -> tuple[list[int], list[int]]:
+    """The rules of the module's head, gift by gift: wealth at the end, and failed gifts of each step."""
+    key, count = draws.key(seed, "boltzmann", model.rule), model.agents
+    wealth, idle = [model.wealth] * count, []
+    for step in range(steps):
+        gifts = []
+        if model.rule == "turns":
+            gifts = [(agent, draws.uniform(key, agent, step, 0)) for agent in order_of(count, key, step)]
+        elif model.rule == "together":
+            gifts = [(agent, draws.uniforms(key, agent // 2, step, 0)[agent % 2]) for agent in range(count)]
+        else:
+            for gift in range(count):
+                giver, to = draws.uniforms(key, gift, step, 0)
+                gifts.append((int(giver * count), to))
+        had = list(wealth)
+        idle.append(0)
+        for giver, to in gifts:
+            if (had if model.rule == "together" else wealth)[giver] == 0:
+                idle[-1] += 1
+                continue
+            wealth[giver] -= 1
+            wealth[int(to * count)] += 1
+    return wealth, idle
+
+
+@pytest.mark.parametrize("rule", ["turns", "together", "chance"])
+@pytest.mark.parametrize("agents", [1, 40, 41])
+def test_gifts_equal_the_plain_rules(rule: str, agents: int) -> None:
+    model = Boltzmann(agents, 2, rule)
+    wealth, idle = plain_gifts(model, 3, 30)
+    for threads in (1, 3):
+        found = boltzmann(model, 3, 30, threads)
+        assert found.wealth.tolist() == wealth
+        assert found.idle.tolist() == idle
+
+
+def plain_sugar(model: Sugarscape, seed: int, steps: int) -> tuple[list[int], dict[int, tuple[int, int]]]:
+    """The rules of the module's head, agent by agent: the living of each step, and what stands where at the end: sugar held and need."""
+    setup, key, side = draws.key(seed, "sugarscape", "setup"), draws.key(seed, "sugarscape"), model.side
+    full = [int(draws.uniform(setup, cell, 0, 0) * (model.capacity + 1)) for cell in range(side**2)]
+    ants = []
+    for ant, cell in enumerate(order_of(side**2, setup, 0)[: model.agents]):
+        chance = (*draws.uniforms(setup, ant, 0, 1), draws.uniform(setup, ant, 0, 2))
+        spans = (model.held, model.need, model.sight)
+        ants.append([cell, *(low + int(u * (high - low + 1)) for u, (low, high) in zip(chance, spans, strict=True))])
+    now, alive = list(full), [len(ants)]
+    for step in range(steps):
+        for at in order_of(len(ants), key, step):
+            here, _, _, sight = ants[at]
+            y, x = divmod(here, side)
+            ways = ((-1, 0), (0, -1), (0, 1), (1, 0))
+            seen = [(far, y + far * dy, x + far * dx) for far in range(1, sight + 1) for dy, dx in ways]
+            free = {ant[0] for ant in ants}
+            cells = [(far, j * side + i) for far, j, i in seen if 0 <= j < side and 0 <= i < side]
+            choice = [(0, here)] + [(far, cell) for far, cell in cells if cell not in free]
+            ants[at][0] = min(choice, key=lambda one: (-now[one[1]], *one))[1]
+        for ant in ants:
+            ant[1] += now[ant[0]] - ant[2]
+        ants = [ant for ant in ants if ant[1] > 0]
+        stand = {ant[0] for ant in ants}
+        now = [0 if model.bare and cell in stand else full[cell] for cell in range(side**2)]
+        alive.append(len(ants))
+    return alive, {ant[0]: (ant[1], ant[2]) for ant in ants}
+
+
+@pytest.mark.parametrize("bare", [True, False])
+@pytest.mark.parametrize("seed", range(2))
+def test_gatherers_equal_the_plain_rules(seed: int, bare: bool) -> None:
+    model = Sugarscape(14, 60, held=(3, 8), need=(2, 5), bare=bare)
+    alive, stand = plain_sugar(model, seed, 12)
+    found = sugarscape(model, seed, 12)
+    assert found.alive.tolist() == alive
+    assert alive[-1] < 60
+    assert {cell: (held, need) for cell, held, need, _ in found.ants.tolist()} == stand

@@ -9,7 +9,7 @@ import pytest
 
 from merian.core.errors import BadSetting
 from merian.twin import draws
-from merian.twin.classics import birds, neighbours, wolves
+from merian.twin.classics import birds, neighbours, sugar, wealth, wolves
 from merian.twin.classics.order import shuffle
 
 
@@ -82,6 +82,14 @@ def test_who_wants_nobody_stays_and_who_wants_too_many_never_does() -> None:
         (lambda: birds.Flocking(10.0, 5, 2.0, speed=3.0), "'speed' = 3"),
         (lambda: neighbours.Schelling(5, 25, 1, 1), "an agent needs an empty cell"),
         (lambda: neighbours.Schelling(5, 5, 0, 1), "at least one cell"),
+        (lambda: wealth.Boltzmann(0), "'agents' = 0"),
+        (lambda: wealth.Boltzmann(5, -1), "'wealth' = -1"),
+        (lambda: wealth.Boltzmann(5, 1, "at will"), "turns, together, chance"),
+        (lambda: sugar.Sugarscape(0, 0), "at least one cell"),
+        (lambda: sugar.Sugarscape(3, 10), "one in a cell"),
+        (lambda: sugar.Sugarscape(3, 1, capacity=200), "'capacity' = 200"),
+        (lambda: sugar.Sugarscape(3, 1, need=(5, 2)), "'need' = "),
+        (lambda: sugar.Sugarscape(3, 1, sight=(0, 2)), "'sight' = "),
     ],
 )
 def test_models_that_cannot_be(make, said: str) -> None:
