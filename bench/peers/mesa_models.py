@@ -1,4 +1,5 @@
-"""Wolves and sheep, flocking and Schelling's neighbours in Mesa 3, by the declared rules of the public comparison of frameworks, for bench/agents.py.
+"""Wolves and sheep, flocking, Schelling's neighbours, gifts and sugar in Mesa 3, by the declared rules of public comparisons, for bench/agents.py and
+bench/gifts_and_sugar.py.
 
 Grass is an array of the model, which is faster in Mesa than a patch and an event for each cell. Run by the python of an environment with mesa:
 
@@ -18,6 +19,7 @@ import mesa
 import numpy as np
 from mesa.discrete_space import CellAgent, OrthogonalMooreGrid
 from mesa.experimental.continuous_space import ContinuousSpace, ContinuousSpaceAgent
+from mesa.space import SingleGrid
 
 SIZES = {
     ("wolves", "small"): (25, 60, 40, 20, 0.2, 0.1),
@@ -26,6 +28,12 @@ SIZES = {
     ("flocking", "large"): (150, 400, 15.0),
     ("schelling", "small"): (40, 1000, 1, 3),
     ("schelling", "large"): (100, 8000, 2, 8),
+    ("gifts", "1000"): (1000,),
+    ("gifts", "10000"): (10_000,),
+    ("gifts", "100000"): (100_000,),
+    ("sugar", "1000"): (159, 1000),
+    ("sugar", "5000"): (354, 5000),
+    ("sugar", "50000"): (1119, 50_000),
 }
 
 
@@ -160,7 +168,79 @@ class Schelling(mesa.Model):
         return {"content": self.content}
 
 
-MODELS = {"wolves": WolfSheep, "flocking": Flocking, "schelling": Schelling}
+class Giver(mesa.Agent):
+    def __init__(self, model):
+        super().__init__(model)
+        self.wealth = 1
+
+    def step(self):
+        if self.wealth > 0:
+            self.wealth -= 1
+            self.random.choice(self.model.all_of_them).wealth += 1
+
+
+class Gifts(mesa.Model):
+    def __init__(self, agents, seed):
+        super().__init__(seed=seed)
+        # drawing from the set of agents itself would take Mesa a multiple of the time
+        self.all_of_them = list(Giver.create_agents(self, agents))
+
+    def step(self):
+        self.agents.shuffle_do("step")
+
+    def told(self):
+        return {"wealth": np.bincount([agent.wealth for agent in self.all_of_them]).tolist()}
+
+
+class Ant(mesa.Agent):
+    def __init__(self, model, held, need, sight):
+        super().__init__(model)
+        self.held, self.need, self.sight = held, need, sight
+
+    def move(self):
+        model, (row, column) = self.model, self.pos
+        now, grid, side = model.now, model.grid, model.side
+        best, most = self.pos, now[self.pos]
+        for far in range(1, self.sight + 1):
+            # equally near ones by their number
+            for place in ((row - far, column), (row, column - far), (row, column + far), (row + far, column)):
+                inside = 0 <= place[0] < side and 0 <= place[1] < side
+                if inside and now[place] > most and grid.is_cell_empty(place):
+                    best, most = place, now[place]
+        if best != self.pos:
+            grid.move_agent(self, best)
+
+    def eat(self):
+        self.held += int(self.model.now[self.pos]) - self.need
+        if self.held <= 0:
+            self.model.grid.remove_agent(self)
+            self.remove()
+
+
+class Sugar(mesa.Model):
+    def __init__(self, side, agents, seed):
+        super().__init__(seed=seed)
+        self.side, self.alive, rng = side, [agents], self.rng
+        self.full = rng.integers(0, 4, (side, side)).astype(np.int8)
+        self.now = self.full.copy()
+        self.grid = SingleGrid(side, side, torus=False)
+        drawn = [rng.integers(low, high + 1, agents).tolist() for low, high in ((6, 24), (2, 3), (1, 5))]
+        cells = rng.choice(side * side, agents, replace=False).tolist()
+        for cell, held, need, sight in zip(cells, *drawn, strict=True):
+            self.grid.place_agent(Ant(self, held, need, sight), divmod(cell, side))
+
+    def step(self):
+        self.agents.shuffle_do("move")
+        self.agents.do("eat")
+        # the grid's own mask says which cells are empty
+        self.now = np.where(self.grid.empty_mask, self.full, np.int8(0))
+        self.alive.append(len(self.agents))
+
+    def told(self):
+        return {"alive": self.alive, "held": sum(agent.held for agent in self.agents)}
+
+
+MODELS = {"wolves": WolfSheep, "flocking": Flocking, "schelling": Schelling, "gifts": Gifts, "sugar": Sugar}
 
 
 def main(name, size, steps, *seeds):

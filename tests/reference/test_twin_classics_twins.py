@@ -199,12 +199,17 @@ def test_gifts_equal_the_plain_rules(rule: str, agents: int) -> None:
 def plain_sugar(model: Sugarscape, seed: int, steps: int) -> tuple[list[int], dict[int, tuple[int, int]]]:
     """The rules of the module's head, agent by agent: the living of each step, and what stands where at the end: sugar held and need."""
     setup, key, side = draws.key(seed, "sugarscape", "setup"), draws.key(seed, "sugarscape"), model.side
-    full = [int(draws.uniform(setup, cell, 0, 0) * (model.capacity + 1)) for cell in range(side**2)]
-    ants = []
-    for ant, cell in enumerate(order_of(side**2, setup, 0)[: model.agents]):
-        chance = (*draws.uniforms(setup, ant, 0, 1), draws.uniform(setup, ant, 0, 2))
+    full = [int(draws.uniforms(setup, cell // 2, 0, 0)[cell % 2] * (model.capacity + 1)) for cell in range(side**2)]
+    ants, cells = [], list(range(side**2))
+    for ant in range(model.agents):
+        chance = (*draws.uniforms(setup, ant, 0, 1), *draws.uniforms(setup, ant, 0, 2))
+        at = ant + int(chance[3] * (side**2 - ant))
+        cells[ant], cells[at] = cells[at], cells[ant]
+        cell = cells[ant]
         spans = (model.held, model.need, model.sight)
-        ants.append([cell, *(low + int(u * (high - low + 1)) for u, (low, high) in zip(chance, spans, strict=True))])
+        ants.append(
+            [cell, *(low + int(u * (high - low + 1)) for u, (low, high) in zip(chance[:3], spans, strict=True))]
+        )
     now, alive = list(full), [len(ants)]
     for step in range(steps):
         for at in order_of(len(ants), key, step):

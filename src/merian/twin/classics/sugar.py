@@ -87,19 +87,25 @@ def _found(full: Sugar, ants: Ants, drawn: Ants, land: tuple[int, int], chance: 
     """Lay out the land and draw the agents. drawn: least and most of what they hold, need and see [3, 2]. land: most sugar, and the side where it has hills."""
     most, side = land
     for cell in range(len(full)):
-        if side == 0:
-            full[cell] = place(draws.uniform(chance, cell, 0, 0), most + 1)
-        else:
+        if side == 0 and cell % 2 == 0:
+            # two neighbours share a draw
+            one, other = draws.uniforms(chance, cell // 2, 0, 0)
+            full[cell] = place(one, most + 1)
+            if cell + 1 < len(full):
+                full[cell + 1] = place(other, most + 1)
+        elif side > 0:
             y, x = (cell // side + 0.5) / side, (cell % side + 0.5) / side
             far = min((x - 0.7) ** 2 + (y - 0.3) ** 2, (x - 0.3) ** 2 + (y - 0.7) ** 2) ** 0.5
             # as many terraces as there are grades of sugar, the lowest of nothing at 0.5 of the side from the nearer top
             full[cell] = int(max(0.0, 1.0 - far / 0.5) * (most + 0.999))
-    order = np.empty(len(full), np.int64)
-    shuffle(order, len(full), chance, 0)
+    cells = np.arange(len(full))
     for ant in range(len(ants)):
-        ants[ant, CELL] = order[ant]
         one, other = draws.uniforms(chance, ant, 0, 1)
-        third = draws.uniform(chance, ant, 0, 2)
+        third, fourth = draws.uniforms(chance, ant, 0, 2)
+        # a cell of those that are free: the first places of a shuffle
+        at = ant + place(fourth, len(cells) - ant)
+        cells[ant], cells[at] = cells[at], cells[ant]
+        ants[ant, CELL] = cells[ant]
         for at, uniform in ((0, one), (1, other), (2, third)):
             ants[ant, 1 + at] = drawn[at, 0] + place(uniform, drawn[at, 1] - drawn[at, 0] + 1)
 
