@@ -188,7 +188,7 @@ def place(parts: Parts, vector: Floats, leave_out: str | None = None) -> Json | 
     usable = np.flatnonzero((parts.in_layout >= 0) & (parts.in_layout != own))
     if not len(usable):
         return None
-    cosines = parts.embeddings.vectors[parts.in_layout[usable]] @ vector
+    cosines = (parts.embeddings.vectors @ vector)[parts.in_layout[usable]]
     top = np.argsort(-cosines, kind="stable")[:WEIGH]
     weight = np.exp(SHARPNESS * (cosines[top] - cosines[top[0]]).astype(np.float64))
     at = (points[usable[top]] * weight[:, None]).sum(0) / weight.sum()

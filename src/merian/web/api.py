@@ -24,6 +24,7 @@ from merian.core.report import Report
 from merian.encode.info import said
 from merian.web import answers, facts
 from merian.web.batching import Batcher
+from merian.web.explorer.routes import Explorer
 from merian.web.metrics import Metrics
 from merian.web.openapi import describe
 from merian.web.parts import Parts
@@ -55,6 +56,7 @@ class Api:
     """Whether visitors may keep records in the store."""
     pictures: Pictures = field(init=False)
     reading: Reading = field(init=False)
+    explorer: Explorer = field(init=False)
     searching: Searching = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
@@ -66,6 +68,7 @@ class Api:
     def __post_init__(self) -> None:
         self.pictures = Pictures(self.parts)
         self.reading = Reading(self.parts, self.writable)
+        self.explorer = Explorer(self.parts)
         self.searching = Searching(self.parts)
         told = self.metrics.batched
         most = self.batch
@@ -90,6 +93,7 @@ class Api:
             Route("/api/samples", self.samples),
             Route("/api/report", self.report),
             *self.reading.routes(),
+            *self.explorer.routes(),
         ]
 
     def warm(self) -> None:
@@ -286,7 +290,7 @@ class Api:
 
     @functools.cached_property
     def _layout_bytes(self) -> bytes:
-        return json.dumps(facts.layout(self.parts), separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps(self.explorer.board.plain(), separators=(",", ":"), ensure_ascii=False).encode()
 
     def _layout_json(self) -> bytes:
         return self._layout_bytes

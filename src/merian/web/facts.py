@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from merian.core.chance import stream
 from merian.core.tree import RANKS, Tree
-from merian.web.parts import Layout, Parts
+from merian.web.parts import Parts
 
 __all__ = [
     "Json",
     "found",
     "images_of",
-    "layout",
     "lineage",
     "own_number",
     "photo",
@@ -45,11 +41,6 @@ FACTS = (
     "source",
     "split",
 )
-COLUMNS = ("life_stage", "sex", "health", "habitat", "source", "latitude")
-"""Columns of the catalog that the map can be coloured by."""
-MOST_TRAITS = 12
-MOST_NAMES = 400
-"""A column with more different texts than this is no trait but a label, and nobody could tell its colours apart. From taste."""
 
 
 def taxon(tree: Tree, number: int) -> Json:
@@ -154,80 +145,3 @@ def samples(parts: Parts, count: int) -> list[Json]:
     one_each = shuffled.unique("taxon", keep="first", maintain_order=True).sort("taxon")
     chosen = np.unique(np.linspace(0, len(one_each) - 1, min(count, len(one_each))).round().astype(int))
     return [{**photo_brief(parts, i), "held_out": bool(len(held))} for i in one_each["id"].gather(chosen.tolist())]
-
-
-def layout(parts: Parts) -> Json:
-    """The map: ids, x and y of its points, and what they can be coloured by, each as codes into a list of names or as numbers."""
-    if parts.layout is None:
-        return {"ids": [], "x": [], "y": [], "total": 0, "colourings": []}
-    plan, at = parts.layout, np.round(parts.layout.points, 4)
-    return {
-        "ids": plan.ids,
-        "x": at[:, 0].tolist(),
-        "y": at[:, 1].tolist(),
-        "total": plan.total,
-        "colourings": [*_by_rank(parts, plan.ids), *_by_column(parts, plan), *_by_trait(parts, plan)],
-    }
-
-
-def _by_rank(parts: Parts, ids: list[str]) -> Iterable[Json]:
-    if parts.catalog is None:
-        return
-    tree = parts.catalog.tree
-    column = parts.catalog.frame["taxon"].to_list()
-    taxa = np.array([column[parts.rows[i]] if i in parts.rows else -1 for i in ids], np.int64)
-    for number, rank in enumerate(RANKS):
-        clades = np.where(taxa >= 0, tree.ancestors[taxa, number], -1)
-        found = [c for c, _ in Counter(clades[clades >= 0].tolist()).most_common()]
-        place = {clade: code for code, clade in enumerate(found)}
-        if found:
-            yield {
-                "key": rank,
-                "label": rank,
-                "kind": "rank",
-                "names": [tree.names[c] for c in found],
-                "common": [tree.common_name(c) for c in found],
-                "taxa": [tree.ids[c] for c in found],
-                "order": np.argsort(np.argsort(found)).tolist(),
-                "codes": [place.get(c, -1) for c in clades.tolist()],
-            }
-
-
-def _by_column(parts: Parts, plan: Layout) -> Iterable[Json]:
-    table = pl.DataFrame({"id": plan.ids})
-    if parts.catalog is not None:
-        frame = parts.catalog.kept().select("id", *COLUMNS).unique("id", keep="first")
-        table = table.join(frame, on="id", how="left", maintain_order="left")
-    own = [c for c in plan.columns.columns if c not in table.columns and c not in RANKS]
-    for column in table.hstack(plan.columns.select(own).get_columns()).get_columns()[1:]:
-        if column.dtype.is_float() or column.dtype.is_integer():
-            yield from _measure(column.name, "", column.cast(pl.Float64).to_numpy())
-            continue
-        texts = column.cast(pl.String).to_list()
-        names = [n for n, _ in Counter(t for t in texts if t).most_common()]
-        if 1 < len(names) <= MOST_NAMES:
-            place = {n: code for code, n in enumerate(names)}
-            codes = [place.get(t, -1) if t else -1 for t in texts]
-            label = column.name.replace("_", " ")
-            yield {"key": column.name, "label": label, "kind": "text", "names": names, "codes": codes}
-
-
-def _by_trait(parts: Parts, plan: Layout) -> Iterable[Json]:
-    """The traits of each point's species, as far as known, the first ones of the table."""
-    if parts.catalog is None or plan.traits.is_empty():
-        return
-    tree, column = parts.catalog.tree, parts.catalog.frame["taxon"].to_list()
-    taxa = np.array([column[parts.rows[i]] if i in parts.rows else -1 for i in plan.ids], np.int64)
-    species = np.where(taxa >= 0, tree.ancestors[taxa, RANKS.index("species")], -1)
-    for (trait, unit), rows in list(plan.traits.group_by(["trait", "unit"], maintain_order=True))[:MOST_TRAITS]:
-        value = np.full(len(tree) + 1, np.nan)
-        value[rows["taxon"].to_numpy()] = rows["value"].to_numpy()
-        yield from _measure(str(trait), str(unit or ""), value[species])
-
-
-def _measure(key: str, unit: str, values: npt.NDArray[np.float64]) -> Iterable[Json]:
-    """A colouring by a number, if there is more than one."""
-    known = values[np.isfinite(values)]
-    if len(known) and known.max() > known.min():
-        rounded = [float(f"{v:.5g}") if np.isfinite(v) else None for v in values.tolist()]
-        yield {"key": key, "label": key.replace("_", " "), "kind": "number", "unit": unit, "values": rounded}

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from merian import __version__
+from merian.web.explorer import described
+from merian.web.schemas import FLAG, NUMBER, STRING, WHOLE, Json
+from merian.web.schemas import body as _body
+from merian.web.schemas import get as _get
+from merian.web.schemas import listed as _list
+from merian.web.schemas import maybe as _maybe
+from merian.web.schemas import object_ as _object
+from merian.web.schemas import ref as _ref
+from merian.web.schemas import refusals as _refusals
+from merian.web.schemas import taxon as _taxon
 from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS
 
 __all__ = ["describe"]
-
-Json = dict[str, Any]
-
-STRING, NUMBER, WHOLE, FLAG = ({"type": t} for t in ("string", "number", "integer", "boolean"))
-NULL = {"type": "null"}
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list(items: Json) -> Json:
-    return {"type": "array", "items": items}
-
-
-def _maybe(schema: Json) -> Json:
-    return {"anyOf": [schema, NULL]}
-
-
-def _object(optional: tuple[str, ...] = (), **properties: Any) -> Json:
-    needed = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": needed}
-
-
-def _taxon(**more: Any) -> Json:
-    return _object(id=STRING, name=STRING, rank=STRING, common=_maybe(STRING), **more)
 
 
 def _schemas() -> Json:
@@ -78,6 +60,7 @@ def _schemas() -> Json:
         | _pages()
         | _browsed()
         | _searched()
+        | described.schemas()
     )
 
 
@@ -209,42 +192,7 @@ def _browsed() -> Json:
     }
 
 
-def _body(schema: Json, meaning: str, kind: str = "application/json") -> Json:
-    return {"description": meaning, "content": {kind: {"schema": schema}}}
-
-
-REFUSED = {
-    400: "A parameter that is out of bounds",
-    403: "This server keeps no records",
-    404: "What is asked for is not in this store",
-    408: "The body came too slowly",
-    409: "As many records as may be are kept",
-    413: "Too large",
-    415: "Of a type that is not taken here",
-    422: "JSON that says something else",
-    429: "Too many requests are waiting: send it again after the seconds of Retry-After",
-    503: "No model that can be used now, or no answer in time",
-}
 UPLOAD = (404, 408, 413, 415, 422, 429, 503)
-
-
-def _refusals(*statuses: int) -> Json:
-    """Answers other than 200: those of the given statuses, and any other."""
-    said: Json = {str(status): _body(_ref("Error"), REFUSED[status]) for status in statuses}
-    if 429 in statuses:
-        said["429"]["headers"] = {"Retry-After": {"schema": WHOLE, "description": "Seconds"}}
-    return said | {"default": _body(_ref("Error"), "What is wrong, and what to do")}
-
-
-def _get(summary: str, schema: str, path: str | None = None, query: Json | None = None, *refused: int) -> Json:
-    parameters = []
-    if path is not None:
-        parameters.append({"name": "id", "in": "path", "required": True, "schema": STRING, "description": path})
-    for name, (largest, meaning) in (query or {}).items():
-        bounds = largest if isinstance(largest, dict) else {"type": "integer", "minimum": 1, "maximum": largest}
-        parameters.append({"name": name, "in": "query", "schema": bounds, "description": meaning})
-    answers = {"200": _body(_ref(schema), summary)} | _refusals(*((404,) if path is not None else ()), *refused)
-    return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
 
 
 def _post(
@@ -368,6 +316,7 @@ def describe() -> Json:
             ),
             "/api/report": _get("The numbers of the evaluation with their intervals", "Report"),
             **_reading(),
+            **described.paths(),
             "/api/twin": _get("The running twin: where its websocket is, and who is looking", "Twin"),
             "/api/eyes": _get("The optics of species, each fact with its evidence", "Eyes"),
         },

@@ -32,8 +32,8 @@ TRAITS = {"trait": pl.String, "unit": pl.String, "taxon": pl.Int32, "value": pl.
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-POINTS = 20_000
-"""Points a page draws; a larger layout is thinned by chance. From taste: what an integrated GPU draws at 60 frames/s."""
+POINTS = 1_000_000
+"""Points of the map; a larger layout is thinned by chance. From taste: four megabytes of places."""
 
 
 class Names(Protocol):
