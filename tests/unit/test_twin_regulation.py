@@ -30,7 +30,7 @@ def savanna() -> Ecosystem:
 @pytest.mark.parametrize("all_of_them", [True, False])
 def test_every_form_rests_where_the_web_rested(savanna: Ecosystem, form: str, all_of_them: bool) -> None:
     balance = savanna.balance()
-    found = regulated(balance, form, 1.4, None if all_of_them else hunters(savanna))
+    found = regulated(balance, form, 0.7 if form == "herds" else 1.4, None if all_of_them else hunters(savanna))
     assert found.start is balance.start
     moved = slopes(found.web, found.start)[: len(found.start)] / found.start
     assert np.abs(moved).max() < 1e-12
@@ -66,6 +66,8 @@ def test_what_is_no_form_is_said(savanna: Ecosystem) -> None:
         regulated(balance, "ratio", 0.0)
     with pytest.raises(BadSetting, match="1 or more"):
         regulated(balance, "refuge", 0.5)
+    with pytest.raises(BadSetting, match="at most 1"):
+        regulated(balance, "herds", 1.1)
 
 
 def test_eaters_that_eat_their_fill_may_be_too_much() -> None:

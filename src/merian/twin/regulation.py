@@ -6,6 +6,9 @@ at rest in another way, so that webs differ in what happens when something chang
     interference   1 + c B in the denominator of the functional response: what balance.balanced makes
     ratio          (c B)^m there, search itself taking no time: Arditi & Akcakaya 1990 (doi:10.1007/BF00317564); m = 1 is ratio-dependent feeding
     refuge         prey are found at a rate that goes as their biomass to an exponent above 1: the rarer, the better they hide (Holling's type III)
+    herds          prey live in groups that hunters meet as one: groups go as biomass to an exponent of at most 1. The mean size of groups goes as numbers to
+                   the power of 1/3 in birds and ungulates (Rouhbakhsh et al. 2025, doi:10.1111/ele.70111, abstract read), so groups as that of 2/3. Of
+                   what is eaten only animals form groups
     territory      no interference; deaths d B of crowding: each eats its fill, and the losers of fights for room die
 
 At rest what each of a population of predators P gets of prey N stays the same. With both forms of interference, where it is strong, that means that N^q goes as
@@ -27,7 +30,7 @@ from merian.twin.foodweb import Doubles, FoodWeb
 __all__ = ["FORMS", "regulated"]
 
 Mask = npt.NDArray[np.bool_]
-FORMS = ("interference", "ratio", "refuge", "territory")
+FORMS = ("interference", "ratio", "refuge", "herds", "territory")
 SEARCH = 1000.0
 """How much faster eaters search in the form `ratio`, so that search itself takes no time beside interference and handling."""
 ROUNDS = 200
@@ -36,13 +39,15 @@ ROUNDS = 200
 def regulated(balance: Balance, form: str, exponent: float = 1.0, who: Mask | None = None) -> Balance:
     """The Balance with another form of regulation (FORMS) of the animals `who` ([s + p], all where None), at rest where it was.
 
-    exponent: m of `ratio`; that of prey of `refuge`. Raises BadSetting for another form, or an exponent that is not above 0 (of refuge: 1 or more), BadData
-    when eaters that eat their fill take more of something than it can make.
+    exponent: m of `ratio`; that of prey of `refuge` and `herds`. Raises BadSetting for another form, or an exponent that is not above 0 (of refuge: 1 or more,
+    of herds: 1 or less), BadData when eaters that eat their fill take more of something than it can make.
     """
     if form not in FORMS:
         raise BadSetting("form", form, f"is one of {', '.join(FORMS)}", FORMS)
     if not exponent > 0 or (form == "refuge" and exponent < 1):
         raise BadSetting("exponent", exponent, "is above 0, and 1 or more of a refuge")
+    if form == "herds" and exponent > 1:
+        raise BadSetting("exponent", exponent, "is at most 1 of herds: there are no more groups than animals")
     web, start = balance.web, balance.start
     chosen = ~web.producer if who is None else who & ~web.producer
     links, attack = chosen[web.eater], web["attack"]
@@ -51,7 +56,9 @@ def regulated(balance: Balance, form: str, exponent: float = 1.0, who: Mask | No
         crowd = np.where(chosen, met ** (1 / exponent) / start, web["interference"])
         own = np.where(chosen, exponent, web["mutual"])
         changed = web.changed(attack=np.where(links, SEARCH * attack, attack), interference=crowd, mutual=own)
-    elif form == "refuge":
+    elif form in ("refuge", "herds"):
+        if form == "herds":
+            links = links & ~web.producer[web.eaten]
         hidden = attack * start[web.eaten] ** (web["exponent"] - exponent)
         powers = np.where(links, exponent, web["exponent"])
         changed = web.changed(attack=np.where(links, hidden, attack), exponent=powers)

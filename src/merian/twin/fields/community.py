@@ -53,6 +53,7 @@ FORMS = (
     ("ratio", 0.58, "Arditi and Akcakaya, m of Isle Royale"),
     ("ratio", 4 / 3, "Arditi and Akcakaya, m = 4/3"),
     ("refuge", 2.0, "prey hide when rare (type III)"),
+    ("herds", 2 / 3, "prey in groups, whose number goes as 2/3 of theirs (logarithms; Rouhbakhsh et al. 2025)"),
     ("territory", 1.0, "deaths of crowding, eaters sated"),
 )
 WEBS, PLANTS, ANIMALS = 12, 10, 25

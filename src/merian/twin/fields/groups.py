@@ -17,7 +17,11 @@ from merian.twin.fields.cycles import hares_and_lynx, paramecium_and_didinium
 from merian.twin.fields.epidemic import epidemic
 from merian.twin.fields.isle import isle_royale
 from merian.twin.fields.links import links
-from merian.twin.fields.serengeti import portal, serengeti, yellowstone
+from merian.twin.fields.portal import TABLES as PORTAL
+from merian.twin.fields.portal import PortalTables
+from merian.twin.fields.rinderpest import rinderpest
+from merian.twin.fields.rodents import portal
+from merian.twin.fields.serengeti import serengeti, yellowstone
 from merian.twin.fields.series import SERIES, find
 from merian.twin.grid.theory import SPACE
 from merian.twin.hazards.theory import HAZARDS
@@ -48,22 +52,23 @@ TITLES: Mapping[str, str] = {
     "community": "Predators and prey, density and area",
     "isle-royale": "Isle Royale",
     "cycles": "Cycles: hare and lynx, Paramecium and Didinium",
-    "serengeti": "Serengeti, Yellowstone, Portal",
+    "serengeti": "Serengeti and Yellowstone",
+    "portal": "Portal: kangaroo rats shut out",
     "links": "Who eats whom: weights of the terms, held against an observed food web",
     "regulation": "Predators and prey if hunters were regulated otherwise: options, not the default",
 }
 """Keys of the groups and what they are called."""
-READS = ("mass", "isle-royale", "cycles", "links")
+READS = ("mass", "isle-royale", "cycles", "portal", "links")
 """Groups whose rows need tables."""
 
 
-TABLES = ("pantheria", "tetra_density", "elton_mammals", "elton_birds", *SERIES, "veilleux", "food_web")
+TABLES = ("pantheria", "tetra_density", "elton_mammals", "elton_birds", *SERIES, "veilleux", "food_web", *PORTAL)
 """What tables of the panel are called, somewhere in the names of their files."""
 
 
 def tables(folder: Path) -> dict[str, Path]:
     """The tables of the panel in a folder, by what they are called. Raises Missing when there is none."""
-    found = {name: path for name in TABLES if (path := find(folder, name)) is not None}
+    found = {name: path for name in TABLES if (path := find(folder, name, name in PORTAL)) is not None}
     if not found:
         raise Missing(
             "a table of the panel",
@@ -77,6 +82,7 @@ def groups(folder: Path | None = None) -> dict[str, Group]:
     """The groups by key; those that read tables find them in `folder` by their names, and say which rows were not run without."""
     given = tables(folder) if folder is not None else {}
     traits = Tables(*(given[name] for name in TABLES[:4])) if all(name in given for name in TABLES[:4]) else None
+    rodents = PortalTables(*(given[name] for name in PORTAL)) if all(name in given for name in PORTAL) else None
     families: dict[str, tuple[Family, ...]] = {
         "food-webs": (*THEORY, epidemic),
         "space": (*SPACE, *MIXED, *HAZARDS),
@@ -89,7 +95,8 @@ def groups(folder: Path | None = None) -> dict[str, Group]:
             partial(hares_and_lynx, given.get("hare_lynx")),
             partial(paramecium_and_didinium, given.get("veilleux")),
         ),
-        "serengeti": (serengeti, yellowstone, portal),
+        "serengeti": (serengeti, rinderpest, yellowstone),
+        "portal": (partial(portal, rodents),),
         "links": (partial(links, *(given.get(name) for name in ("food_web", "elton_mammals", "elton_birds"))),),
         "regulation": (regulation,),
     }

@@ -12,7 +12,7 @@ import numpy as np
 
 from merian.twin.balance import Balance
 from merian.twin.ecosystem import Ecosystem, made
-from merian.twin.fields.asked import Asked, Course, Picture, absent, picture
+from merian.twin.fields.asked import Asked, Course, Picture, picture
 from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.pools import ENERGY, YEAR_DAYS
 from merian.twin.rates import GRAM_PER_KJ, endotherm_g_day
@@ -20,7 +20,7 @@ from merian.twin.solver import Limits, run
 from merian.twin.theory import Row
 from merian.twin.worked import shipped
 
-__all__ = ["Recovery", "portal", "recovered", "serengeti", "yellowstone"]
+__all__ = ["Recovery", "recovered", "serengeti", "yellowstone"]
 
 STEWART = "Stewart & Talbot 1962, first aerial census, 1961"
 MDUMA = "Mduma, Sinclair & Hilborn 1999, J. Anim. Ecol. 68:1101"
@@ -69,15 +69,6 @@ WASTE = 2.5
 """How much more of its prey than it burns a wolf of Isle Royale kills: 8.7 % of the moose in a year for 3.4."""
 ELK_GROWTH_YEAR = 1.5 * (ELK_G / 1000) ** -0.36
 """Caughley & Krebs 1983, as in allometry.GROWTH_YEAR."""
-PORTAL = (
-    Asked(
-        "kangaroo rats shut out",
-        "small rodents with, over without them",
-        "Ernest et al., Portal Project (CC0)",
-        1.0,
-        0.0,
-    ),
-)
 EXACT = Limits(1e-7, 1e-14)
 
 
@@ -168,8 +159,3 @@ def yellowstone() -> list[Row]:
     more = _elk_left(WASTE * kills) / ELK_COUNTS[last]
     said = f"a wolf burns {kg:.0f} kg of prey a year, {kills:.1f} elk; {more:.1f} if it killed {WASTE:g} times that, as on Isle Royale"
     return [ELK[0].row(fall), ELK[1].row(_elk_left(kills) / ELK_COUNTS[last], said)]
-
-
-def portal() -> list[Row]:
-    """The exclosures of Portal: their table is not read by Merian yet."""
-    return absent(PORTAL, "of Portal rodents, which this version does not read")

@@ -45,11 +45,13 @@ SERIES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 """The column of time of each table, and its other columns by what they are called here."""
 
 
-def find(folder: Path | None, name: str) -> Path | None:
-    """The table of this name in a folder (trait_pantheria.parquet, hare_lynx.csv ...), None without one."""
+def find(folder: Path | None, name: str, exact: bool = False) -> Path | None:
+    """The table of this name in a folder (trait_pantheria.parquet, hare_lynx.csv ...; `exact`: of just this name), None without one."""
     if folder is None:
         return None
-    files = sorted(path for path in folder.glob(f"*{name}*") if path.suffix in KINDS)
+    files = sorted(
+        path for path in folder.glob(f"*{name}*") if path.suffix in KINDS and (path.stem == name or not exact)
+    )
     return files[0] if files else None
 
 
