@@ -15,6 +15,7 @@ from merian.twin.fields.books import books
 from merian.twin.fields.community import area_and_species, emergent, regulation
 from merian.twin.fields.cycles import hares_and_lynx, paramecium_and_didinium
 from merian.twin.fields.epidemic import epidemic
+from merian.twin.fields.following import following
 from merian.twin.fields.isle import isle_royale
 from merian.twin.fields.links import links
 from merian.twin.fields.portal import TABLES as PORTAL
@@ -90,7 +91,7 @@ def groups(folder: Path | None = None) -> dict[str, Group]:
         "cohorts": tuple(COHORTS),
         "mass": tuple(partial(family, traits) for family in EMPIRICAL),
         "community": (predators_and_prey, emergent, area_and_species),
-        "isle-royale": (partial(isle_royale, given.get("isle_royale")),),
+        "isle-royale": tuple(partial(family, given.get("isle_royale")) for family in (isle_royale, following)),
         "cycles": (
             partial(hares_and_lynx, given.get("hare_lynx")),
             partial(paramecium_and_didinium, given.get("veilleux")),

@@ -26,7 +26,7 @@ from merian.twin.solver import Limits, run
 from merian.twin.theory import Row
 from merian.twin.worked import shipped
 
-__all__ = ["KillRate", "isle_royale", "kill_rate", "next_year"]
+__all__ = ["MOOSE", "VUCETICH", "WOLF", "KillRate", "isle_royale", "kill_rate", "next_year", "read_isle"]
 
 VUCETICH = "Vucetich & Peterson, isleroyalewolf.org, 1959-2019"
 MOOSE, WOLF = "Alces alces", "Canis lupus"
@@ -99,17 +99,23 @@ def kill_rate(kills: Doubles, prey: Doubles, hunters: Doubles, m: float | None =
     return KillRate(float(found[0]), float(found[1]), own, error, r2)
 
 
-def isle_royale(path: Path | None) -> list[Row | Picture]:
-    """The rows of Isle Royale, and the series over the twin's run."""
-    if path is None:
-        return [*absent((*FIELD, *TWIN), "isle_royale")]
+def read_isle(path: Path) -> Series:
+    """The table. Raises BadData where a winter lacks moose or wolves, or one of those whose kill rates are fitted lacks these."""
     counts = read_series(path, "isle_royale")
     fitted = counts.between(1971, 2012)
     if len(fitted.times) < 42 or not all(
         np.isfinite(values).all() for values in (counts["moose"], counts["wolves"], fitted["kills"])
     ):
         raise BadData(path, "has moose and wolves of every winter, and kill rates of each from 1971 to 2012")
-    fits = _fits(fitted)
+    return counts
+
+
+def isle_royale(path: Path | None) -> list[Row | Picture]:
+    """The rows of Isle Royale, and the series over the twin's run."""
+    if path is None:
+        return [*absent((*FIELD, *TWIN), "isle_royale")]
+    counts = read_isle(path)
+    fits = _fits(counts.between(1971, 2012))
     worked = shipped("isle-royale")
     ecosystem = made(worked.facts, worked.landscape(0, rows=8))
     return [*_field(counts, fits), *_twin(counts, fits, ecosystem)]
