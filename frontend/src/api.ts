@@ -6,6 +6,8 @@ export interface Taxon {
   name: string;
   rank: string;
   common: string | null;
+  /** Common names by language, of the languages of the pages. */
+  called?: Record<string, string>;
 }
 export interface LikelyTaxon extends Taxon {
   probability: number;
@@ -113,6 +115,7 @@ export interface Link {
   name: string;
   id: string | null;
   common: string | null;
+  called: Record<string, string>;
   probability: number;
   evidence: string;
   /** Of the eater's energy. */
@@ -138,6 +141,8 @@ export interface TaxonPage extends Taxon {
   variation: Variation[];
   sightings: Sightings;
   webs: Web[];
+  /** Ecosystems with a twin that the species lives in; `served`: the one that runs here. */
+  twins: { ecosystem: string; served: boolean }[];
 }
 export interface TreeRow extends Taxon {
   number: number;
@@ -186,6 +191,29 @@ export interface Kept {
   taxon: Taxon;
   replaced: boolean;
 }
+/** A ninth of a photo, and its share of what a map holds. */
+export interface Ninth {
+  row: "top" | "middle" | "bottom";
+  column: "left" | "middle" | "right";
+  share: number;
+}
+/** Where in a photo the model finds what speaks for one taxon rather than for another, and whether that stood its test. */
+export interface Explained {
+  name: string;
+  reason: string | null;
+  hash: string | null;
+  taxon: LikelyTaxon;
+  against: LikelyTaxon;
+  tells_apart: boolean;
+  map: number[][];
+  covers: "whole" | "centre";
+  for_it: Ninth | null;
+  for_other: Ninth | null;
+  share: number;
+  test: { gap: number | null; centre: number; chance: number; beaten: number; of: number };
+  method: string;
+  passes: number;
+}
 export interface About {
   merian: string;
   store: string | null;
@@ -197,7 +225,7 @@ export interface About {
   taxa: number;
   species: number;
   absent: Record<string, string>;
-  limits: { photos: number; photo_mb: number; request_mb: number };
+  limits: { photos: number; photo_mb: number; request_mb: number; found: number };
   sure_from: number;
 }
 
@@ -211,20 +239,25 @@ export class Refusal extends Error {
   }
 }
 
-async function ask<T>(path: string, options?: RequestInit): Promise<T> {
-  let answer: Response;
+/** The answer to a request; a Refusal when no server gives one. */
+async function reached(path: string, options?: RequestInit): Promise<Response> {
   try {
-    answer = await fetch(path, options);
+    return await fetch(path, options);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Refusal(t("server.silent"), t("server.silent.do"));
   }
-  const body: unknown = await answer.json().catch(() => ({}));
-  if (!answer.ok) {
-    const said = body as { error?: string; what_to_do?: string };
-    throw new Refusal(said.error ?? t("server.status", { status: answer.status }), said.what_to_do ?? t("again"));
-  }
-  return body as T;
+}
+
+async function refused(answer: Response): Promise<Refusal> {
+  const said = ((await answer.json().catch(() => ({}))) ?? {}) as { error?: string; what_to_do?: string };
+  return new Refusal(said.error ?? t("server.status", { status: answer.status }), said.what_to_do ?? t("again"));
+}
+
+async function ask<T>(path: string, options?: RequestInit): Promise<T> {
+  const answer = await reached(path, options);
+  if (!answer.ok) throw await refused(answer);
+  return (await answer.json().catch(() => ({}))) as T;
 }
 
 const json = (method: string, body: unknown): RequestInit => ({
@@ -246,6 +279,47 @@ export async function identify(files: File[]): Promise<Row[]> {
   const form = new FormData();
   for (const file of files) form.append("photo", file, file.name || "photo");
   return (await ask<{ rows: Row[] }>("/api/identify", { method: "POST", body: form })).rows;
+}
+
+/** What tells one taxon from another in a photo: one of the collection by its id, or a file. `heard` hears how many passes are done, of how many. */
+export async function explain(
+  photo: string | File,
+  taxon: string,
+  against: string,
+  heard: (done: number, of: number) => void,
+  signal: AbortSignal,
+): Promise<Explained> {
+  const query = new URLSearchParams({ taxon, against });
+  const where = typeof photo === "string" ? `/api/explain/${encodeURIComponent(photo)}?${query}` : `/api/explain?${query}`;
+  const form = new FormData();
+  if (typeof photo !== "string") form.append("photo", photo, photo.name || "photo");
+  const headers = { accept: "application/x-ndjson" };
+  const answer = await reached(where, typeof photo === "string" ? { headers, signal } : { method: "POST", body: form, headers, signal });
+  if (!answer.ok || !answer.body) throw await refused(answer);
+  let last: unknown = null;
+  for await (const line of linesOf(answer.body)) {
+    last = JSON.parse(line);
+    const step = last as { done?: number; of?: number; error?: string; what_to_do?: string };
+    if (step.error !== undefined) throw new Refusal(step.error, step.what_to_do ?? t("again"));
+    if (step.done !== undefined && step.of) heard(step.done, step.of);
+  }
+  if (last === null || !("map" in (last as object) || (last as Explained).reason)) throw new Refusal(t("server.silent"), t("server.silent.do"));
+  return last as Explained;
+}
+
+/** The lines of a body as they come. */
+async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    rest += decoder.decode(value, { stream: !done });
+    const lines = rest.split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines.filter(Boolean);
+    if (done) return;
+  }
 }
 
 /** The photos of the store that a question finds: what the address asks, and a photo of the visitor's own. */

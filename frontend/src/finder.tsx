@@ -1,7 +1,7 @@
 /** A field that finds taxa by the beginning of a scientific or common name: a combobox, as the ARIA practices describe it. */
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import * as api from "./api";
-import { Scientific } from "./names";
+import { calledOf, Scientific } from "./names";
 import { word } from "./words";
 
 const PAUSE_MS = 120;
@@ -90,7 +90,7 @@ export function Finder({ label, none, choose, focus = false }: Props) {
           >
             <Scientific taxon={taxon} />
             <small>
-              {taxon.common ? `${taxon.common}, ` : ""}
+              {calledOf(taxon) ? `${calledOf(taxon)}, ` : ""}
               {word("rank", taxon.rank)}
             </small>
           </li>

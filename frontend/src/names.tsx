@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import * as api from "./api";
 import { Link, taxonAddress } from "./router";
-import { t, word } from "./words";
+import { language, t, word } from "./words";
 
 /** A scientific name: italic for genus and species, as the codes of nomenclature want it. */
 export function Scientific({ taxon }: { taxon: { name: string; rank: string } }) {
@@ -14,9 +14,22 @@ export function Scientific({ taxon }: { taxon: { name: string; rank: string } })
   );
 }
 
+type Known = Pick<api.Taxon, "common" | "called">;
+
+/** The common name of a taxon in the visitor's language, else in English; null where it has none. */
+export const calledOf = (taxon: Known): string | null => taxon.called?.[language.get()] ?? taxon.common;
+
+/** The same beside a scientific name, marked with the language that it is in. */
+export function Called({ taxon }: { taxon: Known }) {
+  const name = calledOf(taxon);
+  if (!name) return null;
+  return <small lang={taxon.called?.[language.get()] ? language.get() : "en"}>{name}</small>;
+}
+
 /** A scientific name that leads to its page. */
 export function TaxonLink({ taxon }: { taxon: api.Taxon }) {
-  const title = `${word("rank", taxon.rank)}${taxon.common ? `: ${taxon.common}` : ""}`;
+  const called = calledOf(taxon);
+  const title = `${word("rank", taxon.rank)}${called ? `: ${called}` : ""}`;
   return (
     <Link class="taxon" to={taxonAddress(taxon.id)} title={title}>
       <Scientific taxon={taxon} />

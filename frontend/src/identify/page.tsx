@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { useAsked } from "../asking";
-import { Absent, Caption } from "../names";
+import { Absent, Caption, calledOf } from "../names";
 import type { PageProps } from "../pages";
 import { ready } from "../saying";
 import { useStore } from "../store";
@@ -114,6 +114,8 @@ function Drop({ limits }: { limits: api.About["limits"] }) {
   );
 }
 
+const named = (sample: api.Brief): string => (sample.taxon && calledOf(sample.taxon)) ?? "";
+
 /** A strip of photos to try. */
 function Samples({ wanted }: { wanted: boolean }) {
   const { value, failure } = useAsked(() => (wanted ? api.samples(18) : Promise.resolve([])), "samples");
@@ -130,8 +132,8 @@ function Samples({ wanted }: { wanted: boolean }) {
             type="button"
             class="thumb"
             key={sample.id}
-            aria-label={sample.taxon?.common ? t("sample.named", { name: sample.taxon.common }) : t("sample")}
-            title={capital(sample.taxon?.common ?? sample.taxon?.name ?? t("photo"))}
+            aria-label={named(sample) ? t("sample.named", { name: named(sample) }) : t("sample")}
+            title={capital(named(sample) || (sample.taxon?.name ?? t("photo")))}
             onClick={() => void takeKnown(sample.id)}
           >
             <img src={api.imageUrl(sample.id, 192)} alt="" width={96} height={96} />

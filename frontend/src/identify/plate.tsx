@@ -1,9 +1,10 @@
 /** One photo and what is said of it. */
 import type * as api from "../api";
 import { show } from "../explorer/guests";
-import { Bar, Refusal, Strip, TaxonLink } from "../names";
+import { Bar, Called, Refusal, Strip, TaxonLink } from "../names";
 import { go } from "../router";
 import { capital, percent, t, word } from "../words";
+import { Apart } from "./apart";
 import { Confirm, Correct } from "./correct";
 import { type Plate, sentence } from "./plates";
 
@@ -69,7 +70,7 @@ function Answer({ plate, row, about }: { plate: Plate; row: api.Row; about: api.
             <li key={taxon.id} title={taxon.lineage.map((above) => above.name).join(" › ")}>
               <span class="who">
                 <TaxonLink taxon={taxon} />
-                {taxon.common ? <small>{taxon.common}</small> : null}
+                <Called taxon={taxon} />
                 <span class="above">
                   {taxon.lineage
                     .slice(0, -1)
@@ -85,6 +86,7 @@ function Answer({ plate, row, about }: { plate: Plate; row: api.Row; about: api.
         </ol>
         {about.records ? <Correct plate={plate} /> : null}
       </section>
+      <Apart plate={plate} best={row.best} />
       {neighbours.length ? (
         <section>
           <h3>{t("alike")}</h3>
@@ -115,7 +117,7 @@ function Verdict({ row }: { row: api.Row }) {
       {first ? (
         <h2>
           <TaxonLink taxon={first[1]} />
-          {first[1].common ? <small>{first[1].common}</small> : null}
+          <Called taxon={first[1]} />
         </h2>
       ) : null}
       {more.length ? (

@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import * as api from "../api";
 import { useAsked } from "../asking";
 import { Finder } from "../finder";
-import { Absent, Caption, Scientific } from "../names";
+import { Absent, Called, Caption, Scientific } from "../names";
 import type { PageProps } from "../pages";
 import { go, Link, taxonAddress } from "../router";
 import { ready } from "../saying";
@@ -42,7 +42,7 @@ function Leaves() {
           <Link to={taxonAddress(taxon.id)}>
             <img src={api.imageUrl(id, 256)} alt="" width={128} height={128} />
             <Scientific taxon={taxon} />
-            {taxon.common ? <small>{taxon.common}</small> : null}
+            <Called taxon={taxon} />
           </Link>
         </li>
       ))}
@@ -204,7 +204,7 @@ function Told({ row, open }: { row: api.TreeRow; open: Placed["open"] | null }) 
       </span>
       <Link class="name-of" to={taxonAddress(row.id)} tabIndex={-1}>
         <Scientific taxon={row} />
-        {row.common ? <small>{row.common}</small> : null}
+        <Called taxon={row} />
       </Link>
       <span class="rank">{word("rank", row.rank)}</span>
       <span class="count">{row.rank === "species" ? "" : many("species", row.species_count)}</span>

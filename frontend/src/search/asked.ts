@@ -3,6 +3,8 @@ export interface Asked {
   words: string;
   /** The id of a photo of the collection. */
   like: string;
+  /** The id of a taxon, whose photos are asked with. */
+  alike: string;
   /** What the words count beside a photo, 0 to 1. */
   weight: number;
   taxa: string[];
@@ -45,6 +47,7 @@ export function readAsked(query: URLSearchParams): Asked {
   return {
     words: query.get("words") ?? "",
     like: query.get("like") ?? "",
+    alike: query.get("alike") ?? "",
     weight: weight >= 0 && weight <= 1 ? weight : HALF,
     taxa: query.getAll("taxon"),
     box: boxOf((query.get("box") ?? "").split(",")),
@@ -61,6 +64,7 @@ export function queryOf(asked: Asked): string {
   const query = new URLSearchParams();
   if (asked.words.trim()) query.set("words", asked.words.trim());
   if (asked.like) query.set("like", asked.like);
+  if (asked.alike) query.set("alike", asked.alike);
   if (asked.weight !== HALF) query.set("weight", String(asked.weight));
   for (const taxon of asked.taxa) query.append("taxon", taxon);
   if (asked.box) query.set("box", asked.box.join(","));

@@ -2,19 +2,19 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { useAsked } from "../asking";
-import { Absent, Caption, Refusal, Scientific, TaxonLink } from "../names";
+import { Absent, Called, Caption, Refusal, Scientific, TaxonLink } from "../names";
 import type { PageProps } from "../pages";
 import { go, Link, taxonAddress } from "../router";
 import { ready, say } from "../saying";
 import { useStore } from "../store";
 import { figure, t } from "../words";
+import { Basket, Choose } from "./basket";
 import { type Asked, filtersOf, NO_FILTERS, queryOf, readAsked } from "./asked";
 import { Filters } from "./filters";
 import { own, Question, takeOwn } from "./question";
 import "../styles/search.css";
 
 const STEP = 24;
-const MOST = 96;
 
 export default function Search({ about, query }: PageProps) {
   useEffect(() => {
@@ -55,13 +55,25 @@ let before: api.Answered | null = null;
 
 function Results({ about, asked, change }: { about: api.About; asked: Asked; change(what: Partial<Asked>): void }) {
   const photo = useStore(own);
-  const [count, setCount] = useState(STEP);
+  const [more, setMore] = useState<More>({ hits: [], passed: STEP, state: "still", failure: null });
   const large = photo !== null && photo.file.size > about.limits.photo_mb * 1e6;
-  const query = queryOf(photo ? { ...asked, like: "" } : asked);
-  const { value, failure } = useAsked<api.Answered | null>(
-    () => (large ? Promise.resolve(null) : api.search(`${query}${query ? "&" : ""}k=${count}`, photo?.file ?? null)),
-    `${query} ${photo?.key} ${count}`,
-  );
+  const query = queryOf(photo ? { ...asked, like: "", alike: "" } : asked);
+  const page = (start: number): Promise<api.Answered> => {
+    const k = Math.min(STEP, about.limits.found - start);
+    return api.search(`${query}${query ? "&" : ""}k=${k}${start ? `&start=${start}` : ""}`, photo?.file ?? null);
+  };
+  const { value, failure } = useAsked<api.Answered | null>(() => (large ? Promise.resolve(null) : page(0)), `${query} ${photo?.key}`);
+  const next = (): void => {
+    setMore({ ...more, state: "asked", failure: null });
+    page(more.passed).then(
+      (found) => {
+        const ended = found.photos.length < Math.min(STEP, about.limits.found - more.passed);
+        setMore({ hits: [...more.hits, ...found.photos], passed: more.passed + STEP, state: ended ? "ended" : "still", failure: null });
+        say(t("search.more.said", { n: figure(found.photos.length) }));
+      },
+      (error: unknown) => setMore({ ...more, state: "still", failure: error }),
+    );
+  };
   useEffect(() => {
     if (!value && !failure) return;
     if (value) {
@@ -74,29 +86,44 @@ function Results({ about, asked, change }: { about: api.About; asked: Asked; cha
   if (failure) return <Refusal error={failure} />;
   if (reason !== null) return <Refusal error={new api.Refusal(t("unread", { reason }), t("unread.do"))} />;
   const found = value ?? before;
+  // what an index looks for goes in steps, so that one photo may be found twice
+  const hits = found ? [...new Map([...found.photos, ...(value ? more.hits : [])].map((hit) => [hit.id, hit])).values()] : [];
+  const goesOn = value !== null && value.photos.length === STEP && value.among > hits.length && more.state !== "ended";
   return (
     <section class="found" aria-label={t("search.results")} aria-busy={!value}>
-      {found ? <p class="facts how">{found.photos.length ? told(found) : null}</p> : <p class="looking">{t("loading")}</p>}
+      <Basket />
+      {found ? <p class="facts how">{hits.length ? told(found, hits.length) : null}</p> : <p class="looking">{t("loading")}</p>}
       {found && !found.photos.length ? <Nothing filtered={filtersOf(asked) > 0} clear={() => change(NO_FILTERS)} /> : null}
       <ul class="grid">
-        {found?.photos.map((hit) => (
+        {hits.map((hit) => (
           <li key={hit.id}>
             <Found hit={hit} about={about} />
           </li>
         ))}
       </ul>
-      {found && count < MOST && found.photos.length === count && found.among > count ? (
-        <button type="button" class="quiet" id="more" onClick={() => setCount(Math.min(MOST, count + STEP))}>
-          {t("search.more")}
+      {more.failure ? <Refusal error={more.failure} /> : null}
+      {goesOn && more.passed < about.limits.found ? (
+        <button type="button" class="quiet" id="more" aria-disabled={more.state === "asked"} onClick={() => more.state === "still" && next()}>
+          {more.state === "asked" ? t("loading") : t("search.more")}
         </button>
       ) : null}
+      {goesOn && more.passed >= about.limits.found ? <p class="hint">{t("search.most", { n: figure(about.limits.found) })}</p> : null}
     </section>
   );
 }
 
-function told(found: api.Answered): string {
+/** The pages after the first. */
+interface More {
+  hits: api.Hit[];
+  /** How many of the nearest were asked for. */
+  passed: number;
+  state: "still" | "asked" | "ended";
+  failure: unknown;
+}
+
+function told(found: api.Answered, shown = found.photos.length): string {
   const how = found.photos[0]?.cosine === null ? "search.ordered" : found.exact ? "search.exact" : "search.parts";
-  return `${t("search.shown", { shown: figure(found.photos.length), among: figure(found.among) })}, ${t(how)}`;
+  return `${t("search.shown", { shown: figure(shown), among: figure(found.among) })}, ${t(how)}`;
 }
 
 function Nothing({ filtered, clear }: { filtered: boolean; clear(): void }) {
@@ -131,10 +158,11 @@ function Found({ hit, about }: { hit: api.Hit; about: api.About }) {
       )}
       <figcaption>
         {taxon ? <TaxonLink taxon={taxon} /> : <Scientific taxon={{ name, rank: "" }} />}
-        {taxon?.common ? <small>{taxon.common}</small> : null}
+        {taxon ? <Called taxon={taxon} /> : null}
         {facts.length ? <span class="facts">{facts.join(" · ")}</span> : null}
         <span class="facts credit">{[hit.rights_holder ?? t("search.nocredit"), hit.licence].filter(Boolean).join(", ")}</span>
         <span class="ways">
+          <Choose hit={hit} />
           <button
             type="button"
             class="quiet kin"

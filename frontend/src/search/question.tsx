@@ -1,6 +1,7 @@
 /** What to search with: a photo, words, or both and what counts more. */
 import { useEffect, useState } from "preact/hooks";
 import * as api from "../api";
+import { useAsked } from "../asking";
 import { createStore, useStore } from "../store";
 import { percent, t } from "../words";
 import type { Asked } from "./asked";
@@ -29,8 +30,11 @@ interface Props {
 
 export function Question({ asked, change }: Props) {
   const photo = useStore(own);
-  const picture = photo?.picture ?? (asked.like ? api.imageUrl(asked.like, 256) : null);
-  const told = photo ? t("photo.yours", { name: photo.file.name }) : t("search.like");
+  const { value: kin } = useAsked(() => (asked.alike ? api.taxon(asked.alike) : Promise.resolve(null)), asked.alike);
+  const shown = asked.like || kin?.credits[0]?.id;
+  const picture = photo?.picture ?? (shown ? api.imageUrl(shown, 256) : null);
+  const likeIt = kin && !asked.like ? t("search.alike", { name: kin.name }) : t("search.like");
+  const told = photo ? t("photo.yours", { name: photo.file.name }) : likeIt;
   return (
     <section class="question" aria-label={t("search.question")}>
       {picture ? (
@@ -44,7 +48,7 @@ export function Question({ asked, change }: Props) {
               id="forget"
               onClick={() => {
                 takeOwn(null);
-                if (asked.like) change({ like: "" });
+                if (asked.like || asked.alike) change({ like: "", alike: "" });
               }}
             >
               {t("search.forget")}
@@ -52,7 +56,7 @@ export function Question({ asked, change }: Props) {
           </figcaption>
         </figure>
       ) : null}
-      <Drop small={picture !== null} taken={() => asked.like && change({ like: "" })} />
+      <Drop small={picture !== null} taken={() => (asked.like || asked.alike) && change({ like: "", alike: "" })} />
       <Words asked={asked} change={change} />
       {picture && asked.words ? <Weight asked={asked} change={change} /> : null}
       {photo ? <p class="hint">{t("search.unshared")}</p> : null}

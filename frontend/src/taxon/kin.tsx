@@ -1,6 +1,6 @@
 /** The nearest relatives by descent and by looks, side by side, and where the two disagree. */
 import * as api from "../api";
-import { TaxonLink } from "../names";
+import { Called, TaxonLink } from "../names";
 import { t, word } from "../words";
 
 export function Kin({ relatives, about }: { relatives: api.Relatives; about: api.About }) {
@@ -27,12 +27,12 @@ export function Kin({ relatives, about }: { relatives: api.Relatives; about: api
             <ul class="disagree">
               {relatives.far.map((kin) => (
                 <li key={kin.taxon.id}>
-                  <TaxonLink taxon={kin.taxon} /> {t("taxon.kin.far", { place: kin.place ?? 0, n: relatives.compared })}
+                  <TaxonLink taxon={kin.taxon} /> <Called taxon={kin.taxon} /> {t("taxon.kin.far", { place: kin.place ?? 0, n: relatives.compared })}
                 </li>
               ))}
               {relatives.near.map((kin) => (
                 <li key={kin.taxon.id}>
-                  <TaxonLink taxon={kin.taxon} />{" "}
+                  <TaxonLink taxon={kin.taxon} /> <Called taxon={kin.taxon} />{" "}
                   {kin.shared ? t("taxon.kin.near", { rank: word("rank", kin.shared) }) : t("taxon.kin.nearnot")}
                 </li>
               ))}
@@ -54,7 +54,7 @@ function List({ relatives, compared }: { relatives: api.Relative[]; compared: nu
           {kin.image ? <img src={api.imageUrl(kin.image, 128)} alt="" width={48} height={48} loading="lazy" /> : null}
           <span class="who">
             <TaxonLink taxon={kin.taxon} />
-            {kin.taxon.common ? <small>{kin.taxon.common}</small> : null}
+            <Called taxon={kin.taxon} />
             <small class="how">
               {kin.shared ? t("taxon.kin.shared", { rank: word("rank", kin.shared) }) : t("taxon.kin.apart")}
               {kin.place === null ? "" : ` · ${t("taxon.kin.away", { place: kin.place, n: compared })}`}

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import * as api from "../api";
 import { useAsked } from "../asking";
-import { Crumbs, Refusal, Scientific, TaxonLink } from "../names";
+import { Called, Crumbs, calledOf, Refusal, Scientific, TaxonLink } from "../names";
 import type { PageProps } from "../pages";
 import { Link } from "../router";
 import { ready } from "../saying";
@@ -107,7 +107,9 @@ function Pictures({ taxon }: { taxon: api.TaxonPage }) {
 function Head({ taxon, about }: { taxon: api.TaxonPage; about: api.About }) {
   const species = taxon.rank === "species";
   const known = taxon.known_to_model;
-  const called = taxon.names.find((one) => one.language === language.get())?.name ?? taxon.common;
+  const served = taxon.twins.find((twin) => twin.served);
+  const elsewhere = served ? undefined : taxon.twins[0];
+  const called = taxon.names.find((one) => one.language === language.get())?.name ?? calledOf(taxon);
   const facts = [many("photos", taxon.image_count)];
   if (!species) facts.push(many("species", taxon.species_count));
   if (known !== null) {
@@ -138,6 +140,21 @@ function Head({ taxon, about }: { taxon: api.TaxonPage; about: api.About }) {
             {t("taxon.find")}
           </Link>
         ) : null}
+        {taxon.image_count ? (
+          <Link class="quiet" to={`/search?alike=${encodeURIComponent(taxon.id)}`}>
+            {t("taxon.alike")}
+          </Link>
+        ) : null}
+        {taxon.image_count > taxon.credits.length ? (
+          <Link class="quiet" to={`/search?taxon=${encodeURIComponent(taxon.id)}`}>
+            {t("taxon.photos", { n: figure(taxon.image_count) })}
+          </Link>
+        ) : null}
+        {served ? (
+          <Link class="quiet" to={`/twin?species=${encodeURIComponent(taxon.name)}`}>
+            {t("taxon.twin")}
+          </Link>
+        ) : null}
         <Link class="quiet" to={`/life?at=${encodeURIComponent(taxon.id)}`}>
           {t("taxon.tree")}
         </Link>
@@ -145,6 +162,11 @@ function Head({ taxon, about }: { taxon: api.TaxonPage; about: api.About }) {
           {t("taxon.json")}
         </a>
       </p>
+      {elsewhere ? (
+        <p class="hint elsewhere">
+          {t("taxon.twin.elsewhere", { name: elsewhere.ecosystem })} <code>merian serve --twin {elsewhere.ecosystem}</code>
+        </p>
+      ) : null}
     </header>
   );
 }
@@ -156,7 +178,7 @@ function Below({ taxon }: { taxon: api.TaxonPage }) {
         {taxon.children.map((child) => (
           <li key={child.id}>
             <TaxonLink taxon={child} />
-            {child.common ? <small>{child.common}</small> : null}
+            <Called taxon={child} />
           </li>
         ))}
       </ul>

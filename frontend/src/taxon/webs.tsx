@@ -1,6 +1,6 @@
 /** Who eats it and whom it eats, in the ecosystems of the store. */
 import type * as api from "../api";
-import { Bar, Scientific } from "../names";
+import { Bar, Called, Scientific } from "../names";
 import { Link, taxonAddress } from "../router";
 import { percent, t, word } from "../words";
 
@@ -39,7 +39,7 @@ function Side({ title, links, share }: { title: string; links: api.Link[]; share
                 ) : (
                   link.name
                 )}
-                {link.common ? <small>{link.common}</small> : null}
+                <Called taxon={link} />
               </span>
               <Bar share={link.share} kind={link.evidence === "observed" ? "" : "hatched"} />
               <small class="how">

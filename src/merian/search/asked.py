@@ -42,6 +42,8 @@ class Wanted:
     licences: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
+    without: tuple[int, ...] = ()
+    """Nodes of the Tree of which, and of all below which, there must be none."""
 
     def __post_init__(self) -> None:
         if self.box is not None:
@@ -64,6 +66,7 @@ class Wanted:
         if self.taxa:
             ends = tree.end
             parts.append(" OR ".join(f"(taxon >= {taxon} AND taxon < {int(ends[taxon])})" for taxon in self.taxa))
+        parts += [f"NOT (taxon >= {taxon} AND taxon < {int(tree.end[taxon])})" for taxon in self.without]
         if self.box is not None:
             west, south, east, north = self.box
             beside = "AND" if west <= east else "OR"

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -24,14 +24,16 @@ from merian.core.report import Report
 from merian.encode.info import said
 from merian.web import answers, facts
 from merian.web.batching import Batcher
+from merian.web.explaining import Explaining
 from merian.web.explorer.routes import Explorer
+from merian.web.limits import Places, within
 from merian.web.metrics import Metrics
 from merian.web.openapi import describe
 from merian.web.parts import Parts
 from merian.web.pictures import LARGEST, Pictures
-from merian.web.queries import number
+from merian.web.queries import image_of, model_of, number
 from merian.web.reading import Reading
-from merian.web.searching import Searching, mixed, read_question
+from merian.web.searching import DEPTHS, Searching, mixed, read_question
 from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS, TEXTS_TOO, Photo, Refused, read_photos, read_texts
 
 __all__ = ["Api"]
@@ -40,8 +42,6 @@ T = TypeVar("T")
 
 WAITING = 32
 """Requests that may wait for the encoder: each holds its photos in memory. From taste."""
-PATIENCE = 120.0
-"""Seconds that a request may take. From taste: 64 photos by the largest model on two cores."""
 MOST_SAMPLES, MOST_NEIGHBOURS = 200, 100
 
 
@@ -54,22 +54,26 @@ class Api:
     """Photos computed together."""
     writable: bool = False
     """Whether visitors may keep records in the store."""
+    twin: str = ""
+    """The ecosystem whose twin runs: a folder, or a worked one by its name."""
     pictures: Pictures = field(init=False)
     reading: Reading = field(init=False)
     explorer: Explorer = field(init=False)
     searching: Searching = field(init=False)
+    explaining: Explaining = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
+    waiting: Places = field(default_factory=lambda: Places(WAITING, "requests are waiting"))
     _encoder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "merian-encoder"))
-    _waiting: int = 0
     _warmed: Future[None] | None = None
     _named: Batcher[answers.Named, facts.Json] = field(init=False)
     _seen: Batcher[answers.Named, facts.Json] = field(init=False)
 
     def __post_init__(self) -> None:
         self.pictures = Pictures(self.parts)
-        self.reading = Reading(self.parts, self.writable)
+        self.reading = Reading(self.parts, self.writable, self.twin)
         self.explorer = Explorer(self.parts)
         self.searching = Searching(self.parts)
+        self.explaining = Explaining(self.parts, self.pictures, self._encoder, self.batch)
         told = self.metrics.batched
         most = self.batch
         self._named = Batcher(functools.partial(answers.identify_many, self.parts), self._encoder, most, told=told)
@@ -94,6 +98,7 @@ class Api:
             Route("/api/report", self.report),
             *self.reading.routes(),
             *self.explorer.routes(),
+            *self.explaining.routes(),
         ]
 
     def warm(self) -> None:
@@ -108,7 +113,8 @@ class Api:
         head.paths(encoder.embed_images(np.zeros((1, size, size, 3), np.uint8)))
 
     def close(self) -> None:
-        """Let the encoder's thread go."""
+        """Let the threads go."""
+        self.explaining.close()
         self._encoder.shutdown(cancel_futures=True)
 
     async def about(self, request: Request) -> Response:
@@ -140,7 +146,7 @@ class Api:
                 "taxa": taxa,
                 "species": species,
                 "absent": parts.absent,
-                "limits": {"photos": PHOTOS, "photo_mb": PHOTO_MB, "request_mb": BODY_MB},
+                "limits": {"photos": PHOTOS, "photo_mb": PHOTO_MB, "request_mb": BODY_MB, "found": DEPTHS[-1]},
                 "sure_from": answers.SAFE,
             }
         )
@@ -157,14 +163,14 @@ class Api:
         if self._warmed is not None and (failed := self._warmed.exception()) is not None:
             what = str(failed) if isinstance(failed, MerianError) else f"the model cannot be used: {failed!r}"
             raise Refused(503, what, "mend the store's model, then start the server again")
-        return JSONResponse({"ready": True, "waiting": self._waiting})
+        return JSONResponse({"ready": True, "waiting": self.waiting.taken})
 
     async def tell(self, request: Request) -> Response:
-        return PlainTextResponse(self.metrics.text(self._waiting), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(self.metrics.text(self.waiting.taken), media_type="text/plain; version=0.0.4")
 
     async def identify(self, request: Request) -> Response:
-        async with self._place():
-            rows = await _within(request, self._named.submit(_images_of(await read_photos(request))))
+        with self._place():
+            rows = await within(request, self._named.submit(_images_of(await read_photos(request))))
         return JSONResponse({"rows": rows})
 
     async def embed(self, request: Request) -> Response:
@@ -176,25 +182,30 @@ class Api:
     async def search(self, request: Request) -> Response:
         """The photos of the store nearest to each photo or text that is sent, or to what the address asks with; behind the address's filters."""
         count, question = number(request, "k", 12, MOST_NEIGHBOURS), read_question(request.query_params)
+        start = number(request, "start", 0, DEPTHS[-1] - count, least=0)
         words: npt.NDArray[np.float32] | None = None
-        asked: list[facts.Json] = [{"name": question.like or question.words, "reason": None, "vector": None}]
+        asked: list[facts.Json] = [
+            {"name": question.like or question.alike or question.words, "reason": None, "vector": None}
+        ]
         if request.method == "POST":
             if self.parts.embeddings is None and self.parts.index is None:
                 raise Refused(404, "this store has no embeddings to search", "make them with merian embed")
             asked = await self._vectors(request)
         elif question.like:
             asked[0]["vector"] = await run_in_threadpool(self.searching.like, question.like)
+        elif question.alike:
+            asked[0]["vector"] = await run_in_threadpool(self.searching.alike, question.alike)
         if question.words:
-            async with self._place():
+            with self._place():
                 work = functools.partial(answers.embed_texts, self.parts, [question.words])
-                words = np.array((await _within(request, self._in_turn(work)))[0], np.float32)
+                words = np.array((await within(request, self._in_turn(work)))[0], np.float32)
         rows = []
         for row in asked:
             told: facts.Json = {"photos": [], "among": 0, "exact": True}
             if row["reason"] is None:
                 own = None if row["vector"] is None else np.array(row["vector"], np.float32)
                 vector = mixed(own, words, question.weight)
-                told = await run_in_threadpool(self.searching.nearest, question, vector, count)
+                told = await run_in_threadpool(self.searching.nearest, question, vector, count, start)
             rows.append({"name": row["name"], "reason": row["reason"], **told})
         return JSONResponse({"rows": rows})
 
@@ -202,24 +213,24 @@ class Api:
         return JSONResponse(await run_in_threadpool(lambda: self.searching.choices))
 
     async def identify_known(self, request: Request) -> Response:
-        self._needs_model()
-        image = self._image_id(request)
-        async with self._place():
+        model_of(self.parts)
+        image = image_of(request, self.parts)
+        with self._place():
             data = await run_in_threadpool(self.pictures.original, image)
             work = functools.partial(answers.identify, self.parts, [image], [data], leave_out=image)
-            rows = await _within(request, self._in_turn(work))
+            rows = await within(request, self._in_turn(work))
         return JSONResponse({"rows": rows, "photo": facts.photo(self.parts, image)})
 
     async def layout(self, request: Request) -> Response:
         return Response(await run_in_threadpool(self._layout_json), media_type="application/json")
 
     async def image(self, request: Request) -> Response:
-        image, size = self._image_id(request), number(request, "size", 0, LARGEST)
+        image, size = image_of(request, self.parts), number(request, "size", 0, LARGEST)
         data, kind = await run_in_threadpool(self.pictures.show, image, size)
         return Response(data, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 
     async def neighbours(self, request: Request) -> Response:
-        image, count = self._image_id(request), number(request, "k", 12, MOST_NEIGHBOURS)
+        image, count = image_of(request, self.parts), number(request, "k", 12, MOST_NEIGHBOURS)
         return JSONResponse(await run_in_threadpool(self._neighbours_of, image, count))
 
     async def samples(self, request: Request) -> Response:
@@ -251,42 +262,26 @@ class Api:
 
     # ---- inside ----------------------------------------------------------------------------------------------------
 
-    @contextlib.asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
         """A place among the requests that the encoder works for; refused when all are taken."""
-        self._needs_model()
-        if self._waiting >= WAITING:
-            what = f"too many requests are waiting: {WAITING}, as many as may"
-            raise Refused(429, what, "send it again after the seconds that Retry-After gives")
-        self._waiting += 1
-        try:
+        model_of(self.parts)
+        with self.waiting.one():
             yield
-        finally:
-            self._waiting -= 1
 
     async def _vectors(self, request: Request) -> list[facts.Json]:
         """A row for each photo or text of the request, with its vector."""
-        async with self._place():
+        with self._place():
             if not _is_json(request):
                 photos = await read_photos(request, TEXTS_TOO)
-                return await _within(request, self._seen.submit(_images_of(photos)))
+                return await within(request, self._seen.submit(_images_of(photos)))
             texts = await read_texts(request)
             work = functools.partial(answers.embed_texts, self.parts, texts)
-            vectors = await _within(request, self._in_turn(work))
+            vectors = await within(request, self._in_turn(work))
         return [{"name": t, "reason": None, "vector": v} for t, v in zip(texts, vectors, strict=True)]
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._encoder, work)
-
-    def _needs_model(self) -> None:
-        if self.parts.identifier is None:
-            raise Refused(404, self.parts.absent["identify"], "serve a store that holds a model")
-
-    def _image_id(self, request: Request) -> str:
-        image = str(request.path_params["id"])
-        if image not in self.parts.rows:
-            raise Refused(404, f"no photo has the id {image[:80]!r}", "take an id from /api/layout or /api/samples")
-        return image
 
     @functools.cached_property
     def _layout_bytes(self) -> bytes:
@@ -302,30 +297,6 @@ class Api:
             found = answers.nearest(parts, parts.embeddings.vectors[row], count, leave_out=image)
         shown = [{**facts.photo_brief(parts, i), "cosine": c} for i, c in zip(found.ids, found.cosines, strict=True)]
         return {"photo": facts.photo(parts, image), "neighbours": shown}
-
-
-async def _within(request: Request, work: Awaitable[T]) -> T:
-    """The result of `work` on a request that was read to its end; given up when it takes too long, or when whoever asked hangs up.
-
-    Raises Refused, or ClientDisconnect.
-    """
-    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait((doing, leaving), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            return doing.result()
-        if leaving.done():
-            raise ClientDisconnect
-        raise Refused(503, f"no answer within {PATIENCE:.0f} s", "send fewer photos, or try again later")
-    finally:
-        for task in (doing, leaving):
-            task.cancel()
-        await asyncio.gather(doing, leaving, return_exceptions=True)
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _images_of(photos: list[Photo]) -> list[answers.Named]:

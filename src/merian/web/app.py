@@ -86,7 +86,7 @@ def create_app(
 
     parts = open_parts(store, identifier)
     twin = live or Live.of(WORLD, LiveSettings())
-    api = Api(parts, batch, writable)
+    api = Api(parts, batch, writable, twin.place)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -1,19 +1,27 @@
-"""What may lie in a store beside its catalog: traits that `merian traits impute` filled in (`traits/`), ecosystems (`ecosystem/`, `ecosystems/*/`)."""
+"""What may lie in a store beside its catalog: traits that `merian traits impute` filled in (`traits/`), ecosystems (`ecosystem/`, `ecosystems/*/`).
+
+And who lives in ecosystems that have a twin: the worked ones, and the one that runs.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from merian import twin
 from merian.core import store
 from merian.core.errors import MerianError
+from merian.core.settings import read_toml
 from merian.web.facts import Json
 
-__all__ = ["Beside", "Web", "open_beside"]
+__all__ = ["SHIPPED", "Beside", "Web", "open_beside", "residents"]
 
+SHIPPED = Path(twin.__file__).parent / "ecosystems"
+"""The worked ecosystems, looked up without loading what runs them."""
 IMPUTED: dict[str, pl.DataType | type[pl.DataType]] = {
     "scientificName": pl.String,
     "trait": pl.String,
@@ -96,6 +104,18 @@ def open_beside(folder: Path, absent: dict[str, str]) -> Beside:
         except (MerianError, OSError, pl.exceptions.PolarsError) as error:
             absent["traits"] = f"The imputed traits of this store cannot be read: {_first(error)}."
     return Beside(traits, webs)
+
+
+def residents(running: str) -> dict[str, frozenset[str]]:
+    """The animal species of each ecosystem with a twin by its name: the one that runs (a folder, or a worked one) first, then the worked ones."""
+    found: dict[str, frozenset[str]] = {}
+    if running and (Path(running) / "species.parquet").is_file():
+        found[running] = frozenset(pl.read_parquet(Path(running) / "species.parquet", glob=False)["species"].to_list())
+    worked = {file.stem: file for file in sorted(SHIPPED.glob("*.toml"))}
+    for name in sorted(worked, key=lambda name: name != running):
+        told: Any = read_toml(worked[name])
+        found[name] = frozenset(one["name"] for one in told["species"])
+    return found
 
 
 def _web(folder: Path) -> Web:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ import polars as pl
 from merian.core.tree import RANKS, Tree
 from merian.curate.licences import normalise
 from merian.web import facts
-from merian.web.beside import Beside, open_beside
+from merian.web.beside import Beside, open_beside, residents
 from merian.web.facts import Json
 from merian.web.kin import Kin
 from merian.web.parts import Parts
@@ -36,12 +37,16 @@ class Encyclopedia:
     """The pages of one store. What lies beside its catalog (imputed traits, ecosystems) is opened once."""
 
     parts: Parts
+    twin: str = ""
+    """The ecosystem whose twin runs: a folder, or a worked one by its name."""
     kin: Kin = field(init=False)
     beside: Beside = field(init=False)
+    _residents: dict[str, frozenset[str]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.kin = Kin(self.parts)
         self.beside = open_beside(self.parts.folder, self.parts.absent)
+        self._residents = residents(self.twin)
 
     def page(self, taxon: str) -> Json:
         """All that the store knows of a taxon, by its external id. Raises KeyError."""
@@ -56,7 +61,15 @@ class Encyclopedia:
             "variation": self._variation(photos) if tree.rank[number] == SPECIES else [],
             "sightings": _sightings(photos),
             "webs": self._webs(tree, number),
+            "twins": self._twins(tree, number),
         }
+
+    def _twins(self, tree: Tree, number: int) -> list[Json]:
+        """The ecosystems with a twin that a species lives in, the one that runs first."""
+        if tree.rank[number] != SPECIES:
+            return []
+        lives = [name for name, animals in self._residents.items() if tree.names[number] in animals]
+        return [{"ecosystem": Path(name).name, "served": name == self.twin} for name in lives]
 
     def _credits(self, photos: pl.DataFrame) -> list[Json]:
         if self.parts.catalog is None:
@@ -113,8 +126,12 @@ class Encyclopedia:
         return webs
 
     def _linked(self, row: Json, called: dict[str, str]) -> Json:
-        found = [tree.ids[t] for tree in self.parts.trees for t in tree.named(row["name"]) if tree.rank[t] == SPECIES]
-        return {**row, "id": found[0] if found else None, "common": called.get(row["name"]) or None}
+        found = [(tree, t) for tree in self.parts.trees for t in tree.named(row["name"]) if tree.rank[t] == SPECIES]
+        if not found:
+            return {**row, "id": None, "common": called.get(row["name"]) or None, "called": {}}
+        known = facts.taxon(*found[0])
+        common = called.get(row["name"]) or known["common"]
+        return {**row, "id": known["id"], "common": common, "called": known["called"]}
 
 
 STATE = " = "

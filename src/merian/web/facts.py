@@ -12,7 +12,9 @@ from merian.core.tree import RANKS, Tree
 from merian.web.parts import Parts
 
 __all__ = [
+    "LANGUAGES",
     "Json",
+    "called",
     "found",
     "images_of",
     "lineage",
@@ -26,6 +28,8 @@ __all__ = [
 
 Json = dict[str, Any]
 
+LANGUAGES = ("en", "de")
+"""The languages of the pages, as `frontend/src/words.ts` has them."""
 SHOWN_CHILDREN = 60
 SHOWN_IMAGES = 12
 """Children and photos that a taxon's page lists. From taste."""
@@ -44,13 +48,20 @@ FACTS = (
 
 
 def taxon(tree: Tree, number: int) -> Json:
-    """One taxon in short: id, name, rank and its common name."""
+    """One taxon in short: id, name, rank, its common name in English, and those in the languages of the pages (`called`)."""
     return {
         "id": tree.ids[number],
         "name": tree.names[number],
         "rank": RANKS[tree.rank[number]],
         "common": tree.common_name(number),
+        "called": called(tree, number),
     }
+
+
+def called(tree: Tree, number: int) -> dict[str, str]:
+    """The preferred common name of a taxon in each language of the pages that has one."""
+    names = {language: tree.common_name(number, language) for language in LANGUAGES}
+    return {language: name for language, name in names.items() if name}
 
 
 def lineage(tree: Tree, number: int) -> list[Json]:

@@ -6,27 +6,80 @@ a proxy on this machine passes its visitors' addresses on (`X-Forwarded-For`).
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merian.web.commands import Bucket
 from merian.web.guard import refuse
-from merian.web.uploads import HELD, Held, Room
+from merian.web.uploads import HELD, Held, Refused, Room
 
-__all__ = ["CONNECTIONS", "Allowed", "Limits", "client_of"]
+__all__ = ["CONNECTIONS", "PATIENCE", "Allowed", "Limits", "Places", "client_of", "within"]
+
+T = TypeVar("T")
 
 CONNECTIONS = 64
 """Connections that one client may have open (`merian.web.wire` counts them). From taste: a browser opens six and one for the twin, and a household or a
 class behind one address has several."""
+PATIENCE = 120.0
+"""Seconds that a request may take. From taste: 64 photos by the largest model on two cores."""
 REMEMBERED = 10_000
 """Clients whose rate is remembered. From taste: a few megabytes."""
+
+
+@dataclass(eq=False)
+class Places:
+    """Places for work that takes a while: `most` at once. Whoever finds none free is refused, as `what` says."""
+
+    most: int
+    what: str
+    taken: int = 0
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """One of them. Raises Refused, status 429."""
+        if self.taken >= self.most:
+            told = f"too many {self.what}: {self.most}, as many as may"
+            raise Refused(429, told, "send it again after the seconds that Retry-After gives")
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+async def within(request: Request, work: Awaitable[T]) -> T:
+    """The result of `work` on a request that was read to its end; given up when it takes too long, or when whoever asked hangs up.
+
+    Raises Refused, or ClientDisconnect.
+    """
+    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((doing, leaving), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            return doing.result()
+        if leaving.done():
+            raise ClientDisconnect
+        raise Refused(503, f"no answer within {PATIENCE:.0f} s", "send fewer photos, or try again later")
+    finally:
+        for task in (doing, leaving):
+            task.cancel()
+        await asyncio.gather(doing, leaving, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 @dataclass(frozen=True)

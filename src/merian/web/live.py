@@ -21,7 +21,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from merian import twin
 from merian.core.errors import BadData, BadSetting
 from merian.twin.frames.codec import VERSION, Kind, decode
 from merian.twin.frames.settings import NOTICE
@@ -29,6 +28,7 @@ from merian.twin.senses.eyes import GRADES, Eyes, all_eyes
 from merian.twin.senses.optics import LIGHTS
 from merian.twin.senses.receptors import receptor_matrix
 from merian.twin.senses.seen import ROD_NM, translation
+from merian.web.beside import SHIPPED
 from merian.web.commands import Bucket, Command, read_command
 from merian.web.running import LiveSettings, Running, Shot
 
@@ -39,8 +39,6 @@ __all__ = ["PATH", "Live", "Viewer"]
 
 PATH = "/twin/live"
 """Where the websocket is."""
-SHIPPED = Path(twin.__file__).parent / "ecosystems"
-"""The worked ecosystems, looked up without loading what runs them."""
 PATIENCE, STALLED = 20.0, 10.0
 """Seconds that a viewer may leave shots unacknowledged, and that one frame may take to be sent. From taste."""
 SLOW = 1.0
@@ -86,10 +84,10 @@ class Viewer:
 
 
 class Live:
-    """The routes of the running twin. `opening` makes its Stage, in a thread, when it is first looked at; `name` says of what ecosystem."""
+    """The routes of the running twin. `opening` makes its Stage, in a thread, when it is first looked at; `name` and `place` say of what ecosystem."""
 
-    def __init__(self, name: str, opening: Callable[[], Stage], settings: LiveSettings) -> None:
-        self.name, self.settings, self._opening = name, settings, opening
+    def __init__(self, name: str, opening: Callable[[], Stage], settings: LiveSettings, place: str = "") -> None:
+        self.name, self.settings, self._opening, self.place = name, settings, opening, place
         self._viewers: set[Viewer] = set()
         self._running: Running | None = None
         self._hello: list[bytes] = []
@@ -112,7 +110,7 @@ class Live:
 
             return Stage(opened(ecosystem, settings.seed), settings)
 
-        return cls(Path(ecosystem).name, opening, settings)
+        return cls(Path(ecosystem).name, opening, settings, ecosystem)
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""

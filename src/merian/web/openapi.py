@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from merian import __version__
 from merian.web.explorer import described
-from merian.web.schemas import FLAG, NUMBER, STRING, WHOLE, Json
+from merian.web.schemas import CALLED, FLAG, NUMBER, STRING, WHOLE, Json
 from merian.web.schemas import body as _body
 from merian.web.schemas import get as _get
 from merian.web.schemas import listed as _list
@@ -15,7 +15,10 @@ from merian.web.schemas import refusals as _refusals
 from merian.web.schemas import taxon as _taxon
 from merian.web.uploads import BODY_MB, PHOTO_MB, PHOTOS
 
-__all__ = ["describe"]
+__all__ = ["LINES", "describe"]
+
+LINES = "application/x-ndjson"
+"""Asked for this, an explanation comes as lines: how many passes are done, of how many, and at last the answer itself."""
 
 
 def _schemas() -> Json:
@@ -60,6 +63,7 @@ def _schemas() -> Json:
         | _pages()
         | _browsed()
         | _searched()
+        | _explained()
         | described.schemas()
     )
 
@@ -116,7 +120,7 @@ def _pages() -> Json:
             taxa=WHOLE,
             species=WHOLE,
             absent={"type": "object", "additionalProperties": STRING},
-            limits=_object(photos=WHOLE, photo_mb=WHOLE, request_mb=WHOLE),
+            limits=_object(photos=WHOLE, photo_mb=WHOLE, request_mb=WHOLE, found=WHOLE),
             sure_from=NUMBER,
         ),
     }
@@ -138,13 +142,14 @@ def _read() -> Json:
     place = _object(latitude=NUMBER, longitude=NUMBER, count=WHOLE)
     ends = _object(south=NUMBER, north=NUMBER, west=NUMBER, east=NUMBER)
     evidence: Json = {"probability": NUMBER, "evidence": STRING, "share": NUMBER}
-    link = _object(name=STRING, id=_maybe(STRING), common=_maybe(STRING), **evidence)
+    link = _object(name=STRING, id=_maybe(STRING), common=_maybe(STRING), called=CALLED, **evidence)
     return {
         "credits": _list(_object(id=STRING, rights_holder=_maybe(STRING), licence=_maybe(STRING))),
         "relatives": _object(**kin, compared=WHOLE),
         "traits": _list(trait),
         "variation": _list(_object(column=STRING, apart=_maybe(NUMBER), groups=_list(group))),
         "sightings": _object(months=_list(WHOLE), dated=WHOLE, places=_list(place), placed=WHOLE, bounds=_maybe(ends)),
+        "twins": _list(_object(ecosystem=STRING, served=FLAG)),
         "webs": _list(_object(ecosystem=STRING, eats=_list(link), eaten_by=_list(link))),
     }
 
@@ -192,6 +197,26 @@ def _browsed() -> Json:
     }
 
 
+def _explained() -> Json:
+    """What tells one answer from another."""
+    sides: Json = {"row": {"enum": ["top", "middle", "bottom"]}, "column": {"enum": ["left", "middle", "right"]}}
+    ninth = _maybe(_object(**sides, share=NUMBER))
+    told: Json = {
+        "taxon": _ref("LikelyTaxon"),
+        "against": _ref("LikelyTaxon"),
+        "tells_apart": FLAG,
+        "map": _list(_list(NUMBER)),
+        "covers": {"enum": ["whole", "centre"]},
+        "for_it": ninth,
+        "for_other": ninth,
+        "share": NUMBER,
+        "test": _object(gap=_maybe(NUMBER), centre=NUMBER, chance=NUMBER, beaten=WHOLE, of=WHOLE),
+        "method": STRING,
+        "passes": WHOLE,
+    }
+    return {"Explained": _object(tuple(told), name=STRING, reason=_maybe(STRING), hash=_maybe(STRING), **told)}
+
+
 UPLOAD = (404, 408, 413, 415, 422, 429, 503)
 
 
@@ -235,6 +260,10 @@ def _searching(upload: Json) -> Json:
     date = "2014, 2014-05 or 2014-05-31, of the years 1500 to 2199"
     asked: Json = {
         "k": (100, "How many"),
+        "start": (
+            WHOLE | {"minimum": 0, "maximum": 999},
+            "How many of the nearest are passed over; start + k is 1000 at most",
+        ),
         "words": (STRING | {"maxLength": 1000}, "Words to ask with, alone or beside each photo"),
         "weight": (NUMBER | {"minimum": 0, "maximum": 1, "default": 0.5}, "What the words count beside a photo"),
         "taxon": (some, "External ids: of one of these taxa or below it"),
@@ -245,7 +274,8 @@ def _searching(upload: Json) -> Json:
         "licence": (some, "Under one of these licences, as /api/choices names them or the catalog writes them"),
         "source": (some, "Of one of these sources, as /api/choices names them"),
     }
-    known = asked | {"like": (STRING, "Id of a photo of the store to ask with")}
+    alike = "External id of a taxon to ask with, by the mean of its photos; they themselves are left out"
+    known = asked | {"like": (STRING, "Id of a photo of the store to ask with"), "alike": (STRING, alike)}
     says = (
         "For each question the nearest photos, how many the filter left (among), and whether all were compared (exact)"
     )
@@ -271,6 +301,19 @@ def _searching(upload: Json) -> Json:
         "/api/search": get | post,
         "/api/choices": _get("What search can filter by: licences and sources with their number of photos", "Choices"),
     }
+
+
+def _explaining(upload: Json) -> Json:
+    """The paths of what tells one answer from another."""
+    ids: Json = {
+        "taxon": (STRING, "Why this taxon of the model, by its external id: the most probable label unless given"),
+        "against": (STRING, "And why not this one: the most probable other label unless given"),
+    }
+    summary = "Where in one photo the model finds what speaks for a taxon rather than for another: a map, tested"
+    says = f"The map and its test; asked for {LINES}, lines that say how far it is, then the answer"
+    post = _post(summary, "Explained", upload, says, ids, (400, *UPLOAD))
+    get = _get("The same of a photo of the catalog", "Explained", "Id of a photo", ids, 400, 429, 503)
+    return {"/api/explain": post, "/api/explain/{id}": get}
 
 
 def describe() -> Json:
@@ -306,6 +349,7 @@ def describe() -> Json:
             "/api/embed": _post("Unit vectors of photos or texts", "Vectors", upload | texts, says),
             **_searching(upload | texts),
             "/api/identify/{id}": _get("Identify a photo of the catalog", "Answers", "Id of a photo", None, 429, 503),
+            **_explaining(upload),
             "/api/layout": _get("The map of all photos and what it can be coloured by", "Layout"),
             "/api/image/{id}": image,
             "/api/neighbours/{id}": _get(

@@ -26,17 +26,18 @@ LAST_ROW = 999_999_999
 
 @dataclass(eq=False)
 class Reading:
-    """What can be read in one store, and the records that are kept in it when it is `writable`."""
+    """What can be read in one store, and the records that are kept in it when it is `writable`; `twin` is the ecosystem that runs."""
 
     parts: Parts
     writable: bool
+    twin: str = ""
     branches: Branches = field(init=False)
     encyclopedia: Encyclopedia = field(init=False)
     verified: Verified = field(init=False)
 
     def __post_init__(self) -> None:
         self.branches = Branches(self.parts)
-        self.encyclopedia = Encyclopedia(self.parts)
+        self.encyclopedia = Encyclopedia(self.parts, self.twin)
         self.verified = Verified(self.parts)
 
     @property

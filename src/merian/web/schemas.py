@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "CALLED",
     "FLAG",
     "NULL",
     "NUMBER",
@@ -26,6 +27,8 @@ Json = dict[str, Any]
 
 STRING, NUMBER, WHOLE, FLAG = ({"type": t} for t in ("string", "number", "integer", "boolean"))
 NULL = {"type": "null"}
+CALLED: Json = {"type": "object", "additionalProperties": STRING}
+"""Common names by language."""
 
 
 def ref(name: str) -> Json:
@@ -51,7 +54,7 @@ def object_(optional: tuple[str, ...] = (), **properties: Any) -> Json:
 
 def taxon(**more: Any) -> Json:
     """A taxon in short, with more properties."""
-    return object_(id=STRING, name=STRING, rank=STRING, common=maybe(STRING), **more)
+    return object_(id=STRING, name=STRING, rank=STRING, common=maybe(STRING), called=CALLED, **more)
 
 
 def body(schema: Json, meaning: str, kind: str = "application/json") -> Json:

@@ -21,16 +21,18 @@ from merian.core.vectors import normalise
 from merian.curate.licences import read_licence
 from merian.search import Wanted
 from merian.search.asked import dated, days_of
-from merian.web.facts import Json, found, taxon
+from merian.web.facts import Json, found, images_of, own_number, taxon
 from merian.web.parts import Parts
 from merian.web.uploads import Refused
 
-__all__ = ["MOST_WORDS", "Question", "Searching", "mixed", "read_question"]
+__all__ = ["DEPTHS", "MOST_WORDS", "Question", "Searching", "mixed", "read_question"]
 
 Floats = npt.NDArray[np.float32]
 
 MOST_WORDS = 1_000
 """Characters of the words asked with."""
+DEPTHS = (32, 128, 512, 1_000)
+"""How many of the nearest are looked for at most: the least of these that holds the page that is asked for."""
 MOST_VALUES, LONGEST_VALUE = 32, 200
 """Values of one filter, and characters of one. From taste."""
 FIRST_YEAR, LAST_YEAR = 1500, 2199
@@ -43,10 +45,12 @@ TOLD = ("id", "taxon", "source", "licence", "rights_holder", "event_date", "lati
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What an address asks for: `words`, the id of a photo of the store (`like`), what the words `weight` beside it, `taxa` by external id, the rest."""
+    """What an address asks for: `words`, the id of a photo of the store (`like`) or of a taxon by its photos (`alike`), what the words `weight` beside it,
+    `taxa` by external id, the rest."""
 
     words: str
     like: str
+    alike: str
     weight: float
     taxa: tuple[str, ...]
     rest: Wanted
@@ -54,7 +58,7 @@ class Question:
 
 def read_question(query: QueryParams) -> Question:
     """The question of an address. Raises Refused, status 400, when a value is out of bounds."""
-    words, like = query.get("words", "").strip(), query.get("like", "")
+    words, like, alike = query.get("words", "").strip(), query.get("like", ""), query.get("alike", "")
     if len(words) > MOST_WORDS:
         raise Refused(400, f"words of {len(words)} characters", f"ask with {MOST_WORDS} characters at most")
     try:
@@ -68,7 +72,7 @@ def read_question(query: QueryParams) -> Question:
         )
     except BadSetting as error:
         raise Refused(400, str(error), "see /api/openapi.json for what each filter takes") from error
-    return Question(words=words, like=like, weight=_weight(query), taxa=_values(query, "taxon"), rest=rest)
+    return Question(words=words, like=like, alike=alike, weight=_weight(query), taxa=_values(query, "taxon"), rest=rest)
 
 
 def _values(query: QueryParams, name: str) -> tuple[str, ...]:
@@ -147,37 +151,51 @@ class Searching:
             raise _other_model()
         return np.asarray(vectors.vectors[row], np.float32)
 
-    def nearest(self, question: Question, vector: Floats | None, count: int) -> Json:
-        """The photos nearest to a unit vector [d] among those wanted, or without one the first of them: `photos`, `among` and `exact`. Raises Refused."""
+    def alike(self, name: str) -> Floats:
+        """The unit vector [d] between all photos of a taxon, by its external id. Raises Refused."""
+        tree, number = self._taxon(name)
+        own = images_of(self.parts, own_number(self.parts, tree, number))["id"].to_list()
+        vectors = [self.like(image) for image in own if image in self.parts.vector_rows]
+        if not vectors:
+            raise Refused(404, f"{tree.names[number]} has no photo with a vector", "ask with a photo, or with words")
+        return normalise(np.mean(vectors, 0))
+
+    def _taxon(self, name: str) -> tuple[Tree, int]:
+        try:
+            return found(self.parts, name)
+        except KeyError as error:
+            told = f"no taxon has the id {name[:80]!r}"
+            raise Refused(404, told, "take an id from /api/find or /api/tree") from error
+
+    def nearest(self, question: Question, vector: Floats | None, count: int, start: int = 0) -> Json:
+        """The photos nearest to a unit vector [d] among those wanted, or without one the first of them: `photos`, `among` and `exact`. Raises Refused.
+
+        `start` of them are passed over; what an index compares goes in DEPTHS, so that one page goes on where another ended.
+        """
         index, catalog = self.parts.index, self.parts.catalog
         own = self.parts.trees[-1]  # the catalog's, where there is one of its own
         tree = index.tree if index is not None and vector is not None else own if catalog is None else catalog.tree
         wanted = self._wanted(question, tree)
         if wanted is None:
             return {"photos": [], "among": 0, "exact": True}
-        more = count + (question.like != "")
+        last = start + count
+        more = next(depth for depth in DEPTHS if depth >= last) + (question.like != "")
         if vector is None:
             kept = self._filtered(wanted, tree)
-            rows, among, exact = kept.head(more).with_columns(cosine=pl.lit(None, pl.Float64)), len(kept), True
+            rows, among, exact = kept.head(last).with_columns(cosine=pl.lit(None, pl.Float64)), len(kept), True
         elif index is not None:
             answer = index.search(vector, more, wanted)
             rows, among, exact = answer.rows, answer.among, answer.exact
         else:
             rows, among, exact = *self._compared(vector, more, self._filtered(wanted, tree)), True
-        rows = rows.filter(pl.col("id") != question.like).head(count)
+        rows = rows.filter(pl.col("id") != question.like).slice(start, count)
         return {"photos": [_told(row, tree) for row in rows.iter_rows(named=True)], "among": among, "exact": exact}
 
     def _wanted(self, question: Question, tree: Tree) -> Wanted | None:
         """The question's filter over the taxa of a Tree; None when it asks for taxa that the Tree has none of."""
         taxa = []
         for name in question.taxa:
-            try:
-                known, number = found(self.parts, name)
-            except KeyError as error:
-                told = f"no taxon has the id {name[:80]!r}"
-                raise Refused(404, told, "take an id from /api/find or /api/tree") from error
-            same = known.version == tree.version
-            taxa.append(number if same else int(tree.match(known.lineages([number]))[0]))
+            taxa.append(self._in(tree, name))
         if taxa and max(taxa) < 0:
             return None
         rest = question.rest
@@ -189,7 +207,16 @@ class Searching:
             months=rest.months,
             licences=tuple(value for name in rest.licences for value in self._written.get(name, (name,))),
             sources=rest.sources,
+            without=tuple(number for number in (self._in(tree, question.alike),) if number >= 0)
+            if question.alike
+            else (),
         )
+
+    def _in(self, tree: Tree, name: str) -> int:
+        """The number that a taxon of this external id has in a Tree, -1 for none. Raises Refused for an unknown id."""
+        known, number = self._taxon(name)
+        same = known.version == tree.version
+        return number if same else int(tree.match(known.lineages([number]))[0])
 
     @functools.cached_property
     def _named(self) -> dict[str, str]:

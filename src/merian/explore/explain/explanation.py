@@ -96,31 +96,46 @@ class Question:
     def of(
         cls, candidates: Candidates, chances: npt.NDArray[np.floating], taxon: str = "", against: str = ""
     ) -> Question:
-        """The question for a photo with these probabilities [t] of the labels.
+        """The question about taxa by name; see `between`. Raises UnknownTaxon for a name without a label too."""
+        chosen = candidates.find(taxon) if taxon else -1
+        return cls.between(candidates, chances, chosen, candidates.find(against) if against else -1)
 
-        Unless named, `taxon` is the most probable label, and `against` the most probable one that is no part of it. Raises UnknownTaxon for a name without
-        a label, BadSetting when one of the two is, or holds, the other.
+    @classmethod
+    def between(
+        cls, candidates: Candidates, chances: npt.NDArray[np.floating], taxon: int = -1, against: int = -1
+    ) -> Question:
+        """The question about taxa by number, for a photo with these probabilities [t] of the labels.
+
+        Unless given, `taxon` is the most probable label, and `against` the most probable one that is no part of it. Raises BadSetting when one of the two
+        is, or holds, the other, or when no label is, or lies below, one of them.
         """
         if len(chances) != len(candidates.labels):
             raise Mismatch(
                 "probabilities and labels", f"{len(chances)} probabilities", f"{len(candidates.labels)} labels"
             )
-        end, best = candidates.tree.end, int(candidates.labels[int(np.argmax(chances))])
-        other = candidates.find(against) if against else -1
-        chosen = candidates.find(taxon) if taxon else best
-        if not taxon and against and _overlap(end, chosen, other):
-            rest = _without(candidates, chances, other)
-            chosen = int(candidates.labels[int(np.argmax(rest))]) if (rest >= 0).any() else chosen
-        if against and _overlap(end, chosen, other):
-            told = f"is, holds or lies within {candidates.named(chosen)}, which it is held against; name another taxon"
-            raise BadSetting("against", against, told)
-        if not against:
-            rest = _without(candidates, chances, chosen)
-            other = int(candidates.labels[int(np.argmax(rest))]) if (rest >= 0).any() else -1
-        own = candidates.direction(chosen, chances)
-        directions = [own] if other < 0 else [own, own - candidates.direction(other, chances)]
-        sums = tuple(float(chances[candidates.below(t)].sum()) if t >= 0 else 0.0 for t in (chosen, other))
-        return cls(chosen, other, (sums[0], sums[1]), np.asarray(directions, np.float32))
+        if taxon < 0:
+            taxon = int(candidates.labels[int(np.argmax(chances))])
+            if against >= 0 and _overlap(candidates.tree.end, taxon, against):
+                taxon = _likeliest(candidates, chances, against, taxon)
+        if against < 0:
+            against = _likeliest(candidates, chances, taxon, -1)
+        taxa = [number for number in (taxon, against) if number >= 0]
+        for number in taxa:
+            if not len(candidates.below(number)):
+                raise BadSetting("taxon", candidates.named(number), "has no label of the model at or below it")
+        if against >= 0 and _overlap(candidates.tree.end, taxon, against):
+            told = f"is, holds or lies within {candidates.named(taxon)}, which it is held against; name another taxon"
+            raise BadSetting("against", candidates.named(against), told)
+        ways = [candidates.direction(number, chances) for number in taxa]
+        directions = [ways[0], *(ways[0] - other for other in ways[1:])]
+        sums = [float(chances[candidates.below(number)].sum()) for number in taxa]
+        return cls(taxon, against, (sums[0], [*sums, 0.0][1]), np.asarray(directions, np.float32))
+
+
+def _likeliest(candidates: Candidates, chances: npt.NDArray[np.floating], without: int, none: int) -> int:
+    """The most probable label that is no part of the taxon `without`, nor holds it; `none` where there is no other."""
+    rest = _without(candidates, chances, without)
+    return int(candidates.labels[int(np.argmax(rest))]) if (rest >= 0).any() else none
 
 
 def _overlap(end: npt.NDArray[np.int32], one: int, other: int) -> bool:
