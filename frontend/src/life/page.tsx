@@ -10,12 +10,14 @@ import { go, Link, taxonAddress } from "../router";
 import { ready } from "../saying";
 import { useStore } from "../store";
 import { figure, type Language, language, many, t, word } from "../words";
-import { type Placed, Rows } from "./rows";
+import { PAGE, type Placed, Rows } from "./rows";
 import { Scroll } from "./scroll";
 import "../styles/life.css";
 
 const ROW_REM = 2;
 const OVER = 6;
+/** Rows are fetched half a page ahead, and as far as they pass in so many frames. */
+const AHEAD_FRAMES = 8;
 const PLATES = 16;
 
 export default function Life({ about, query }: PageProps) {
@@ -57,7 +59,7 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
   const frame = useRef<HTMLDivElement>(null);
   const [scroll] = useState(() => new Scroll(() => told.current()));
   const [focus, setFocus] = useState(0);
-  const follow = useRef(false);
+  const wanted = useRef(false);
   const speaks = useStore(language);
   scroll.rows = rows.height;
 
@@ -65,9 +67,11 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
     const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
     return scroll.hold(frame.current as HTMLElement, ROW_REM * rem);
   }, []);
+  const begun = useRef(false);
   useEffect(() => {
-    const first = rows.at(0).row;
-    if (first) ready();
+    if (begun.current || !rows.at(0).row) return;
+    begun.current = true;
+    ready();
   });
   useEffect(() => {
     if (at === null) return;
@@ -82,19 +86,34 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
       })
       .catch(() => undefined);
   }, [at]);
-  useEffect(() => {
-    if (follow.current) frame.current?.querySelector<HTMLElement>(`[data-place="${focus}"]`)?.focus({ preventScroll: true });
+  // who scrolls the row that they are at out of sight stays in the tree, and at that row when it comes again
+  const held = frame.current?.contains(document.activeElement) ?? false;
+  useLayoutEffect(() => {
+    const tree = frame.current as HTMLElement;
+    if (!held && !wanted.current) return;
+    const row = tree.querySelector<HTMLElement>(`[data-place="${focus}"]`);
+    if (row || held) wanted.current = false;
+    if (row && !row.contains(document.activeElement)) row.focus({ preventScroll: true });
+    else if (!row && !tree.contains(document.activeElement)) tree.focus({ preventScroll: true });
   });
 
   const [first, last] = scroll.seen(OVER);
   const [top, bottom] = scroll.seen(0);
   // the tree is entered at the row that was last dealt with, or, when that is out of sight, at the first that is wholly seen
   const entry = focus >= top && focus < bottom ? focus : Math.min(top + 1, rows.height - 1);
+  const before = useRef(first);
+  const pace = first - before.current;
+  before.current = first;
+  if (pace) {
+    const next = pace > 0 ? last + PAGE / 2 : first - PAGE / 2;
+    rows.prepare(next + AHEAD_FRAMES * pace);
+    rows.prepare(next);
+  }
   const shown: { place: number; placed: Placed }[] = [];
   for (let place = first; place < last; place++) shown.push({ place, placed: rows.at(place) });
 
   const move = (place: number): void => {
-    follow.current = true;
+    wanted.current = true;
     const to = Math.min(Math.max(place, 0), rows.height - 1);
     setFocus(to);
     scroll.to(to);
@@ -103,9 +122,7 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
   const placeOf = (event: Event): number => Number((event.target as Element).closest<HTMLElement>(".row")?.dataset.place ?? -1);
   const enter = (event: FocusEvent): void => {
     const place = placeOf(event);
-    if (place < 0) return;
-    follow.current = true;
-    if (place !== focus) setFocus(place);
+    if (place >= 0 && place !== focus) setFocus(place);
   };
   const press = (event: MouseEvent): void => {
     const place = placeOf(event);

@@ -4,12 +4,25 @@
  * A branch is one list: the children of a taxon, or with `deep` all that is below it. Of a list only the pages that were looked at are held.
  */
 import type { TreeRow, TreeRows } from "../api";
+import { Latest } from "./latest";
 
 export const PAGE = 200;
 /** Pages that one branch holds; the ones seen longest ago are let go. */
 const HELD = 60;
+/** Pages that are asked for at the same time, and those that may wait for their turn: a screen is in two of them, and one lies ahead. */
+const TOGETHER = 3;
+const WAITING = 4;
+/** After a page that did not come its turn is held for so long, so that a server in trouble is not pressed. */
+const REST_MS = 1000;
 
 export type Ask = (id: string | null, start: number, count: number, deep: boolean) => Promise<TreeRows>;
+
+/** How pages come: by whom they are asked for, who hears that they are there, and in which order. */
+interface Asking {
+  ask: Ask;
+  told(): void;
+  queue: Latest;
+}
 
 /** One open list of rows, and the open lists between them. */
 class Branch {
@@ -43,7 +56,7 @@ class Branch {
     if (this.pages.size > HELD && oldest !== undefined) this.pages.delete(oldest);
   }
 
-  row(at: number, ask: Ask, told: () => void): TreeRow | null {
+  row(at: number, asking: Asking): TreeRow | null {
     const number = Math.floor(at / PAGE);
     const page = this.pages.get(number);
     if (page) {
@@ -53,13 +66,17 @@ class Branch {
     }
     if (!this.asked.has(number)) {
       this.asked.add(number);
-      ask(this.id, number * PAGE, PAGE, this.deep)
-        .then((found) => this.put(number, found))
-        .catch(() => undefined)
-        .finally(() => {
-          this.asked.delete(number);
-          told();
-        });
+      const forget = (): void => void this.asked.delete(number);
+      const run = (): Promise<void> =>
+        asking
+          .ask(this.id, number * PAGE, PAGE, this.deep)
+          .then((found) => this.put(number, found))
+          .catch(() => new Promise<void>((rested) => setTimeout(rested, REST_MS)))
+          .finally(() => {
+            forget();
+            asking.told();
+          });
+      asking.queue.add({ run, drop: forget });
     }
     return null;
   }
@@ -79,13 +96,11 @@ interface Found {
 
 export class Rows {
   private root: Branch;
-  private readonly ask: Ask;
-  private readonly told: () => void;
+  private readonly asking: Asking;
 
-  /** `taxa` is the number of all taxa, for when everything is opened; `told` hears when rows have come. */
+  /** `told` hears when rows have come. */
   constructor(ask: Ask, told: () => void) {
-    this.ask = ask;
-    this.told = told;
+    this.asking = { ask, told, queue: new Latest(TOGETHER, WAITING) };
     this.root = new Branch(null, 0, 1, false);
   }
 
@@ -102,34 +117,41 @@ export class Rows {
   /** Open all `taxa` of the tree, or shut everything (0). */
   everything(taxa: number): void {
     this.root = new Branch(null, 0, taxa || 1, taxa > 0);
-    this.told();
+    this.asking.told();
   }
 
   /** The row at a place. */
   at(place: number): Placed {
     const { branch, at } = this.find(place);
-    const row = branch.row(at, this.ask, this.told);
+    const row = branch.row(at, this.asking);
     const opened = branch.open.find((one) => one.at === at)?.branch;
     const open = opened ? (opened.deep ? "deep" : "children") : "shut";
     return { row, depth: branch.deep && row ? row.depth : branch.depth, open: branch.deep && row?.child_count ? "deep" : open };
   }
 
+  /** Have the row at a place at hand before it is seen. */
+  prepare(place: number): void {
+    if (place < 0 || place >= this.height) return;
+    const { branch, at } = this.find(place);
+    branch.row(at, this.asking);
+  }
+
   /** Open the row at a place: its children, or with `deep` all below it. A row of a list that is all open already stays as it is. */
   open(place: number, deep = false): void {
     const { branch, at } = this.find(place);
-    const row = branch.row(at, this.ask, this.told);
+    const row = branch.row(at, this.asking);
     if (!row?.child_count || branch.deep) return;
     this.close(place);
     branch.open.push({ at, branch: new Branch(row.id, branch.depth + 1, deep ? row.below : row.child_count, deep) });
     branch.open.sort((a, b) => a.at - b.at);
-    this.told();
+    this.asking.told();
   }
 
   close(place: number): void {
     const { branch, at } = this.find(place);
     const which = branch.open.findIndex((one) => one.at === at);
     if (which >= 0) branch.open.splice(which, 1);
-    this.told();
+    this.asking.told();
   }
 
   /** The place of the row that the row at a place hangs below, -1 for a root. */
@@ -165,7 +187,7 @@ export class Rows {
   /** Where in a list a taxon stands, page by page. */
   private async search(branch: Branch, id: string): Promise<number> {
     for (let start = 0; start === 0 || start < branch.total; start += PAGE) {
-      const found = await this.ask(branch.id, start, PAGE, branch.deep);
+      const found = await this.asking.ask(branch.id, start, PAGE, branch.deep);
       branch.put(start / PAGE, found);
       const at = found.rows.findIndex((row) => row.id === id);
       if (at >= 0) return start + at;
