@@ -36,6 +36,7 @@ class Look:
     """How states are looked at.
 
     `which` int64 [s]: the columns of biomass that belong to the species photographed, of `size` columns in all; `heads` [s]: animals km-2 of a g m-2;
+    `lasting` [s]: the variance of a factor on the exposure that is drawn once and stays, of cameras that keep good or bad places (0 where None);
     `exposure` [t, s]: animals that one km-2 would bring before all cameras in each step; `together` [t, s]: v above; `weights` [s, l]: Dirichlet weights of
     the matrix's rows, or the matrix itself where it is `exact`. Labels that an exact matrix never gives are not looked at.
     """
@@ -47,6 +48,7 @@ class Look:
     together: Doubles
     weights: Doubles
     exact: bool = False
+    lasting: Doubles | None = None
 
     def __post_init__(self) -> None:
         species = len(self.which)
@@ -75,11 +77,12 @@ class Look:
         return int(self._shares.stop)
 
     def begun(self, biomass: Doubles, off: npt.ArrayLike, rng: np.random.Generator, counted: bool = False) -> Doubles:
-        """States [m, n] of logarithms of biomass [m, size]; exposures are off by normals of standard deviation `off` (of the logarithm), matrices are drawn
-        from the weights; `counted` adds the columns that `learnt` needs."""
+        """States [m, n] of logarithms of biomass [m, size]; exposures are off by normals of standard deviation `off` (of the logarithm) and by places that
+        last, matrices are drawn from the weights; `counted` adds the columns that `learnt` needs."""
         species, labels = self.weights.shape
         members = len(biomass)
-        parts = [biomass, np.asarray(off, float) * rng.standard_normal((members, species))]
+        lasting = np.zeros(species) if self.lasting is None else np.log1p(self.lasting)
+        parts = [biomass, np.sqrt(np.asarray(off, float) ** 2 + lasting) * rng.standard_normal((members, species))]
         if not self.exact:
             gammas = rng.standard_gamma(self.weights, (members, species, labels))
             parts.append((gammas / gammas.sum(2, keepdims=True))[..., :-1].reshape(members, -1))

@@ -19,6 +19,7 @@ from merian.twin import draws
 from merian.twin.balance import UNSURE_SD
 from merian.twin.calibrate.kalman import Sight, filtered
 from merian.twin.calibrate.labelled import Surveyed
+from merian.twin.calibrate.lasting import lasting_share, overlap, parted
 from merian.twin.calibrate.particle import Keeping, tracked
 from merian.twin.calibrate.seeing import Look
 from merian.twin.calibrate.survey import dispersion
@@ -27,7 +28,7 @@ from merian.twin.ensemble import Setting
 from merian.twin.foodweb import Doubles, FoodWeb, Integers
 from merian.twin.solver import Limits, run
 
-__all__ = ["Members", "Reading", "believed", "read", "scatters", "seen_as", "trusting", "truthful"]
+__all__ = ["Members", "Reading", "believed", "lasting_shares", "read", "scatters", "seen_as", "trusting", "truthful"]
 
 LIMITS = Limits(1e-5, 1e-12)
 MONTH_DAYS = 30.0
@@ -103,8 +104,7 @@ def scatters(counts: Integers, names: Integers, exposure: Doubles) -> Doubles:
 
 def _scattered(counts: Integers, exposure: Doubles) -> float:
     """The dispersion of counts [t, c] about the mean of their period, at cameras of some exposure [t, c]; EVEN for few."""
-    total = exposure.sum(1, keepdims=True)
-    rate = np.divide(counts.sum(1, keepdims=True), total, out=np.zeros_like(total), where=total > 0)
+    rate = _rate(counts, exposure)
     there = exposure * rate > 0
     if counts[there].sum() < FEW or there.sum() < 5:
         return EVEN
@@ -114,11 +114,29 @@ def _scattered(counts: Integers, exposure: Doubles) -> float:
 def seen_as(seen: Surveyed, ecosystem: Ecosystem) -> Look:
     """How states of the ecosystem's web look to the cameras of a survey."""
     k, total = scatters(seen.counts.counts, seen.names, seen.exposure), seen.exposure.sum(1)
-    together = np.divide((seen.exposure**2).sum(1), k * total**2, out=np.zeros_like(total), where=total > 0)
+    parts = [parted(own, share) for own, share in zip(k.tolist(), lasting_shares(seen, k).tolist(), strict=True)]
+    lasts, fresh = np.array(parts).T
+    together = np.divide((seen.exposure**2).sum(1) * fresh, total**2, out=np.zeros_like(total), where=total > 0)
     mass_g = ecosystem.species["mass_g"][list(seen.species)]
     size = len(ecosystem.species.names) + len(ecosystem.pools)
     weights = truthful(seen.names, len(seen.species)) if seen.confusion is None else seen.confusion.weights
-    return Look(np.array(seen.species), size, 1e6 / mass_g, total, together, weights, seen.confusion is None)
+    stays = lasts * overlap(seen.exposure)
+    return Look(np.array(seen.species), size, 1e6 / mass_g, total, together, weights, seen.confusion is None, stays)
+
+
+def lasting_shares(seen: Surveyed, k: Doubles) -> Doubles:
+    """Which share of the variance over cameras lasts from period to period [s], for dispersions k [s]."""
+    found = []
+    for at in range(len(seen.species)):
+        counts, exposure = seen.counts.counts[:, :, seen.names == at].sum(2), seen.exposure[:, :, at]
+        found.append(lasting_share(counts, exposure * _rate(counts, exposure), float(k[at])))
+    return np.array(found)
+
+
+def _rate(counts: Integers, exposure: Doubles) -> Doubles:
+    """Animals per km2 in each period [t, 1] if all places were alike."""
+    total = exposure.sum(1, keepdims=True)
+    return np.asarray(np.divide(counts.sum(1, keepdims=True), total, out=np.zeros_like(total), where=total > 0))
 
 
 def truthful(names: Integers, species: int) -> Doubles:

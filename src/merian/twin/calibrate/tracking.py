@@ -16,6 +16,7 @@ from merian.core.errors import BadSetting
 from merian.twin import draws
 from merian.twin.calibrate.kalman import Sight, filtered
 from merian.twin.calibrate.known import ANIMALS, MASS_KG, NAMES, REST, TRUE_MATRIX, WEB, Survey, animals_km2
+from merian.twin.calibrate.lasting import parted, placed
 from merian.twin.calibrate.particle import Keeping, tracked
 from merian.twin.calibrate.scores import Score, averaged, covered, crps
 from merian.twin.calibrate.seeing import Look
@@ -47,7 +48,8 @@ LIMITS = Limits(1e-5, 1e-10)
 @dataclass(frozen=True, slots=True)
 class Months:
     """How a world is followed: for `months` of 30 days, grass with `drought` of its room in those from `dry[0]` to `dry[1]`, logarithms of biomass off by
-    `noise` each month; worlds begin `start_sd` about rest; `members` of the ensemble, `inflation` of its forecasts; `particles` of the particle filter."""
+    `noise` each month; worlds begin `start_sd` about rest; `members` of the ensemble, `inflation` of its forecasts; `particles` of the particle filter.
+    Of the scatter of counts over cameras the share `lasting` stays with the camera, who stand where they stood; filters know that where it is `heeded`."""
 
     survey: Survey = field(default_factory=lambda: Survey(days=30.0))
     months: int = 24
@@ -58,6 +60,8 @@ class Months:
     members: int = 60
     inflation: float = 1.02
     particles: int = 2000
+    lasting: float = 0.0
+    heeded: bool = True
 
     def __post_init__(self) -> None:
         if self.months < 1 or self.members < 10 or self.particles < 10:
@@ -115,7 +119,11 @@ def course(seed: int, plan: Months = Months()) -> Course:
         state = month(state, step, draws.key(seed, "followed", "truth", step), plan)
         biomass.append(state[0])
         mean = animals_km2(np.exp(state[0])) * plan.survey.exposure
-        shown = counts(mean, plan.survey.dispersion, draws.key(seed, "followed", "cameras", step))
+        if plan.lasting > 0:
+            where = draws.key(seed, "followed", "places")
+            shown = placed(mean, plan.survey.dispersion, plan.lasting, where, step)
+        else:
+            shown = counts(mean, plan.survey.dispersion, draws.key(seed, "followed", "cameras", step))
         labels.append(recorded(shown, TRUE_MATRIX, draws.key(seed, "followed", "labels", step)).sum(0))
     return Course(np.array(biomass), np.array(labels), np.asarray(held, float))
 
@@ -123,9 +131,10 @@ def course(seed: int, plan: Months = Months()) -> Course:
 def look(plan: Months, weights: Doubles, exact: bool = False) -> Look:
     """How the cameras of a plan see states whose first columns are the logarithms of biomass; `weights` [s, l] of the matrix's rows, or an exact matrix."""
     exposure = np.tile(plan.survey.exposure.sum(0), (plan.months, 1))
-    together = np.full_like(exposure, 1.0 / (plan.survey.dispersion * plan.survey.cameras))
-    which = np.arange(PLANTS, len(NAMES))
-    return Look(which, len(NAMES), 1000.0 / MASS_KG, exposure, together, weights, exact)
+    lasts, fresh = parted(plan.survey.dispersion, plan.lasting if plan.heeded else 0.0)
+    together = np.full_like(exposure, fresh / plan.survey.cameras)
+    which, stays = np.arange(PLANTS, len(NAMES)), np.full(SPECIES, lasts / plan.survey.cameras)
+    return Look(which, len(NAMES), 1000.0 / MASS_KG, exposure, together, weights, exact, stays)
 
 
 def follow(found: Course, seed: int, method: str, operator: str, plan: Months = Months()) -> Doubles:
