@@ -107,10 +107,10 @@ def test_a_package_by_hand(tmp_path: Path) -> None:
     photos = [f"a,2025-01-03T10:{minute}:00Z,media,animal,kudu,{many}" for minute, many in ((10, 2), (30, 4), (55, 1))]
     rows = (*photos, "a,2025-02-10T01:00:00Z,media,animal,,1", "a,2025-01-05T00:00:00Z,media,blank,,")
     found = read_package(package(tmp_path, rows), 30.0)
-    assert found.labels == ("kudu", "unknown")
-    assert found.counts.tolist() == [[[4, 0]], [[0, 1]]]
+    assert found.labels == ("empty", "kudu", "unknown")
+    assert found.counts.tolist() == [[[1, 4, 0]], [[0, 0, 1]]]
     assert found.effort.ravel().tolist() == [30, 15]
-    assert found.remarks == ("left out: 1 observations of type blank",)
+    assert found.remarks == ()
     events = ("a,2025-01-03T10:00:00Z,event,animal,kudu,2", "a,2025-01-03T10:00:00Z,event,animal,kudu,3", rows[0])
     found = read_package(package(tmp_path, events), 60.0)
     assert found.counts.tolist() == [[[5]]]
@@ -407,7 +407,10 @@ class TestReal:
             / 86_400
         )
         assert found.effort.sum() == pytest.approx(starts["days"].sum())
-        assert any("of type blank" in remark for remark in found.remarks)
+        observed = pl.read_csv(tmp_path / "observations.csv")
+        level = pl.col("observationLevel") == "event"
+        blanks = observed.filter(level, pl.col("observationType") == "blank")
+        assert found.counts[:, :, found.labels.index("empty")].sum() == len(blanks) > 0
         with pytest.raises(BadData, match="labels that no species of the ecosystem has.*Anas platyrhynchos"):
             surveyed(found, ZONE, two_grazers(tmp_path), KNOWN, None, tmp_path)
 

@@ -38,7 +38,9 @@ class TwinSettings:
     regulation: Literal["interference", "ratio", "refuge", "herds", "territory"] = knob(
         "interference", "What holds numbers where they are in the trial of the food web"
     )
-    exponent: float = knob(1.0, "Exponent of interference (ratio), or of prey (refuge, 1 or more; herds, 1 or less)", gt=0, le=4)
+    exponent: float = knob(
+        1.0, "Exponent of interference (ratio), or of prey (refuge, 1 or more; herds, 1 or less)", gt=0, le=4
+    )
     years: int = knob(50, "Years that the food web is tried for", unit="year", ge=10, le=1000)
     land: Literal["plain", "island"] = knob("plain", "The landscape that is generated when no raster is given")
     rows: int = knob(64, "Rows and columns of a generated landscape", ge=4, le=4096)

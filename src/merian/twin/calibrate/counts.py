@@ -1,7 +1,8 @@
 """Labels that cameras brought home, by period, camera and label, with the days that each camera was out: from a table, a Camtrap DP package or a watched world.
 
 A table has the columns deployment, label, count and days (that the deployment was out in the period; the same in all of its rows of that period), and perhaps
-period, the day on which it begins (2025-03-01; 2025-03 is its first day). A deployment that saw nothing has a row without a label, of count 0.
+period, the day on which it begins (2025-03-01; 2025-03 is its first day). A deployment that saw nothing has a row without a label, of count 0; frames that
+show nothing have the label "empty".
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from merian.core.errors import BadData, Missing
 from merian.core.tree import read_table
 from merian.twin.calibrate.survey import stays
 from merian.twin.foodweb import Doubles, Integers
+from merian.twin.observe.labels import EMPTY
 
 __all__ = ["Counts", "counted", "overlap", "period_of", "periods_of", "read_counts", "read_package", "read_times"]
 
@@ -27,6 +29,8 @@ NEEDED = ("deployment", "label", "count", "days")
 START = date(2000, 1, 1)
 """The period of a table that names none."""
 DAY_S = 86_400.0
+BLANK = "blank"
+"""What Camtrap DP calls an observation of nothing."""
 MOST = 1e9
 """No camera counts more."""
 
@@ -153,7 +157,8 @@ def read_package(folder: Path, period_days: float, gap_minutes: float = 30.0) ->
     """The Counts of a Camtrap DP package: effort from deploymentStart and deploymentEnd, animals from observations.
 
     Animals of observations of events are added up; where there are none of events, those of media are joined to stays by `gap_minutes`, each as its largest.
-    What is no animal (blank, human, vehicle, unclassified) is left out, and said; an animal without a name is "unknown". Raises Missing or BadData.
+    What is no animal (human, vehicle, unclassified) is left out, and said; an animal without a name is "unknown", and a blank "empty", a photo or event each.
+    Raises Missing or BadData.
     """
     tables = {}
     for name in ("deployments", "observations"):
@@ -202,7 +207,7 @@ def _stays(seen: pl.DataFrame, path: Path, gap: float) -> tuple[list[tuple[datet
     """When and where animals of which label stayed, and how many; and what was left out."""
     kinds = seen["observationType"].fill_null("")
     remarks = []
-    for kind in sorted(set(kinds) - {"animal"}):
+    for kind in sorted(set(kinds) - {"animal", BLANK}):
         remarks.append(f"left out: {int((kinds == kind).sum()):,} observations of type {kind or 'none'}")
     animals = seen.filter(kinds == "animal")
     events = animals.filter(pl.col("observationLevel") == "event")
@@ -210,11 +215,15 @@ def _stays(seen: pl.DataFrame, path: Path, gap: float) -> tuple[list[tuple[datet
     if len(events) and len(events) < len(animals):
         remarks.append(f"{len(animals) - len(events):,} observations of media stand beside those of events: not used")
     many = _numbers(used["count"].fill_null("1"), "count", path) if "count" in used.columns else np.ones(len(used))
+    level = used["observationLevel"].unique().to_list() if len(used) else seen["observationLevel"].unique().to_list()
+    blanks = seen.filter((kinds == BLANK) & seen["observationLevel"].is_in(level))
+    nothing = zip(read_times(blanks["eventStart"], path), blanks["deploymentID"], strict=True)
+    empty = [(when, camera, EMPTY, 1) for when, camera in nothing]
     times = read_times(used["eventStart"], path)
     labels = used["scientificName"].fill_null("").replace("", "unknown").to_list()
     cameras = used["deploymentID"].to_list()
     if len(events):
-        return list(zip(times, cameras, labels, many.astype(int).tolist(), strict=True)), remarks
+        return [*zip(times, cameras, labels, many.astype(int).tolist(), strict=True), *empty], remarks
     minutes = np.array([when.timestamp() / 60 for when in times])
     stay = stays(cameras, labels, minutes, gap)
     rows = []
@@ -222,4 +231,4 @@ def _stays(seen: pl.DataFrame, path: Path, gap: float) -> tuple[list[tuple[datet
         inside = np.flatnonzero(stay == number)
         first = inside[np.argmin(minutes[inside])]
         rows.append((times[first], cameras[first], labels[first], int(many[inside].max())))
-    return rows, remarks
+    return [*rows, *empty], remarks

@@ -21,7 +21,7 @@ from merian.twin.calibrate.settings import CalibrateSettings
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.foodweb import Doubles, Integers
 from merian.twin.observe.camera import Zone, contacts
-from merian.twin.observe.labels import UNKNOWN, Confusion
+from merian.twin.observe.labels import EMPTY, UNKNOWN, Confusion, with_empty
 
 __all__ = ["Surveyed", "read_confusion", "surveyed", "surveyed_world"]
 
@@ -29,13 +29,15 @@ WIDTHS = 1.96
 """Standard deviations to the end of an interval of 95 %."""
 NAMELESS = ("", "unknown", "unclassified", "unidentified", "animal")
 """Labels of what was not named, without regard to case."""
+NOTHING, EMPTIES = -2, (EMPTY, "blank", "nothing")
+"""What stands for a photo of nothing among the species, and how it is labelled."""
 
 
 @dataclass(frozen=True, eq=False)
 class Surveyed:
     """Labels made ready: `counts` whose labels are those of the `confusion` matrix (None: labels are taken as true); `names` int64 [l], the species [s] that a
-    label names (-1: none); `species`, where each of them stands in the ecosystem [s]; `exposure` [t, c, s]; `off`, sd of the logarithm of how far off it is;
-    the `truth`, where it is known: columns begin, species, density_km2."""
+    label names (-1: none; s: empty); `species`, where each of them stands in the ecosystem [s]; `exposure` [t, c, s], with a column more where the matrix has a
+    row of empty frames; `off`, sd of the logarithm of how far off that of animals is; the `truth`, where it is known: columns begin, species, density_km2."""
 
     counts: Counts
     confusion: Confusion | None
@@ -44,6 +46,11 @@ class Surveyed:
     exposure: Doubles
     off: float
     truth: pl.DataFrame | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether empty frames are counted as such."""
+        return bool(self.exposure.shape[2] > len(self.species))
 
 
 def _called(ecosystem: Ecosystem, settings: CalibrateSettings) -> dict[str, int]:
@@ -64,7 +71,8 @@ def _called(ecosystem: Ecosystem, settings: CalibrateSettings) -> dict[str, int]
 def _placed(
     labels: Sequence[str], ecosystem: Ecosystem, settings: CalibrateSettings, where: object
 ) -> list[int | None]:
-    """For each label the species it stands for, -1 for the unknown, None for what is left out. Raises BadData for what no species is called."""
+    """For each label the species it stands for, -1 for the unknown, NOTHING for what is empty, None for what is left out. Raises BadData for what no species is
+    called."""
     known, left = _called(ecosystem, settings), {label.casefold() for label in settings.ignore}
     found: list[int | None] = []
     strange = []
@@ -76,6 +84,8 @@ def _placed(
             found.append(-1)
         elif word in known:
             found.append(known[word])
+        elif word in EMPTIES:
+            found.append(NOTHING)
         else:
             close = nearest(label, (*ecosystem.species.names, *filter(None, ecosystem.species.common)), 1)
             strange.append(f"{label}" + (f", perhaps {close[0]}" if close else ""))
@@ -99,11 +109,16 @@ def read_confusion(path: Path, ecosystem: Ecosystem, settings: CalibrateSettings
         raise BadData(path, "photos is a whole number from 0 on", told)
     texts = [table[name].cast(pl.String).fill_null("").to_list() for name in ("species", "label")]
     rows, columns = (_placed(words, ecosystem, settings, path) for words in texts)
-    bad = [texts[0][k] for k, at in enumerate(rows) if at is None or at < 0]
+    bad = [texts[0][k] for k, at in enumerate(rows) if at is None or at == -1]
     if bad:
-        raise BadData(path, "what was there is a species", bad)
-    species = sorted({at for at in rows if at is not None})
-    names = [ecosystem.species.names[at] for at in species]
+        raise BadData(path, f"what was there is a species, or {EMPTY!r}", bad)
+    # the species in their order, and last what is empty
+    species = sorted({at for at in rows if at is not None}, key=lambda at: (at == NOTHING, at))
+    if NOTHING in columns and NOTHING not in species:
+        raise BadData(
+            path, f"photos are said to be empty and none is: add what is said of photos whose species is {EMPTY!r}"
+        )
+    names = [EMPTY if at == NOTHING else ecosystem.species.names[at] for at in species]
     photos = np.zeros((len(species), len(species) + 1), np.int64)
     for at, said, many in zip(rows, columns, number.tolist(), strict=True):
         label = species.index(said) if said in species else len(species)
@@ -125,9 +140,10 @@ def surveyed(
     """
     placed = _placed(counts.labels, ecosystem, settings, where)
     present = sorted({at for at in placed if at is not None and at >= 0})
+    empty = confusion is not None and EMPTY in confusion.species
     if confusion is not None:
         index = {name: at for at, name in enumerate(ecosystem.species.names)}
-        species = [index[name] for name in confusion.species]
+        species = [index[name] for name in confusion.species if name != EMPTY]
         lost = [ecosystem.species.names[at] for at in present if at not in species]
         if lost:
             raise BadData(where, "labels that the held-out photos never showed: the matrix has no row for them", lost)
@@ -135,12 +151,16 @@ def surveyed(
         species = present
     if not species:
         raise BadData(where, "no label names a species of the ecosystem")
-    labels = [ecosystem.species.names[at] for at in species] + [UNKNOWN]
+    labels = [ecosystem.species.names[at] for at in species] + [EMPTY] * empty + [UNKNOWN]
+    place = {at: k for k, at in enumerate(species)} | {-1: len(labels) - 1} | ({NOTHING: len(species)} if empty else {})
     found = np.zeros((*counts.counts.shape[:2], len(labels)), np.int64)
     for column, at in enumerate(placed):
-        if at is not None:
-            found[:, :, species.index(at) if at >= 0 else len(species)] += counts.counts[:, :, column]
+        if at in place:
+            found[:, :, place[at]] += counts.counts[:, :, column]
     remarks = []
+    blank = sum(int(counts.counts[:, :, column].sum()) for column, at in enumerate(placed) if at == NOTHING)
+    if blank and not empty:
+        remarks.append(f"{blank:,} empty frames are left out: the matrix says nothing of what they are taken for")
     dropped = [name for name, at in zip(counts.labels, placed, strict=True) if at is None]
     if dropped:
         remarks.append(f"labels left out: {', '.join(dropped)}")
@@ -152,10 +172,12 @@ def surveyed(
             )
             found[:, :, -1] = 0
     ready = replace(counts, labels=tuple(labels), counts=found).said(*remarks)
-    names = np.array([*range(len(species)), -1])
+    names = np.array([*range(len(species) + empty), -1])
     off = math.log(settings.exposure_factor) / WIDTHS
     goes = _speeds([ecosystem.species.names[at] for at in species], ecosystem, settings)
-    return Surveyed(ready, confusion, names, tuple(species), _exposure(ready, zone, goes, settings.detected), off)
+    exposure = _exposure(ready, zone, goes, settings.detected)
+    exposure = with_empty(exposure, ready.effort) if empty else exposure
+    return Surveyed(ready, confusion, names, tuple(species), exposure, off)
 
 
 def surveyed_world(named: Named, ecosystem: Ecosystem) -> Surveyed:

@@ -93,13 +93,23 @@ def shifted(web: FoodWeb, rates: Sequence[Rate], logs: Doubles) -> FoodWeb:
     return replace(web, species=species, links=links)
 
 
+def _false_triggers(seen: Surveyed) -> Doubles:
+    """False triggers per camera and day [1], as many as are said to be empty over the share of them that is; [0] where they are not counted."""
+    if seen.confusion is None or not seen.empty:
+        return np.zeros(0)
+    own = len(seen.species)
+    said = float(seen.counts.counts[:, :, own].sum()) / float(seen.counts.effort.sum())
+    return np.array([said / seen.confusion.mean[own, own]])
+
+
 def fitted_rates(
     ecosystem: Ecosystem, seen: Surveyed, rates: Sequence[Rate], settings: CalibrateSettings
 ) -> tuple[Doubles, Posterior]:
     """Equally weighted draws of the logarithms of the rates [DRAWN, p], adjusted by regression, and the posterior they are from."""
     balance = ecosystem.balance()
     heads = 1e6 / ecosystem.species["mass_g"][list(seen.species)]
-    exposure, k = seen.exposure.reshape(-1, len(heads)), scatters(seen.counts.counts, seen.names, seen.exposure)
+    exposure = seen.exposure.reshape(-1, seen.exposure.shape[2])
+    k, rest = scatters(seen.counts.counts, seen.names, seen.exposure), _false_triggers(seen)
     fixed = truthful(seen.names, len(seen.species))
     used = (fixed.sum(0) if seen.confusion is None else seen.confusion.weights.sum(0)) > 0
     days = [0.0, YEAR_DAYS * settings.rate_years]
@@ -118,7 +128,8 @@ def fitted_rates(
                 density = run(web, balance.start, days, LIMITS).biomass[-1][list(seen.species)] * heads
             except Unstable:
                 density = np.zeros(len(seen.species))
-            shown = counts(np.maximum(density, 0.0) * off * exposure, k, draws.branch(key, "shown"))
+            there = np.append(np.maximum(density, 0.0) * off, rest)
+            shown = counts(there * exposure, k, draws.branch(key, "shown"))
             return np.asarray(np.sqrt(recorded(shown, matrix, draws.branch(key, "labels")).sum(0)[used]))
 
         found = infer(prior, simulate, observed, settings.seed, plan)

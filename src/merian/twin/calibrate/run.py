@@ -29,6 +29,7 @@ from merian.twin.calibrate.state import Members, Reading, believed, read, seen_a
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.foodweb import Doubles
 from merian.twin.observe.camera import Zone
+from merian.twin.observe.labels import EMPTY
 
 __all__ = ["BELIEVED", "CALIBRATED", "FORMAT", "KIND", "NAIVE", "PAGE", "TRUTH", "Given", "calibrate"]
 
@@ -105,7 +106,7 @@ def _seen(ecosystem: Ecosystem, given: Given, settings: CalibrateSettings) -> Su
     radius = settings.radius_m
     if source.is_dir():
         counts = read_package(source, settings.period_days, settings.gap_minutes)
-        if not counts.labels:
+        if not set(counts.labels) - {EMPTY}:
             raise BadData(
                 source, "no animal of its photos is named; those of a watched world are, with --names NAMES.csv"
             )
@@ -119,11 +120,22 @@ def _seen(ecosystem: Ecosystem, given: Given, settings: CalibrateSettings) -> Su
 def _states(ecosystem: Ecosystem, seen: Surveyed, settings: CalibrateSettings, out: Path) -> None:
     """Write draws.parquet, what there is to say of them, and, when all else is there, densities.parquet."""
     members = believed(ecosystem, settings.members, settings.seed)
-    how = Reading(settings.method == "particle", settings.noise, settings.inflation, settings.parts, settings.seed)
+    how = Reading(
+        settings.method == "particle",
+        settings.noise,
+        settings.inflation,
+        settings.parts,
+        settings.seed,
+        settings.inflow,
+    )
     ways = {CALIBRATED: _read(members, seen, how, ecosystem), BELIEVED: _read(members, seen, how, ecosystem, True)}
     if seen.confusion is not None:
         ways[NAIVE] = _read(members, trusting(seen), how, ecosystem)
-    names = [ecosystem.species.names[at] for at in seen.species]
+    names, failed = [ecosystem.species.names[at] for at in seen.species], list[str]()
+    if seen.empty:
+        low, middle, high = np.exp(np.quantile(ways[CALIBRATED][:, :, -1], [0.05, 0.5, 0.95], axis=1)).mean(1)
+        failed = [f"false triggers per camera and day: {middle:.2g} ({low:.2g} to {high:.2g}), mean of the periods"]
+    ways = {way: draws[:, :, : len(names)] for way, draws in ways.items()}
     frames = [_quantiles(way, draws, seen, names) for way, draws in ways.items()]
     if seen.truth is not None:
         frames.append(
@@ -140,7 +152,7 @@ def _states(ecosystem: Ecosystem, seen: Surveyed, settings: CalibrateSettings, o
         }
     )
     _write(out / "draws.parquet", table)
-    failed = [f"{members.failed} members do not balance and are left out"] if members.failed else []
+    failed += [f"{members.failed} members do not balance and are left out"] if members.failed else []
     store.write_json(out / REMARKS, failed)
     _write(out / "densities.parquet", pl.concat(frames, how="diagonal"))
 

@@ -19,6 +19,12 @@ class CalibrateSettings:
     )
     members: int = knob(200, "Ecosystems drawn from what is believed", ge=20, le=100_000)
     noise: float = knob(0.1, "What a month adds to the logarithm of biomass that no equation says: sd", ge=0, le=2)
+    inflow: float = knob(
+        0.01,
+        "What walks in from outside in a year, as a share of what is believed to live there: so that who is gone may come again",
+        ge=0,
+        le=10,
+    )
     inflation: float = knob(1.02, "How much the ensemble is widened in each period", ge=1, le=2)
     parts: int = knob(
         32, "How often the ensemble takes in each observation, with so many times its variance", ge=1, le=64

@@ -26,6 +26,7 @@ from merian.twin.calibrate.survey import dispersion
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.ensemble import Setting
 from merian.twin.foodweb import Doubles, FoodWeb, Integers
+from merian.twin.pools import YEAR_DAYS
 from merian.twin.solver import Limits, run
 
 __all__ = ["Members", "Reading", "believed", "lasting_shares", "read", "scatters", "seen_as", "trusting", "truthful"]
@@ -39,6 +40,8 @@ FEW = 20
 """Animals counted from which the scatter of counts over cameras is estimated; below it is taken as `EVEN`."""
 EVEN = 1.0
 """Dispersion where nothing is known: counts scatter by as much again as their mean. A choice."""
+FALSE_DAY = (-1.0, 2.0)
+"""What is believed of the logarithm of false triggers per camera and day, mean and sd: 0.4, within a factor of 50 either way. A choice."""
 CLUMPED = (0.05, 1000.0)
 """Dispersions that are believed."""
 
@@ -62,6 +65,7 @@ class Reading:
     inflation: float = 1.02
     parts: int = 32
     seed: int = 0
+    inflow: float = 0.01
 
 
 def believed(ecosystem: Ecosystem, count: int, seed: int) -> Members:
@@ -117,17 +121,21 @@ def seen_as(seen: Surveyed, ecosystem: Ecosystem) -> Look:
     parts = [parted(own, share) for own, share in zip(k.tolist(), lasting_shares(seen, k).tolist(), strict=True)]
     lasts, fresh = np.array(parts).T
     together = np.divide((seen.exposure**2).sum(1) * fresh, total**2, out=np.zeros_like(total), where=total > 0)
-    mass_g = ecosystem.species["mass_g"][list(seen.species)]
+    heads = 1e6 / ecosystem.species["mass_g"][list(seen.species)]
     size = len(ecosystem.species.names) + len(ecosystem.pools)
+    which = np.array(seen.species)
+    if seen.empty:
+        # the rate of false triggers is a column behind those of the web
+        which, heads, size = np.append(which, size), np.append(heads, 1.0), size + 1
     weights = truthful(seen.names, len(seen.species)) if seen.confusion is None else seen.confusion.weights
     stays = lasts * overlap(seen.exposure)
-    return Look(np.array(seen.species), size, 1e6 / mass_g, total, together, weights, seen.confusion is None, stays)
+    return Look(which, size, heads, total, together, weights, seen.confusion is None, stays)
 
 
 def lasting_shares(seen: Surveyed, k: Doubles) -> Doubles:
     """Which share of the variance over cameras lasts from period to period [s], for dispersions k [s]."""
     found = []
-    for at in range(len(seen.species)):
+    for at in range(seen.exposure.shape[2]):
         counts, exposure = seen.counts.counts[:, :, seen.names == at].sum(2), seen.exposure[:, :, at]
         found.append(lasting_share(counts, exposure * _rate(counts, exposure), float(k[at])))
     return np.array(found)
@@ -147,24 +155,32 @@ def truthful(names: Integers, species: int) -> Doubles:
 
 
 def trusting(seen: Surveyed) -> Surveyed:
-    """The survey as one sees it who takes labels for truth, doubts and all, and leaves out the unknown."""
+    """The survey as one sees it who takes labels for truth, doubts and all, and leaves out the unknown and what is said to be empty."""
     named = [int(np.argmax(seen.names == at)) for at in range(len(seen.species))]
     counts = np.zeros_like(seen.counts.counts)
     for label, at in enumerate(seen.names.tolist()):
-        if at >= 0:
+        if 0 <= at < len(named):
             counts[:, :, named[at]] += seen.counts.counts[:, :, label]
-    return replace(seen, counts=replace(seen.counts, counts=counts), confusion=None)
+    names = np.where(seen.names < len(named), seen.names, -1)
+    exposure = seen.exposure[:, :, : len(named)]
+    return replace(seen, counts=replace(seen.counts, counts=counts), confusion=None, names=names, exposure=exposure)
 
 
 def read(members: Members, seen: Surveyed, look: Look, how: Reading, blind: bool = False) -> Doubles:
-    """Equally weighted draws of ln animals km-2 [t, m, s] of the species photographed, from a survey and its look; `blind`: as members run on when nobody looks
-    at the photos.
+    """Equally weighted draws of ln animals km-2 [t, m, s] of the species photographed, from a survey and its look (behind them ln false triggers per camera and
+    day, where empty frames are counted); `blind`: as members run on when nobody looks at the photos.
 
     Raises Unstable when states stop being numbers or no member explains what was seen.
     """
     rng, key = stream(how.seed, "calibrate", "start"), draws.key(how.seed, "calibrate", "states")
     labels, gaps = seen.counts.counts.sum(1), seen.counts.gaps
-    states = look.begun(members.start, np.full(len(seen.species), seen.off), rng, how.particles)
+    web = members.webs[0]
+    walks_in = how.inflow / YEAR_DAYS * np.where(web.producer, 0.0, np.exp(np.median(members.start, axis=0)))
+    off, start = np.full(len(seen.species), seen.off), members.start
+    if seen.empty:
+        rate = FALSE_DAY[0] + FALSE_DAY[1] * rng.standard_normal((len(start), 1))
+        off, start = np.append(off, 0.0), np.column_stack([start, rate])
+    states = look.begun(start, off, rng, how.particles)
     # particles are copied and change places: each brings the number of its web along
     states = np.column_stack([states, np.arange(len(states))]) if how.particles else states
     with track("Following the cameras", len(gaps), "periods") as advance:
@@ -172,7 +188,11 @@ def read(members: Members, seen: Surveyed, look: Look, how: Reading, blind: bool
         def forecast(states: Doubles, step: int, chance: draws.Key) -> Doubles:
             numbers = states[:, -1].astype(int) if how.particles else range(len(states))
             out = _ahead(
-                states, [members.webs[at] for at in numbers], look.size, (float(gaps[step]), how.noise), chance
+                states,
+                [members.webs[at] for at in numbers],
+                (look.size, walks_in),
+                (float(gaps[step]), how.noise),
+                chance,
             )
             advance()
             return out
@@ -195,18 +215,21 @@ def read(members: Members, seen: Surveyed, look: Look, how: Reading, blind: bool
 
 
 def _ahead(
-    states: Doubles, webs: Sequence[FoodWeb], size: int, over: tuple[float, float], chance: draws.Key
+    states: Doubles, webs: Sequence[FoodWeb], of: tuple[int, Doubles], over: tuple[float, float], chance: draws.Key
 ) -> Doubles:
-    """States `over` so many days, with so much noise in a month: biomass run on by each member's own web. No day leaves them as they are."""
+    """States `over` so many days, with so much noise in a month: biomass run on by each member's own web, with what walks in, g m-2 a day. No day leaves them
+    as they are. `of`: the columns that have noise, and what walks in [b]."""
     from scipy.special import ndtri
 
     days, noise = over
+    size, walks_in = of
     if not days > 0:
         return states
     out = np.array(states, float)
     for member, web in zip(out, webs, strict=True):
-        grown = run(web, np.exp(member[:size]), [0.0, days], LIMITS).biomass[-1]
-        member[:size] = np.log(np.maximum(grown, LEAST))
+        own = len(web.names)
+        grown = run(web, np.exp(member[:own]), [0.0, days], LIMITS).biomass[-1] + days * walks_in
+        member[:own] = np.log(np.maximum(grown, LEAST))
     wobble = ndtri(draws.row(chance, len(out) * size, 0, 0) + TINY).reshape(len(out), size)
     out[:, :size] += noise * np.sqrt(days / MONTH_DAYS) * wobble
     return out

@@ -76,7 +76,7 @@ def seed_web(found: Caught, years: tuple[int, int]) -> tuple[Balance, np.ndarray
     open_plots = found.rates(list(SMALL), years).filter(pl.col("treatment") == "control")["plot"].to_list()
     nights = found.nights.filter(pl.col("plot").is_in(open_plots), pl.col("year").is_between(*years))
     traps = float(nights["traps"].sum())
-    codes = {code: name for code, name in (KANGAROO | SMALL).items() if not name.endswith("sp.")}
+    codes = {code: name for code, name in {**KANGAROO, **SMALL}.items() if not name.endswith("sp.")}
     heap = (
         found.animals.filter(pl.col("species").is_in(list(codes)))
         .join(nights, on=["year", "month", "plot"], how="semi")

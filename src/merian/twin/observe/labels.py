@@ -18,10 +18,12 @@ from merian.twin import draws
 from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles, Integers
 
-__all__ = ["UNKNOWN", "Confusion", "dirichlet", "recorded"]
+__all__ = ["EMPTY", "UNKNOWN", "Confusion", "dirichlet", "recorded", "with_empty"]
 
 UNKNOWN = "unknown"
 """The label of what the classifier would not name."""
+EMPTY = "empty"
+"""The label of a photo of nothing, and what is there in one: a row of the matrix as a species has one, for wind in the grass is at times taken for a kudu."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +95,17 @@ class Confusion:
     def drawn(self, rng: np.random.Generator) -> Doubles:
         """A matrix from its distribution: float64 [s, l]."""
         return dirichlet(self.weights, rng)
+
+
+def with_empty(exposure: Doubles, days: npt.ArrayLike) -> Doubles:
+    """Exposure [..., s + 1] whose last column is that of empty frames, of the exposure [..., s] of animals and the `days` [...] that each camera was out.
+
+    What animals km-2 are of a species is then the rate of false triggers, per camera and day: the same operator, scatter over cameras and matrix.
+    """
+    out = np.asarray(days, float)
+    if exposure.shape[:-1] != out.shape:
+        raise Mismatch("exposure and days of cameras", exposure.shape[:-1], out.shape)
+    return np.concatenate([exposure, out[..., None]], axis=-1)
 
 
 def dirichlet(weights: Doubles, rng: np.random.Generator) -> Doubles:
