@@ -278,7 +278,7 @@ def test_fire_takes_grass_where_the_soil_is_dry_and_all_of_it_at_the_same_moment
 
 def test_threats_that_cannot_be() -> None:
     from merian.core.errors import BadSetting
-    from merian.twin.space.threats import threats
+    from merian.twin.hazards.asked import threats
 
     fire = Change(what="fire", amount=1.0)
     for changes, said in (

@@ -19,7 +19,7 @@ from merian.twin.scenario import Change, Scenario
 from merian.twin.space.altered import LEFT, Altered, Ground, fits
 from merian.twin.space.clock import Clock
 from merian.twin.space.settings import MapSettings
-from merian.twin.space.where import boxed, coarser, cropped, crossed, loss_order, pieces, pointed, strip
+from merian.twin.space.where import coarser, cropped, crossed, loss_order, pieces, placed, pointed, strip
 
 
 def web() -> FoodWeb:
@@ -47,6 +47,10 @@ def altered(*changes: Change, ground: Landscape | None = None, **how: float) -> 
 
 def test_a_box_holds_the_cells_whose_centre_lies_in_it() -> None:
     frame = Frame(4, 8, 1.0)
+
+    def boxed(frame: Frame, within: tuple[float, ...]) -> np.ndarray:
+        return placed(frame, Change(what="rain", within=within).corners)
+
     assert boxed(frame, (0.5, 0.0, 1.0, 0.5)).nonzero()[1].tolist() == [4, 5, 6, 7] * 2
     assert boxed(frame, ()).all()
     halves = boxed(frame, (0, 0, 0.5, 1)).astype(int) + boxed(frame, (0.5, 0, 1, 1))

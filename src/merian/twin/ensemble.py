@@ -21,7 +21,9 @@ from merian.core.settings import knob
 from merian.core.workers import cores
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
+from merian.twin.hazards.mixed import Mixed
 from merian.twin.memory import room_for
+from merian.twin.placeless import Known, Placeless, placeless
 from merian.twin.scenario import YEAR_DAYS, Scenario
 from merian.twin.solver import Limits, run
 
@@ -53,12 +55,13 @@ TAILS = (0.05, 0.5, 0.95)
 @dataclass(frozen=True, eq=False)
 class Setting:
     """What an ensemble is of: a food `web`, which species are `ectotherm` [s] and so follow the temperature, `celsius`, and `drawn`, which gives the web and
-    the starting biomass of a member for a seed and the member's number; species keep their names and order."""
+    the starting biomass of a member for a seed and the member's number; species keep their names and order. `known`: what threats must know."""
 
     web: FoodWeb
     ectotherm: npt.NDArray[np.bool_]
     celsius: float
     drawn: Callable[[int, int], tuple[FoodWeb, Doubles]]
+    known: Known | None = None
 
     @classmethod
     def of(cls, web: FoodWeb, start: npt.ArrayLike, doubt: float = 0.3, celsius: float = 20.0) -> Setting:
@@ -93,7 +96,14 @@ class Setting:
             return balance.web, balance.start
 
         warm = np.array([name in WARM for name in ecosystem.species.classes] + [True] * len(ecosystem.pools))
-        return cls(ecosystem.balance().web, ~warm, ecosystem.climate.celsius, drawn)
+        species, pools = ecosystem.species, ecosystem.pools
+        known = Known(
+            np.concatenate([species["mass_g"], np.ones(len(pools))]),
+            np.concatenate([1 / (species["longevity_years"] * YEAR_DAYS), np.zeros(len(pools))]),
+            np.array([False] * len(species.names) + [pool.food == "grass" for pool in pools]),
+            ecosystem.landscape,
+        )
+        return cls(ecosystem.balance().web, ~warm, ecosystem.climate.celsius, drawn, known)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +198,9 @@ def ensemble(setting: Setting, scenario: Scenario, settings: EnsembleSettings) -
 def ready(setting: Setting, scenario: Scenario, settings: EnsembleSettings) -> None:
     """Raise BadSetting when the scenario does not fit the web, or memory does not suffice for its courses."""
     scenario.checked(setting.web, settings.years)
-    if scenario.mapped:
+    if setting.known is not None:
+        placeless(scenario, setting.known, True)
+    elif scenario.mapped:
         raise BadSetting(
             "within, path", scenario.mapped[0].words, "needs a map, and the food web has none: --tier grid, or herds"
         )
@@ -205,8 +217,13 @@ def ready(setting: Setting, scenario: Scenario, settings: EnsembleSettings) -> N
 def outcomes(
     setting: Setting, scenario: Scenario, settings: EnsembleSettings, members: Sequence[int], advance: Advance
 ) -> list[tuple[Doubles, Doubles] | str]:
-    """The biomass of these members without and with the scenario [t, s] each, or why there is none, in their order."""
+    """The biomass of these members without and with the scenario [t, s] each, or why there is none, in their order.
+
+    Where it has places, these are taken out of it (merian.twin.placeless).
+    """
     found = []
+    if setting.known is not None:
+        scenario = placeless(scenario, setting.known, True)
     with ThreadPoolExecutor(settings.threads or cores()) as pool:
         for outcome in pool.map(lambda member: _member(setting, scenario, settings, member), members):
             found.append(outcome)
@@ -287,7 +304,9 @@ def _course(
     """Biomass at the kept years [t, s]: rates hold within a year, or until a change begins or ends in it."""
     kept = kept_years(years)
     turns = {*scenario.turns(years)}
-    edges = np.unique([*np.arange(0, math.ceil(years)), *scenario.edges(years), years])
+    mixed = Mixed(scenario, setting.web, setting.celsius, start) if isinstance(scenario, Placeless) else None
+    parts = mixed.edges(years) if mixed else []
+    edges = np.unique([*np.arange(0, math.ceil(years)), *scenario.edges(years), *parts, years])
     grows = setting.web.producer
     state, rows = start, np.empty((len(kept), len(start)))
     for begin, end in pairwise(edges.tolist()):
@@ -300,5 +319,7 @@ def _course(
         times = np.concatenate([[begin], kept[inside], [end]])
         course = run(replace(setting.web, species=species, links=links), state, times * YEAR_DAYS, limits).biomass
         rows[kept == begin], rows[inside], state = course[0], course[1:-1], course[-1]
+        if mixed and parts:
+            state = mixed.after(state, begin, end)
     rows[kept == edges[-1]] = state
     return rows

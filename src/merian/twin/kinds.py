@@ -26,8 +26,10 @@ class Kind:
     whom: Whom = "any"
     points: int = 0
     """How many points its path has at the least; a kind with a path needs a map."""
+    path: bool = False
+    """Whether it may have a path though it needs none."""
     threat: bool = False
-    """Whether it is one of merian.twin.hazards, which need a map and have settings of their own."""
+    """Whether it is one of merian.twin.hazards, which have settings of their own."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -38,7 +40,13 @@ KINDS: Mapping[str, Kind] = {
     "harvest": Kind(
         "so much of its biomass is taken in a year: poaching, hunting, snares", "year-1", 0.0, 50.0, (0.0, 2.0)
     ),
-    "protect": Kind("so large a share of what was taken is no longer", "1", 0.0, 1.0, (0.0, 1.0)),
+    "protect": Kind(
+        "so large a share of what was taken is no longer; in a zone also of livestock and of habitat loss",
+        "1",
+        0.0,
+        1.0,
+        (0.0, 1.0),
+    ),
     "habitat": Kind("so large a share of the room of what grows is lost", "1", 0.0, 1.0, (0.0, 0.9)),
     "rain": Kind("times as much rain, which growth and room of what grows follow", "1", 0.0, 3.0, (0.5, 1.5)),
     "drought": Kind("so large a share of the rain fails", "1", 0.0, 1.0, (0.0, 0.5)),
@@ -75,6 +83,34 @@ KINDS: Mapping[str, Kind] = {
         50.0,
         (0.0, 2.0),
         points=1,
+        threat=True,
+    ),
+    "livestock": Kind(
+        "so many head of stock (of 250 kg) graze on the mean land, fed and guarded by people",
+        "km-2",
+        0.0,
+        1000.0,
+        (0.0, 50.0),
+        whom="land",
+        path=True,
+        threat=True,
+    ),
+    "disturbance": Kind(
+        "so much thinner do animals stand beside the settlements or road, which they avoid",
+        "1",
+        0.0,
+        0.999,
+        (0.0, 0.9),
+        points=1,
+        threat=True,
+    ),
+    "road": Kind(
+        "so many vehicles a day, which hit animals that cross",
+        "day-1",
+        0.0,
+        1e6,
+        (0.0, 10_000.0),
+        points=2,
         threat=True,
     ),
 }

@@ -17,6 +17,7 @@ from merian.twin.ecosystem import Ecosystem
 from merian.twin.ensemble import Effect, Ensemble, effects
 from merian.twin.foodweb import FoodWeb
 from merian.twin.page import Simulated, simulation_page
+from merian.twin.placeless import left_out
 from merian.twin.scenario import EVEN, Scenario
 from merian.twin.space.drawing import Drawn, drawn
 from merian.twin.space.members import MAPS, Job, Maps, Over, collected, spread
@@ -50,7 +51,10 @@ def simulate(ecosystem: Ecosystem, scenario: Scenario, out: Path, settings: MapS
     common = [*ecosystem.species.common, *(pool.name for pool in ecosystem.pools)]
     scenario = scenario.named(dict(zip(common, balance.web.names, strict=True)))
     scenario.checked(balance.web, settings.years)
-    inputs = {"ecosystem": _digest(ecosystem, settings), "scenario": store.digest_bytes(repr(scenario).encode())[:24]}
+    inputs = {
+        "ecosystem": _digest(ecosystem, settings, bool(scenario.mapped)),
+        "scenario": store.digest_bytes(repr(scenario).encode())[:24],
+    }
     work = store.begin(out, KIND, FORMAT, settings, inputs, call.overwrite)
     if work.done:
         return Report.load(out / "report.json")
@@ -87,7 +91,12 @@ def _of_tier(job: Job) -> list[str]:
     """What a reader must know of the tier in which it was asked."""
     said, changes = [], job.scenario.changes
     lost = [change for change in changes if change.pattern != EVEN]
+    if job.settings.tier != "herds" and any(
+        c.what == "poaching" and any("males" in how for how in c.how) for c in changes
+    ):
+        said.append("this tier knows no sexes: who is poached is taken of both alike; --tier herds tells them apart")
     if job.settings.tier not in MAPS:
+        said += left_out(changes, job.settings.tier == "web")
         if lost:
             said.append("this tier has no places: habitat is lost evenly, whatever its pattern; --tier grid shows it")
         return said
@@ -126,15 +135,15 @@ def _cells(maps: Maps, shown: Drawn, names: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def _digest(ecosystem: Ecosystem, settings: MapSettings) -> str:
-    """Hash of all that the food web is made of, and in a tier with a map of its landscape."""
+def _digest(ecosystem: Ecosystem, settings: MapSettings, mapped: bool) -> str:
+    """Hash of all that the food web is made of, and of its landscape in a tier with a map, or where a change has a place (`mapped`)."""
     parts = [
         ecosystem.species.cells.write_csv(),
         ecosystem.links.write_csv(),
         repr((ecosystem.pools, ecosystem.climate)),
     ]
     parts.append(repr((ecosystem.species.names, ecosystem.species.classes)))
-    if settings.tier != "web":
+    if settings.tier != "web" or mapped:
         ground = ecosystem.landscape
         parts.append(repr(ground.frame))
         parts += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,16 +88,22 @@ class Quality:
     """A cell is as good for an animal as there is food in it, and water near.
 
     quality = choice * ln(0.05 + sum_j share_j B_j / mean of B_j over land + 0.5 * near water): food in the shares of its diet, each relative to what
-    there is of it on the mean cell; what grows does not choose. The weights are a choice.
+    there is of it on the mean cell; what grows does not choose. The weights are a choice. Where disturbance is known (`shunned`), it is taken off.
     """
 
     name = "quality"
-    reads = ("biomass",)
+    reads: tuple[str, ...] = ("biomass",)
     writes = ("quality",)
 
     def __init__(self, web: FoodWeb, land: npt.NDArray[np.bool_], near_water: Doubles, choice: float) -> None:
         """near_water: [y, x], 1 at water, 0 far from it."""
         self.web, self.land, self.near_water, self.choice = web, land, near_water, choice
+
+    def shunning(self) -> Quality:
+        """The same where animals avoid what disturbs them."""
+        other = copy(self)
+        other.reads = (*self.reads, "shunned")
+        return other
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Set how good each cell is."""
@@ -107,7 +114,10 @@ class Quality:
         for link, (eater, eaten) in enumerate(zip(web.eater.tolist(), web.eaten.tolist(), strict=True)):
             if mean[eaten] > 0:
                 found[eater] += web["share"][link] / total[eater] * biomass[eaten] / mean[eaten]
-        values["quality"] = np.where(self.land, self.choice * np.log(0.05 + found + 0.5 * self.near_water), 0.0)
+        quality = self.choice * np.log(0.05 + found + 0.5 * self.near_water)
+        if "shunned" in self.reads:
+            quality -= values["shunned"]
+        values["quality"] = np.where(self.land, quality, 0.0)
         return {}
 
 

@@ -19,7 +19,17 @@ from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.ledger import Array, Flow
 
-__all__ = ["Air", "Rain", "Season", "Soil", "demand_mm_day", "mean_rain", "radiation_mm_day", "season_mean"]
+__all__ = [
+    "Air",
+    "Rain",
+    "Season",
+    "Soil",
+    "demand_mm_day",
+    "mean_rain",
+    "radiation_mm_day",
+    "season_mean",
+    "wetted_mm",
+]
 
 YEAR_DAYS = 365.25
 MONTH_DAYS = YEAR_DAYS / 12
@@ -121,8 +131,17 @@ class Soil:
 
 def _wetted(water: Doubles, fallen: Doubles, air: Air, moment: Moment) -> Doubles:
     full = np.minimum(water + fallen, air.brim_mm)
-    dried = math.exp(-demand_mm_day(air, moment.day + 0.5 * moment.days) * moment.days / air.brim_mm)
-    return np.asarray(full * dried)
+    return np.asarray(full * _dried(air, moment.day, moment.days))
+
+
+def _dried(air: Air, day: float, days: float) -> float:
+    """What is left of the soil's water when the air has dried it for so many days."""
+    return math.exp(-demand_mm_day(air, day + 0.5 * days) * days / air.brim_mm)
+
+
+def wetted_mm(water: float, fallen: float, air: Air, day: float, days: float) -> float:
+    """The water in the soil of one place, mm, after `fallen` mm of rain and so many days of drying from a day on: the equation of Soil."""
+    return min(water + fallen, air.brim_mm) * _dried(air, day, days)
 
 
 class Season:

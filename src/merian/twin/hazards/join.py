@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from merian.core.errors import BadData, BadSetting
 from merian.twin.engine import Engine, Process
 from merian.twin.herds.living import Living
 from merian.twin.ledger import Array, Variable
 from merian.twin.world import World
 
-__all__ = ["Part", "When", "always", "cell_m2", "joined"]
+__all__ = ["Part", "When", "Where", "always", "cell_m2", "joined"]
 
 When = Callable[[float], float]
 """How much of a hazard there is on a day of the run, 0 to 1: a ramp, an end."""
+Where = Callable[[float], npt.NDArray[np.float64]]
+"""The same in each cell [y, x], or of each species in each cell [s, y, x]: zones of protection."""
 
 
 def always(day: float) -> float:

@@ -5,13 +5,16 @@ An animal of species i at x dies at their hands at the rate
     mu_i(x) = rate * s(M_i) * exp(-d(x) / decay) * (1 - guarded * zone(x)),
 
 d: how far the nearest settlement or road is; s = exp(-(ln(M / best))^2 / (2 width^2)): how well a snare or a hunter's choice fits a body of mass M, 1 for the
-best. That wildlife thins out toward where people come from, mammals within some 40 km of it, is found all over the tropics (Benitez-Lopez et al. 2017, Science
+best. In zones of protection (`protect` in a scenario) it is less.
+
+That wildlife thins out toward where people come from, mammals within some 40 km of it, is found all over the tropics (Benitez-Lopez et al. 2017, Science
 356:180; from memory, not re-read); the exponential is a choice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +26,10 @@ from merian.twin import draws
 from merian.twin.compiled import compiled
 from merian.twin.engine import Engine, Moment
 from merian.twin.foodweb import Doubles
-from merian.twin.hazards.join import Part, When, always, cell_m2, joined
+from merian.twin.hazards.join import Part, When, Where, always, cell_m2, joined
 from merian.twin.herds.counts import binomial
-from merian.twin.ledger import Array, Flow
+from merian.twin.herds.seasons import Births
+from merian.twin.ledger import Array, Flow, Variable
 
 __all__ = ["Poaching", "PoachingSettings", "Snares", "km_to", "poaching", "taken"]
 
@@ -44,7 +48,20 @@ class PoachingSettings:
     decay_km: float = knob(10.0, "Over which distance this falls to 37 %", unit="km", gt=0, le=1000)
     best_kg: float = knob(100.0, "Body mass that is taken most", unit="kg", gt=0, le=1e5)
     width: float = knob(1.5, "How far other masses may be from it: standard deviation of the logarithm", gt=0, le=100)
-    guarded: float = knob(0.9, "Share by which guards lessen it in protected zones", ge=0, le=1)
+    males: float = knob(
+        0.5,
+        "Share of males among those taken where both sexes are as many; 1: trophies. Told apart among herds alone",
+        ge=0,
+        le=1,
+    )
+    harem: float = knob(
+        20.0,
+        "Females that one male serves, where sexes are told apart (a choice)",
+        gt=0,
+        le=1000,
+        source="births of saigas failed where males were fewer than some 1 in 40: Milner-Gulland et al. 2003, Nature 422:135, from memory",
+    )
+    guarded: float = knob(1.0, "Share by which guards lessen it in zones that are wholly protected", ge=0, le=1)
 
 
 def km_to(places: Bools, cell_m: float) -> Doubles:
@@ -84,7 +101,7 @@ class Poaching:
     reads = ()
     writes = ("biomass",)
 
-    def __init__(self, rates: Doubles, area_m2: float, when: When = always) -> None:
+    def __init__(self, rates: Doubles, area_m2: float, when: When | Where = always) -> None:
         """rates: day-1 [s, y, x]. `when` is a share of them."""
         self.rates, self.area_m2, self.when = _rates(rates), area_m2, when
 
@@ -99,22 +116,39 @@ class Snares:
     """People take animals one by one: each is taken in a step of d days with chance 1 - exp(-mu(x) d), so that a herd loses a binomial number.
 
     The rates are those of merian.twin.hazards.people: fewer with distance from settlements and roads and in protected zones, most of the size that snares fit.
-    What is taken goes out of the budget.
+    What is taken goes out of the budget. Where one sex is sought, males die at 2 s mu and females at 2 (1 - s) mu, s being the share of `males` among those
+    taken of a herd of as many of both; herds then know their share of males (`male_bias`, beyond one half), in species whose females are counted at births.
     """
 
     name = "poaching"
-    reads = ("who", "species", "cell", "mass")
-    writes = ("number",)
+    reads: tuple[str, ...] = ("who", "species", "cell", "mass")
+    writes: tuple[str, ...] = ("number",)
+    males = 0.5
+    sexed: Bools | None = None
 
-    def __init__(self, rates: Doubles, when: When = always) -> None:
+    def __init__(self, rates: Doubles, when: When | Where = always) -> None:
         """rates: day-1 [s, y, x]. `when` is a share of them."""
         self.rates, self.when = _rates(rates), when
 
+    def by_sex(self, males: float, sexed: Bools) -> Snares:
+        """The same where so large a share of those taken are males, of the species whose sexes are told apart [s]."""
+        other = copy(self)
+        other.males, other.sexed, other.writes = males, sexed, ("number", "pregnant", "male_bias")
+        return other
+
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Take."""
-        rates = (self.rates * (self.when(moment.day) * moment.days)).reshape(len(self.rates), -1)
+        rates = np.ascontiguousarray((self.rates * (self.when(moment.day) * moment.days)).reshape(len(self.rates), -1))
         herds = values["who"], values["species"], values["cell"], values["number"], values["mass"]
-        return {"biomass": Flow(went=_take(herds, rates, moment.chance, moment.step) / 1000.0)}
+        if self.sexed is None:
+            return {"biomass": Flow(went=_take(herds, rates, moment.chance, moment.step) / 1000.0)}
+        females = 0.5 - values["male_bias"]
+        how = np.array([float(moment.step), self.males])
+        went = _take_by_sex(herds, (values["male_bias"], self.sexed), rates, how, moment.chance)
+        # who is pregnant is female: among fewer males they are a larger share
+        left = np.divide(0.5 - values["male_bias"], females, out=np.zeros_like(females), where=females > 0)
+        values["pregnant"] = np.minimum(values["pregnant"] * left[:, None], 1.0)
+        return {"biomass": Flow(went=went / 1000.0)}
 
 
 def _rates(rates: Doubles) -> Doubles:
@@ -140,11 +174,63 @@ def _take(
     return went
 
 
-def poaching(engine: Engine, rates: Doubles, when: When = always) -> Engine:
-    """The Engine of tier C or tier I with people who take animals at `rates`, day-1 [s, y, x] (`taken`)."""
+@compiled
+def _take_by_sex(
+    herds: tuple[Integers, Integers, Integers, Integers, Doubles],
+    sexes: tuple[Doubles, Bools],
+    hazard: Doubles,
+    how: Doubles,
+    chance: draws.Key,
+) -> float:
+    """Take males and females of each herd with hazards of their own, in place: what went, g. sexes: share of males beyond one half [a], and of which species
+    they are told apart [s]. how: the step, and the share of males among those taken where both are as many."""
+    who, species, cell, number, mass = herds
+    bias, sexed = sexes
+    step, went = int(how[0]), 0.0
+    for herd in range(len(who)):
+        own, heads = species[herd], number[herd]
+        rate = hazard[own, cell[herd]]
+        if rate <= 0.0 or heads <= 0:
+            continue
+        first, second = draws.uniforms(chance, who[herd], step, 0)
+        if not sexed[own]:
+            gone = binomial(first, heads, -np.expm1(-rate))
+            number[herd] -= gone
+            went += gone * mass[herd]
+            continue
+        third, _ = draws.uniforms(chance, who[herd], step, 1)
+        # males are whole animals: a share that is none is rounded by chance
+        males = min(int(heads * (0.5 + bias[herd]) + third), heads)
+        shot = binomial(first, males, -np.expm1(-2.0 * how[1] * rate))
+        lost = binomial(second, heads - males, -np.expm1(-2.0 * (1.0 - how[1]) * rate))
+        number[herd] = heads - shot - lost
+        went += (shot + lost) * mass[herd]
+        if number[herd] > 0:
+            bias[herd] = (males - shot) / number[herd] - 0.5
+    return went
+
+
+def poaching(
+    engine: Engine, rates: Doubles, when: When | Where = always, settings: PoachingSettings = PoachingSettings()
+) -> Engine:
+    """The Engine of tier C or tier I with people who take animals at `rates`, day-1 [s, y, x] (`taken`).
+
+    Among herds that breed by season they may seek one sex (`males` of the settings); elsewhere both are taken alike.
+    """
     values = engine.world.values
     if rates.shape != values["biomass"].shape:
         raise Mismatch("rates of poaching and the biomass of the twin", rates.shape, values["biomass"].shape)
-    agents = "number" in values
-    process = Snares(rates, when) if agents else Poaching(rates, cell_m2(engine), when)
-    return joined(engine, Part((process,), before="living" if agents else "quality"))
+    if "number" not in values:
+        return joined(engine, Part((Poaching(rates, cell_m2(engine), when),), before="quality"))
+    births = next((process for process in engine.processes if isinstance(process, Births)), None)
+    if births is None or settings.males == 0.5:
+        return joined(engine, Part((Snares(rates, when),), before="living"))
+    part = Part(
+        (Snares(rates, when).by_sex(settings.males, births.breeding.seasonal),),
+        (Variable("male_bias", "1", ("animal",), "Share of males in the herd beyond one half", -0.5, 0.5),),
+        {"male_bias": np.zeros(len(values["number"]))},
+        before="living",
+    )
+    found = joined(engine, part)
+    others = [process.by_sex(settings.harem) if process is births else process for process in found.processes]
+    return Engine(found.world, others, found.days)

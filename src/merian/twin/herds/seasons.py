@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,12 +118,14 @@ class Births:
     thin), from 0 to 1, A being the mass of an adult. They bear `litter` young each, but no more than the herd has laid on: what M is above A, which is what
     it takes to raise them (as elsewhere in this tier, young count with the mass of adults). What the young weigh their mothers lose. Until then fat is
     kept, up to that of a litter, or to `fattest` times A where that is more; beyond it nothing is laid on. The mass pool as a gate of condition: Harfoot et
-    al. 2014, doi:10.1371/journal.pbio.1001841; the gate's ends are a choice.
+    al. 2014, doi:10.1371/journal.pbio.1001841; the gate's ends are a choice. Where sexes are told apart (`male_bias`), the females of a herd are those that it
+    has, and where there are fewer males of the species than one for `harem` females, so many of them stay barren; of the young half are males.
     """
 
     name = "births"
     reads = ("who", "species")
-    writes = ("number", "mass", "pregnant", "due")
+    writes: tuple[str, ...] = ("number", "mass", "pregnant", "due")
+    harem = 0.0
 
     def __init__(
         self, breeding: Breeding, adult_g: Doubles, thin: float = 0.9, fit: float = 1.0, fattest: float = 1.3
@@ -135,6 +138,21 @@ class Births:
             raise BadData("condition of females", rule, [str((thin, fit, fattest))])
         self.breeding, self.adult_g = breeding, adult_g
         self.thin, self.fit, self.fattest = thin, fit, fattest
+
+    def by_sex(self, harem: float) -> Births:
+        """The same where herds know their share of males (`male_bias`, beyond one half), and a male serves so many females."""
+        other = copy(self)
+        other.harem, other.writes = harem, (*self.writes, "male_bias")
+        return other
+
+    def _mothers(self, values: dict[str, Array]) -> Doubles:
+        """The share of each herd that is female and finds a male: [a]."""
+        if not self.harem:
+            return np.full(len(values["number"]), FEMALES)
+        number, species, bias = values["number"], values["species"], values["male_bias"]
+        males, females = (np.bincount(species, number * share, len(self.adult_g)) for share in (0.5 + bias, 0.5 - bias))
+        served = np.divide(self.harem * males, females, out=np.ones_like(males), where=females > 0)
+        return np.asarray((0.5 - bias) * np.minimum(served, 1.0)[species])
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Bear and conceive; what fat animals do not keep goes out."""
@@ -154,21 +172,27 @@ class Births:
         )
         herds = values["who"], values["species"], values["number"], values["mass"]
         when = np.array([moment.step, moment.day, moment.days, self.thin, self.fit])
-        went = _breed(herds, (values["pregnant"], values["due"]), rates, when, moment.chance)
+        before = values["number"].copy()
+        went = _breed(herds, (values["pregnant"], values["due"], self._mothers(values)), rates, when, moment.chance)
+        if self.harem:
+            # half of the young are males
+            values["male_bias"] *= np.divide(
+                before, values["number"], out=np.ones(len(before)), where=values["number"] > 0
+            )
         return {"biomass": Flow(went=went / 1000.0)}
 
 
 @compiled
 def _breed(
     herds: tuple[Integers, Integers, Integers, Doubles],
-    state: tuple[Doubles, Doubles],
+    state: tuple[Doubles, Doubles, Doubles],
     rates: Doubles,
     when: Doubles,
     chance: draws.Key,
 ) -> float:
     """One step of every herd that breeds by season, in place: what went, g. rates: as Births.step stacks them [9, s]."""
     who, species, number, mass = herds
-    pregnant, due = state
+    pregnant, due, mothers = state
     step, day, days, thin, fit = int(when[0]), when[1], when[2], when[3], when[4]
     went, terms = 0.0, pregnant.shape[1]
     for herd in range(len(who)):
@@ -190,7 +214,7 @@ def _breed(
         conceived = _conceived(who[herd], rates[:, own], day, days, chance)
         if conceived >= 0.0:
             fitness = min(max((mass[herd] / adult - thin) / (fit - thin), 0.0), 1.0)
-            free = FEMALES
+            free = mothers[herd]
             for term in range(terms):
                 if due[herd, term] > conceived + rates[6, own]:
                     free -= pregnant[herd, term]

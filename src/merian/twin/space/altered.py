@@ -14,7 +14,8 @@ from merian.twin.grid.moving import Gates
 from merian.twin.kinds import KINDS
 from merian.twin.landscape import Landscape
 from merian.twin.scenario import ALL, EVEN, Change, Scenario
-from merian.twin.space.where import Mask, boxed, crossed, loss_order, pointed, strip
+from merian.twin.space.where import Mask, crossed, loss_order, placed, pointed, strip
+from merian.twin.space.zones import Zones
 
 __all__ = ["LEFT", "Altered", "Ground", "State", "fits"]
 
@@ -56,22 +57,45 @@ class Altered:
         """Raises BadSetting as `fits` does."""
         fits(scenario, ground.landscape)
         self.scenario, self.setting, self.ground = scenario, setting, ground
-        frame, land = ground.landscape.frame, ground.landscape.land
-        self._boxes = [boxed(frame, change.within) for change in scenario.changes]
+        land = ground.landscape.land
+        self.places = Zones(scenario, ground.landscape)
+        self._boxes = self.places.masks
         self._open = Gates.of(land, ground.landscape.layers["fences"], ground.crossing)
         self._orders = {
-            at: loss_order(land & self._boxes[at], change.pattern, ground.seed, f"{at} {change.pattern}")
+            at: self._lost(
+                at, loss_order(land & self._boxes[at], change.pattern, ground.seed, f"{at} {change.pattern}")
+            )
             for at, change in enumerate(scenario.changes)
             if change.pattern != EVEN
         }
         codes = np.zeros(land.shape, np.int64)
-        placed = [at for at, change in enumerate(scenario.changes) if _of_web(change) and change.within]
+        placed = [at for at, change in enumerate(scenario.changes) if _of_web(change) and change.placed]
         for bit, at in enumerate(placed):
             codes += self._boxes[at].astype(np.int64) << bit
         kinds, self.zones = np.unique(codes, return_inverse=True)
         self.zones = self.zones.reshape(land.shape)
         self._parts = [self._part(int(code), placed) for code in kinds]
         self._last: tuple[tuple[float, ...], State] | None = None
+
+    def _lost(self, at: int, order: Doubles) -> Doubles:
+        """The order of loss [y, x] without the cells that are protected at the moment at which their turn comes: of these a share is kept, the last ones."""
+        change = self.scenario.changes[at]
+        cells = np.isfinite(order) & (order <= change.amount)
+        if not self.scenario.reserves or not cells.any():
+            return order
+        years = change.year + change.ramp * order / max(change.amount, 1e-12)
+        safe = order.copy()
+        for y, x in np.argwhere(cells).tolist():
+            held = np.prod(
+                [1 - one.amount * one.share(float(years[y, x])) for one, mask in self._zones() if mask[y, x]]
+            )
+            if order[y, x] > change.amount * held:
+                safe[y, x] = np.inf
+        return safe
+
+    def _zones(self) -> list[tuple[Change, Mask]]:
+        """The zones of protection with their cells."""
+        return [pair for pair in zip(self.scenario.changes, self._boxes, strict=True) if pair[0].reserve]
 
     def _part(self, code: int, placed: Sequence[int]) -> Scenario:
         """The changes of rates that hold in the zone of this code."""
@@ -109,7 +133,7 @@ class Altered:
             elif at in self._orders:
                 lost |= self._orders[at] <= change.amount * share
             elif change.what == "habitat" and change.species == ALL:
-                room[box] *= max(1 - change.amount * share, LEFT)
+                room[box] *= np.maximum(1 - change.amount * share * self.places.kept(change, year), LEFT)[box]
         room *= np.maximum(rain, LEFT)
         room[lost] *= LEFT
         webs = []
@@ -145,8 +169,8 @@ def _of_web(change: Change) -> bool:
 def fits(scenario: Scenario, landscape: Landscape) -> None:
     """Raise BadSetting for a change that a map cannot hold: a box without land, water in the sea, rain for one species alone."""
     for change in scenario.changes:
-        if not (boxed(landscape.frame, change.within) & landscape.land).any():
-            raise BadSetting("within", change.within, "holds no land")
+        if not (placed(landscape.frame, change.corners) & landscape.land).any():
+            raise BadSetting("within, area", change.within or change.area, "holds no land")
         if (change.what in WEATHER or change.pattern != EVEN) and change.species != ALL:
             raise BadSetting("species", change.species, f"{change.what!r} comes over all that grows in a cell of a map")
         if change.what == "waterpoint" and not (pointed(landscape.frame, change.points) & landscape.land).any():

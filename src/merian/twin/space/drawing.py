@@ -17,8 +17,8 @@ from merian.twin.kinds import KINDS
 from merian.twin.landscape import Frame
 from merian.twin.space.altered import Altered
 from merian.twin.space.members import Maps
-from merian.twin.space.threats import settled
-from merian.twin.space.where import Mask, crossed, strip
+from merian.twin.space.where import Mask, Points, crossed, strip
+from merian.twin.space.zones import settled
 
 __all__ = ["CLASSES", "Drawn", "Marks", "Plate", "drawn", "marks", "plates", "scale_km"]
 
@@ -30,6 +30,8 @@ SAME = 0.05
 """A difference below this share of the largest one shown is drawn as none (a choice)."""
 AGREED = 2 / 3
 """Cells in which a smaller share of the runs goes the way of their mean are dotted (a choice)."""
+ALONG = ("poaching", "disturbance", "road")
+"""Kinds that lie along a road, or about a settlement."""
 SIDE = 240.0
 """Width of a map."""
 FOOT, LINE = 20.0, 18.0
@@ -39,7 +41,7 @@ FOOT, LINE = 20.0, 18.0
 @dataclass(frozen=True, eq=False)
 class Marks:
     """What is drawn over a map: `water` and `lost` [y, x], fenced edges to the `east` [y, x - 1] and `south` [y - 1, x], the cells of `corridors` and of
-    `people` who hunt [y, x], and the `boxes` in which changes act."""
+    `people` who hunt or keep stock [y, x], and as corners the `boxes` in which changes act, `reserves` (zones of protection) and `roads`."""
 
     water: Mask
     lost: Mask
@@ -47,7 +49,9 @@ class Marks:
     south: Mask
     corridors: Mask
     people: Mask
-    boxes: tuple[tuple[float, ...], ...] = ()
+    boxes: tuple[Points, ...] = ()
+    reserves: tuple[Points, ...] = ()
+    roads: tuple[Points, ...] = ()
 
     @property
     def fenced(self) -> bool:
@@ -91,7 +95,10 @@ def marks(altered: Altered, year: float) -> Marks:
     land, bits = landscape.land, landscape.layers["fences"].astype(np.int64)
     east = (bits[:, :-1] & 2 | bits[:, 1:] & 8) > 0
     south = (bits[:-1] & 4 | bits[1:] & 1) > 0
-    corridors, people, boxes = np.zeros_like(land), np.zeros_like(land), []
+    corridors, people = np.zeros_like(land), np.zeros_like(land)
+    boxes: list[Points] = []
+    reserves: list[Points] = []
+    roads: list[Points] = []
     for change in altered.scenario.changes:
         # what happens at one moment leaves its box behind
         if change.share(year) == 0 and not (KINDS[change.what].moment and year >= 0):
@@ -101,14 +108,26 @@ def marks(altered: Altered, year: float) -> Marks:
             east, south = east | over[0], south | over[1]
         elif change.what == "corridor":
             corridors |= strip(landscape.frame, change.points, 1000 * change.width_km)
-        elif change.what == "poaching":
-            people |= settled(altered, change)
-        elif change.within:
-            boxes.append(change.within)
+        elif len(change.points) > 1 and change.what in ALONG:
+            roads.append(change.points)
+        elif change.path and change.what in (*ALONG, "livestock"):
+            people |= settled(landscape.frame, change)
+        elif change.placed:
+            (reserves if change.reserve else boxes).append(change.corners)
     east, south = east & land[:, :-1] & land[:, 1:], south & land[:-1] & land[1:]
     # a corridor opens the fences that it passes
     east, south = east & ~(corridors[:, :-1] & corridors[:, 1:]), south & ~(corridors[:-1] & corridors[1:])
-    return Marks(land & (state.water > 0), state.lost, east, south, corridors & land, people, tuple(boxes))
+    return Marks(
+        land & (state.water > 0),
+        state.lost,
+        east,
+        south,
+        corridors & land,
+        people,
+        tuple(boxes),
+        tuple(reserves),
+        tuple(roads),
+    )
 
 
 def plates(shown: Drawn, names: Sequence[str], warned: bool) -> list[Plate]:
@@ -186,9 +205,11 @@ def _over(over: Marks, cell: float, high: float) -> list[str]:
             f"M{x * cell:.1f} {(y + 1) * cell:.1f}l{cell:.1f} {-cell:.1f}" for y, x in np.argwhere(over.lost).tolist()
         ]
         parts.append(f'<path class="lost" d="{"".join(slant)}"/>')
-    for west, north, east, south in over.boxes:
-        sides = f'width="{(east - west) * SIDE:.1f}" height="{(south - north) * high:.1f}"'
-        parts.append(f'<rect class="box" x="{west * SIDE:.1f}" y="{north * high:.1f}" {sides}/>')
+    for name, zones in (("reserve", over.reserves), ("box", over.boxes)):
+        parts += [f'<path class="{name}" d="M{_corners(zone, high)}z"/>' for zone in zones]
+    for road in over.roads:
+        line = _corners(road, high)
+        parts += [f'<path class="casing" d="M{line}"/>', f'<path class="road" d="M{line}"/>']
     if over.corridors.any():
         inside = np.pad(over.corridors, 1)
         parts.append(
@@ -212,6 +233,11 @@ def _over(over: Marks, cell: float, high: float) -> list[str]:
         line = _edges(over.east, over.south, cell, 1)
         parts += [f'<path class="casing" d="{line}"/>', f'<path class="fence" d="{line}"/>']
     return parts
+
+
+def _corners(points: Points, high: float) -> str:
+    """Points of a path on a map so high."""
+    return "L".join(f"{x * SIDE:.1f} {y * high:.1f}" for x, y in points)
 
 
 def _runs(cells: Mask, cell: float) -> str:

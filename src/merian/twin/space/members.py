@@ -16,14 +16,15 @@ from merian.twin.cohorts.ensembles import cohort_pair, cohort_ready
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.ensemble import Ensemble, Setting, gathered, kept_years, outcomes, ready
 from merian.twin.foodweb import Doubles
+from merian.twin.hazards.asked import threats
 from merian.twin.memory import room_for
+from merian.twin.placeless import placeless
 from merian.twin.scenario import Scenario
 from merian.twin.space.altered import Altered, fits
 from merian.twin.space.animals import herded
 from merian.twin.space.clock import Clock
 from merian.twin.space.pairs import Field, pair
 from merian.twin.space.settings import MapSettings
-from merian.twin.space.threats import threats
 
 __all__ = ["MAPS", "Job", "Maps", "Over", "collected", "estimated", "spread"]
 
@@ -73,6 +74,12 @@ class Job:
         field = Field.of_ecosystem(self.ecosystem, self.settings)
         return Altered(self.scenario, field.setting, field.ground(self.settings))
 
+    @property
+    def unplaced(self) -> Scenario:
+        """The scenario without its places, for cohorts. Raises BadSetting where nothing of it is left."""
+        known = Setting.of_ecosystem(self.ecosystem).known
+        return self.scenario if known is None else placeless(self.scenario, known, False)
+
     def place(self, part: int) -> Path:
         """The file of a part."""
         return self.folder / f"part-{part:06d}.npz"
@@ -97,8 +104,8 @@ class Job:
     def _one(self, member: int) -> dict[str, Doubles]:
         try:
             if self.settings.tier == "cohorts":
-                own = self.settings.of_cohorts
-                return _courses(member, *cohort_pair(self.ecosystem, self.scenario, self.settings, own, member))
+                own, asked = self.settings.of_cohorts, self.unplaced
+                return _courses(member, *cohort_pair(self.ecosystem, asked, self.settings, own, member))
             without, with_it = pair(
                 Field.of_ecosystem(self.ecosystem, self.settings), self.scenario, self.settings, member
             )
@@ -143,7 +150,7 @@ def spread(job: Job, over: Over | None = None) -> None:
     if settings.tier == "web":
         ready(setting, job.scenario, settings)
     elif settings.tier == "cohorts":
-        cohort_ready(job.ecosystem, job.scenario, settings, settings.of_cohorts)
+        cohort_ready(job.ecosystem, job.unplaced, settings, settings.of_cohorts)
     else:
         job.scenario.checked(setting.web, settings.years)
         fits(job.scenario, Field.of_ecosystem(job.ecosystem, settings).landscape)

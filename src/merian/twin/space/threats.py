@@ -1,36 +1,33 @@
-"""Disease, fire and poaching of a scenario, joined to the engine of a map: what merian.twin.hazards holds, as a change asks for it."""
+"""Disease, fire, poaching, livestock, disturbance and roads of a scenario, joined to the engine of a map."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from merian.core.errors import BadData, BadSetting
-from merian.core.settings import load
 from merian.twin.engine import Engine
 from merian.twin.foodweb import Doubles
+from merian.twin.hazards.asked import ARRIVES, CONSUMED, settings_of, threats
 from merian.twin.hazards.contagion import Arrival, contagion
 from merian.twin.hazards.disease import DiseaseSettings, pathogen
+from merian.twin.hazards.disturbance import disturbed, shunned
 from merian.twin.hazards.fire import FireSettings, Fuel, burning
 from merian.twin.hazards.infection import infection
 from merian.twin.hazards.join import When
+from merian.twin.hazards.livestock import LivestockSettings, grazing
 from merian.twin.hazards.people import PoachingSettings, km_to, poaching, taken
+from merian.twin.hazards.roads import RoadSettings, killed, lengths_m, roads
 from merian.twin.herds.window import Animals
-from merian.twin.scenario import ALL, Change, Scenario
+from merian.twin.scenario import ALL, Change
 from merian.twin.space.altered import Altered
 from merian.twin.space.clock import Clock
-from merian.twin.space.where import Mask, pointed, strip
+from merian.twin.space.where import Mask
+from merian.twin.space.zones import herd_of, settled
 
-__all__ = ["ARRIVES", "Bodies", "settled", "threatened", "threats"]
-
-ARRIVES = 0.01
-"""Share of a species that is infectious when a disease arrives (a choice)."""
-CONSUMED = {True: 0.9, False: 0.2}
-"""What a fire takes of grass, and of what else grows (a choice)."""
-THREATS = ("disease", "fire", "poaching")
+__all__ = ["Bodies", "threatened"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,34 +39,6 @@ class Bodies:
     start: Doubles
 
 
-def threats(scenario: Scenario) -> list[Change]:
-    """The changes that are threats. Raises BadSetting for two of a kind, or settings that they have not."""
-    found = [change for change in scenario.changes if change.what in THREATS]
-    for change in found:
-        if sum(other.what == change.what for other in found) > 1:
-            raise BadSetting("what", change.what, "comes once in a scenario")
-        _settings(change)
-    return found
-
-
-def _settings(change: Change) -> DiseaseSettings | FireSettings | PoachingSettings:
-    """The settings of a threat: its amount, and what `how` says."""
-    given = {}
-    for text in change.how:
-        name, sign, value = text.partition("=")
-        if not sign:
-            raise BadSetting("how", text, "is written as NAME=VALUE, or as a table")
-        try:
-            given[name.strip()] = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise BadSetting(name.strip(), value, "is a number, true or false") from error
-    if change.what == "disease":
-        return load(DiseaseSettings, None, given | {"r0": change.amount})
-    if change.what == "fire":
-        return load(FireSettings, None, given | {"ignitions_km2_year": change.amount})
-    return load(PoachingSettings, None, given | {"rate_year": change.amount})
-
-
 def threatened(engine: Engine, altered: Altered, bodies: Bodies | None, clock: Clock) -> Engine:
     """The engine of tier C or I with the threats of a scenario. Raises BadSetting as `threats` does."""
     found = threats(altered.scenario)
@@ -77,20 +46,34 @@ def threatened(engine: Engine, altered: Altered, bodies: Bodies | None, clock: C
         return engine
     if bodies is None:
         raise BadSetting("what", found[0].what, "needs an ecosystem, of whose bodies something is known")
+    shy: list[tuple[Doubles, When]] = []
     for change in found:
-        how, when = _settings(change), _when(change, clock)
+        how, when = settings_of(change), _when(change, clock)
         if isinstance(how, DiseaseSettings):
             engine = _ill(engine, altered, change, (bodies, how, clock, when))
         elif isinstance(how, FireSettings):
-            grows = altered.setting.web.producer
-            takes = np.where(bodies.grass, CONSUMED[True], CONSUMED[False]) * grows
-            fuel = Fuel(bodies.grass & grows, takes)
-            if "plants" in engine.world.values:
-                fuel = Fuel(bodies.grass[grows], takes[grows])
-            engine = burning(engine, how, fuel, when)
+            engine = _burnt(engine, altered, (bodies, how, when))
+        elif isinstance(how, PoachingSettings):
+            engine = _hunted(engine, altered, change, (bodies, how, clock))
+        elif isinstance(how, LivestockSettings):
+            engine, shun = _grazed(engine, altered, change, (bodies, how, clock))
+            shy += [(shun, when)] if shun.any() else []
+        elif isinstance(how, RoadSettings):
+            engine = _crossed(engine, altered, change, (bodies, how, when))
         else:
-            engine = _hunted(engine, altered, change, (bodies, how, when))
-    return engine
+            near = np.exp(-_km(altered, change) / how.decay_km)
+            shy.append((_named_or_all(altered, change)[:, None, None] * shunned(how.thinner, near), when))
+    return disturbed(engine, shy) if shy else engine
+
+
+def _burnt(engine: Engine, altered: Altered, told: tuple[Bodies, FireSettings, When]) -> Engine:
+    bodies, how, when = told
+    grows = altered.setting.web.producer
+    takes = np.where(bodies.grass, CONSUMED[True], CONSUMED[False]) * grows
+    fuel = Fuel(bodies.grass & grows, takes)
+    if "plants" in engine.world.values:
+        fuel = Fuel(bodies.grass[grows], takes[grows])
+    return burning(engine, how, fuel, when)
 
 
 def _when(change: Change, clock: Clock) -> When:
@@ -118,17 +101,52 @@ def _ill(engine: Engine, altered: Altered, change: Change, told: tuple[Bodies, D
     return contagion(engine, found, bodies.animals.adult_g, arrival, when)
 
 
-def _hunted(engine: Engine, altered: Altered, change: Change, told: tuple[Bodies, PoachingSettings, When]) -> Engine:
+def _hunted(engine: Engine, altered: Altered, change: Change, told: tuple[Bodies, PoachingSettings, Clock]) -> Engine:
+    bodies, how, clock = told
+    web, km = altered.setting.web, _km(altered, change)
+    mass = np.where(_named_or_all(altered, change), bodies.animals.adult_g, 0.0)
+    rates = taken(how, km, np.zeros(km.shape), mass)
+
+    def when(day: float) -> Doubles:
+        year = clock.year(round(day / clock.days))
+        return change.share(year) * (1 - how.guarded * (1 - altered.places.spared(web.names, year)))
+
+    return poaching(engine, rates, when, how)
+
+
+def _grazed(
+    engine: Engine, altered: Altered, change: Change, told: tuple[Bodies, LivestockSettings, Clock]
+) -> tuple[Engine, Doubles]:
+    """The engine with livestock, and by how much wild animals shun it [s, y, x]."""
+    bodies, how, clock = told
+    web, land = altered.setting.web, altered.ground.landscape.land
+    stock = herd_of(how, altered.places, altered.scenario.changes.index(change), _km(altered, change))
+    fodder = bodies.grass & web.producer
+    if "plants" in engine.world.values:
+        fodder = fodder[web.producer]
+
+    def when(day: float) -> Doubles:
+        year = clock.year(round(day / clock.days))
+        return change.share(year) * altered.places.grazed(year)
+
+    near = stock / max(float(stock.max()), 1e-12) if change.path else np.zeros(land.shape)
+    return grazing(engine, how, stock, fodder, when), ~web.producer[:, None, None] * shunned(how.avoid, near)
+
+
+def _crossed(engine: Engine, altered: Altered, change: Change, told: tuple[Bodies, RoadSettings, When]) -> Engine:
     bodies, how, when = told
-    landscape, web = altered.ground.landscape, altered.setting.web
-    km = km_to(settled(altered, change), landscape.frame.cell)
-    mass = np.where(web.producer, 0.0, bodies.animals.adult_g)
-    if change.species != ALL:
-        mass = np.where(_named(altered, [change.species]), mass, 0.0)
-    return poaching(engine, taken(how, km, np.zeros(km.shape), mass), when)
-
-
-def settled(altered: Altered, change: Change) -> Mask:
-    """The cells of settlements (one point) or of a road (a path) of poaching: bool [y, x]."""
     frame = altered.ground.landscape.frame
-    return pointed(frame, change.points) if len(change.points) == 1 else strip(frame, change.points, 0.0)
+    mass = np.where(_named_or_all(altered, change), bodies.animals.adult_g, 0.0)
+    long = lengths_m(change.points, (frame.rows, frame.columns), frame.cell)
+    return roads(engine, killed(how, long, frame.cell**2, mass), when)
+
+
+def _named_or_all(altered: Altered, change: Change) -> Mask:
+    """Which animals a change concerns."""
+    names = altered.setting.web.names if change.species == ALL else [change.species]
+    return _named(altered, names) & ~altered.setting.web.producer
+
+
+def _km(altered: Altered, change: Change) -> Doubles:
+    """The distance of each cell to the settlements or the road of a change; infinite where it has none."""
+    return km_to(settled(altered.ground.landscape.frame, change), altered.ground.landscape.frame.cell)

@@ -1,4 +1,4 @@
-"""Places on a map: boxes, the edges that a line crosses, strips along it, the order in which cells are lost, and into how many pieces what is left falls.
+"""Places on a map: zones, the edges that a line crosses, strips along it, the order in which cells are lost, and into how many pieces what is left falls.
 
 Points are (x, y) as shares of the map's width and height from its north-west corner; cells are [y, x], row 0 the northernmost.
 """
@@ -17,7 +17,7 @@ from merian.twin.foodweb import Doubles
 from merian.twin.grid.moving import Gates
 from merian.twin.landscape import Frame, Landscape
 
-__all__ = ["Mask", "Points", "boxed", "coarser", "cropped", "crossed", "loss_order", "pieces", "pointed", "strip"]
+__all__ = ["Mask", "Points", "coarser", "cropped", "crossed", "loss_order", "pieces", "placed", "pointed", "strip"]
 
 Mask = npt.NDArray[np.bool_]
 Points = Sequence[tuple[float, float]]
@@ -35,16 +35,21 @@ def _centres(rows: int, columns: int) -> tuple[Doubles, Doubles]:
     return (x + 0.5) / columns, (y + 0.5) / rows
 
 
-def boxed(frame: Frame, within: Sequence[float]) -> Mask:
-    """The cells whose centre lies in a box (west, north, east, south), all of them for none: bool [y, x]. Raises BadSetting when it holds none."""
+def placed(frame: Frame, corners: Points) -> Mask:
+    """The cells whose centre lies in the zone of these corners, all of them for none: bool [y, x] (a ray to the east passes its sides an odd number of times).
+
+    Raises BadSetting when it holds none.
+    """
     x, y = _centres(frame.rows, frame.columns)
-    if not within:
-        return np.ones(x.shape, bool)
-    west, north, east, south = within
-    inside = (x >= west) & (x < east) & (y >= north) & (y < south)
+    inside = np.zeros(x.shape, bool)
+    for (x1, y1), (x2, y2) in pairwise([*corners, *corners[:1]]):
+        if y1 != y2:
+            inside ^= ((y1 > y) != (y2 > y)) & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
+    if not corners:
+        inside[:] = True
     if not inside.any():
-        raise BadSetting("within", tuple(within), f"holds no cell of the map of {frame.rows} x {frame.columns}")
-    return np.asarray(inside)
+        raise BadSetting("within, area", tuple(corners), f"holds no cell of the map of {frame.rows} x {frame.columns}")
+    return inside
 
 
 def pointed(frame: Frame, points: Points) -> Mask:

@@ -1,0 +1,60 @@
+"""The settings of a threat as a change of a scenario asks for it, for any tier."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from merian.core.errors import BadSetting
+from merian.core.settings import load
+from merian.twin.change import Change
+from merian.twin.hazards.disease import DiseaseSettings
+from merian.twin.hazards.disturbance import DisturbanceSettings
+from merian.twin.hazards.fire import FireSettings
+from merian.twin.hazards.livestock import LivestockSettings
+from merian.twin.hazards.people import PoachingSettings
+from merian.twin.hazards.roads import RoadSettings
+from merian.twin.kinds import KINDS
+from merian.twin.scenario import Scenario
+
+__all__ = ["ARRIVES", "CONSUMED", "Asked", "settings_of", "threats"]
+
+ARRIVES = 0.01
+"""Share of a species that is infectious when a disease arrives (a choice)."""
+CONSUMED = {True: 0.9, False: 0.2}
+"""What a fire takes of grass, and of what else grows (a choice)."""
+Asked = DiseaseSettings | FireSettings | PoachingSettings | LivestockSettings | DisturbanceSettings | RoadSettings
+SETTINGS: Mapping[str, tuple[type[Asked], str]] = {
+    "disease": (DiseaseSettings, "r0"),
+    "fire": (FireSettings, "ignitions_km2_year"),
+    "poaching": (PoachingSettings, "rate_year"),
+    "livestock": (LivestockSettings, "stock_km2"),
+    "disturbance": (DisturbanceSettings, "thinner"),
+    "road": (RoadSettings, "vehicles_day"),
+}
+"""The settings of each threat, and which of them is the amount of the change."""
+
+
+def threats(scenario: Scenario) -> list[Change]:
+    """The changes that are threats. Raises BadSetting for two of a kind, or settings that they have not."""
+    found = [change for change in scenario.changes if KINDS[change.what].threat]
+    for change in found:
+        if sum(other.what == change.what for other in found) > 1:
+            raise BadSetting("what", change.what, "comes once in a scenario")
+        settings_of(change)
+    return found
+
+
+def settings_of(change: Change) -> Asked:
+    """The settings of a threat: its amount, and what `how` says. Raises BadSetting for what it has not."""
+    given: dict[str, object] = {}
+    for text in change.how:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise BadSetting("how", text, "is written as NAME=VALUE, or as a table")
+        try:
+            given[name.strip()] = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise BadSetting(name.strip(), value, "is a number, true or false") from error
+    kind, amount = SETTINGS[change.what]
+    return load(kind, None, given | {amount: change.amount})
