@@ -10,6 +10,7 @@ from cyclopts import Group, Parameter
 from merian.cli.evaluate import command_line
 from merian.cli.flags import with_settings
 from merian.cli.say import escaped, path_of, say
+from merian.core.errors import BadSetting
 from merian.twin.space.settings import MapSettings
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ SHOWN = 12
 
 @with_settings(MapSettings, "simulate")
 def simulate(
-    ecosystem: str,
-    scenario: Path,
-    out: Path,
+    ecosystem: str = "",
+    scenario: str = "",
+    out: Path | None = None,
     /,
     *,
+    list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
     runner: Annotated[str, Parameter(group=WHERE)] = "local",
     address: Annotated[str, Parameter(group=WHERE)] = "",
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -39,7 +41,7 @@ def simulate(
     The answer is a range and a sentence for each species ("leopard rises in 58 of 64 runs"), never one line. OUT/simulation.html shows fans of biomass with and
     without the change, the food web with its flows, and on a map (--tier grid or herds) where it happens; OUT/ensemble.parquet holds every run.
 
-    A scenario is a TOML file:
+    A scenario is one of those that ship with Merian (--list), or a TOML file:
 
         title = "Drought, then a fence"
         [[change]]
@@ -57,9 +59,11 @@ def simulate(
     ecosystem
         A folder made by `merian twin build`, or a worked ecosystem: savanna, isle-royale.
     scenario
-        A TOML file of changes.
+        A TOML file of changes, or the name of a scenario that ships with Merian.
     out
         The folder to write: simulation.html, ensemble.parquet, effects.parquet, maps.parquet (on a map), report.json.
+    list_
+        Only list the scenarios that ship with Merian, a line each, with the ecosystem that they are for.
     runner
         local: processes of this machine (--threads of them); ray: a Ray cluster, which must see OUT under the same path.
     address
@@ -67,19 +71,36 @@ def simulate(
     overwrite
         Replace the run of other settings.
     """
+    if list_:
+        return _listed()
+    if not ecosystem or not scenario or out is None:
+        missing = "ecosystem" if not ecosystem else "scenario" if not scenario else "out"
+        raise BadSetting(missing, "", "merian simulate ECOSYSTEM SCENARIO OUT needs all three; --list shows scenarios")
     report = _run(ecosystem, scenario, out, settings, (runner, address, overwrite))
     return _said(out, report.remarks, settings.tier in ("grid", "herds"))
 
 
-def _run(ecosystem: str, scenario: Path, out: Path, settings: MapSettings, where: tuple[str, str, bool]) -> Report:
+def _listed() -> int:
+    """Say which scenarios there are."""
+    from merian.twin.shipped import SCENARIOS, shipped_scenario
+
+    for name in SCENARIOS:
+        found = shipped_scenario(name)
+        tier = f" --tier {found.tier}" if found.tier != "web" else ""
+        say(f"{name:<16} {escaped(found.about)} ({found.ecosystem}{tier})")
+    return 0
+
+
+def _run(ecosystem: str, scenario: str, out: Path, settings: MapSettings, where: tuple[str, str, bool]) -> Report:
     """Run it. where: runner, address, and whether to overwrite."""
     from merian.twin.scenario import read_scenario
+    from merian.twin.shipped import scenario_file
     from merian.twin.simulate import Call
     from merian.twin.simulate import simulate as run
     from merian.twin.worked import opened
 
     runner, address, overwrite = where
-    asked, over = read_scenario(scenario), None
+    asked, over = read_scenario(scenario_file(scenario)), None
     if runner != "local" or address:
         from merian.curate.runner import open_runner
 

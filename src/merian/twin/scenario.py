@@ -33,6 +33,8 @@ from merian.twin.rates import ATTACK, CAPACITY, GROWTH, HANDLING, METABOLISM
 __all__ = ["ALL", "EVEN", "YEAR_DAYS", "Change", "Scenario", "came", "read_scenario"]
 
 YEAR_DAYS = 365.25
+BESIDE = ("about", "ecosystem", "tier", "expect", "sources")
+"""What a shipped scenario says of itself (merian.twin.shipped)."""
 RAMP_PARTS = 64
 """Parts of a ramp in which it is asked how much was protected."""
 
@@ -162,11 +164,16 @@ def _producers(web: FoodWeb) -> Sequence[str]:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """The scenario in a TOML file. Raises BadSetting for a key or value that is not allowed, BadData without a change."""
+    """The scenario in a TOML file; what else it may say of itself (BESIDE) is not read. Raises BadSetting for a key or value that is not allowed, BadData without
+    a change."""
     document = read_toml(path)
     title, rows = document.pop("title", path.stem), document.pop("change", [])
-    if document:
-        raise BadSetting(next(iter(document)), "…", "a scenario has a title and [[change]] tables", ("title", "change"))
+    strange = [key for key in document if key not in BESIDE]
+    if strange:
+        known = ("title", "change", *BESIDE)
+        raise BadSetting(
+            strange[0], "…", f"a scenario has a title and [[change]] tables, and may have {', '.join(BESIDE)}", known
+        )
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadSetting("change", rows, "is written as [[change]] tables")
     if not rows:

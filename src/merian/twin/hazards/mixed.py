@@ -155,11 +155,12 @@ def reach(land: bytes, shape: tuple[int, int]) -> tuple[float, ...]:
     """The mean share of the land [y, x] (as bytes of bool) that a fire reaches which is lit somewhere on it, for each of CHANCES that it passes on."""
     there = np.frombuffer(land, bool).reshape(shape)
     cells, key, found = np.argwhere(there), draws.key(0, "reach of fires"), []
-    for number, chance in enumerate(CHANCES.tolist()):
+    for chance in CHANCES.tolist():
         total = 0
         for fire in range(FIRES):
             lit = np.zeros(shape, bool)
             lit[tuple(cells[(fire * 2 + 1) * len(cells) // (2 * FIRES)])] = True
-            total += int(reached(chance * there, lit, key, number * FIRES + fire).sum())
+            # the same draws for each chance, so that a fire that passes more easily reaches more
+            total += int(reached(chance * there, lit, key, fire).sum())
         found.append(total / (FIRES * len(cells)))
     return tuple(found)

@@ -24,6 +24,8 @@ LEFT = 1e-3
 WEATHER = ("rain", "drought")
 RATES = ("harvest", "protect", "warming", "refuge", "habitat")
 """Kinds that change the food web's rates where they act."""
+EDGES = ("fence", "corridor")
+"""Kinds that change how open edges between cells are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +177,7 @@ def fits(scenario: Scenario, landscape: Landscape) -> None:
             raise BadSetting("species", change.species, f"{change.what!r} comes over all that grows in a cell of a map")
         if change.what == "waterpoint" and not (pointed(landscape.frame, change.points) & landscape.land).any():
             raise BadSetting("path", change.path, "no point of it lies on land")
-        if KINDS[change.what].points > 1 and not _marks(change, landscape):
+        if change.what in EDGES and not _marks(change, landscape):
             raise BadSetting("path", change.path, f"the {change.what} passes no edge between cells of land")
 
 
