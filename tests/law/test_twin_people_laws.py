@@ -383,7 +383,7 @@ def alone(*changes: Change, ground: Landscape, years: float = 1.0) -> tuple[np.n
 @pytest.mark.parametrize(
     ("change", "species", "far"),
     [
-        (Change(what="disease", species="hare", amount=4.0, how=("fatal=0.6",), year=0.25), 1, 0.02),
+        (Change(what="disease", species="hare", amount=4.0, how=("fatal=0.6",), year=0.25), 1, 0.03),
         (Change(what="livestock", amount=60.0, year=0.25), 0, 0.01),
         (Change(what="poaching", species="hare", amount=1.0, path=(0.5, 0.5), how=("best_kg=3",), year=0.25), 1, 0.01),
         (Change(what="road", amount=50_000.0, path=(0, 0.5, 1, 0.5), year=0.25), 1, 0.01),
@@ -477,10 +477,10 @@ def test_what_a_tier_without_places_cannot_know_is_said() -> None:
 
 
 def test_livestock_and_disturbance_among_herds() -> None:
-    cattle = Change(what="livestock", amount=300.0, path=(0.1, 0.1), how=("orbit_km=1",), year=0)
-    shy = Change(what="disturbance", amount=0.9, path=(0.0, 0.9, 1.0, 0.9), how=("decay_km=0.3",), year=0)
+    cattle = Change(what="livestock", amount=300.0, path=(0.1, 0.1), how=("orbit_km=0.12",), year=0)
+    shy = Change(what="disturbance", amount=0.9, path=(0.0, 0.9, 1.0, 0.9), how=("decay_km=0.04",), year=0)
     how = replace(GRID, tier="herds", years=0.2, step_days=0.5, choice=0.5)
-    ground = field(flat(6), 3e5)
+    ground = field(flat(6, cell=120.0), 4e3)
     without, with_it = pair(ground, Scenario("x", (cattle, shy)), how, 0)
     assert with_it.late[0, 0, 0] < 0.97 * without.late[0, 0, 0]
     assert with_it.late[1, 5].sum() < 0.7 * without.late[1, 5].sum()

@@ -317,9 +317,10 @@ def _course(
             species[list(SPECIES).index(name), grows] *= rain[int(begin)]
         inside = np.flatnonzero((kept > begin) & (kept < end))
         times = np.concatenate([[begin], kept[inside], [end]])
-        course = run(replace(setting.web, species=species, links=links), state, times * YEAR_DAYS, limits).biomass
-        rows[kept == begin], rows[inside], state = course[0], course[1:-1], course[-1]
+        rows[kept == begin] = state
         if mixed and parts:
             state = mixed.after(state, begin, end)
+        course = run(replace(setting.web, species=species, links=links), state, times * YEAR_DAYS, limits).biomass
+        rows[inside], state = course[1:-1], course[-1]
     rows[kept == edges[-1]] = state
     return rows

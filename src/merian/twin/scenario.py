@@ -164,8 +164,10 @@ def _producers(web: FoodWeb) -> Sequence[str]:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """The scenario in a TOML file; what else it may say of itself (BESIDE) is not read. Raises BadSetting for a key or value that is not allowed, BadData without
-    a change."""
+    """The scenario in a TOML file; what else it may say of itself (BESIDE) is not read.
+
+    Raises BadSetting for a key or value that is not allowed, BadData without a change.
+    """
     document = read_toml(path)
     title, rows = document.pop("title", path.stem), document.pop("change", [])
     strange = [key for key in document if key not in BESIDE]

@@ -22,8 +22,8 @@ TIERS = ("web", "grid", "herds", "cohorts")
 
 @dataclass(frozen=True)
 class Shipped:
-    """A shipped scenario: its `name`, what it is `about` in a line, the worked `ecosystem` that it was written for, the coarsest `tier` that knows it in full or
-    nearly so, the way in which species are expected to go in most runs (`expect`), and its `sources`."""
+    """A shipped scenario: its `name`, what it is `about` in a line, the worked `ecosystem` that it was written for, the simplest `tier` that knows it, the way
+    in which species are expected to go in nine of ten runs over twelve years (`expect`), and its `sources`."""
 
     name: str
     about: str

@@ -1,6 +1,6 @@
 """Threats that act by what there is, where there are no places: disease, fire and livestock in the food web alone (tier P).
 
-The equations of the food web go on for half a month, then what threatens acts for as long, as in a single well-mixed cell of tier C: a disease by
+What threatens acts for half a month, then the equations of the food web go on for as long, as in a single well-mixed cell of tier C: a disease by
 merian.twin.hazards.disease; livestock by merian.twin.hazards.livestock, at the mean of its density; fires burn the share of the land
 
     1 - exp(-n p R(p)),     p: the chance that a fire passes from cell to cell, by the mean fuel and the water of the soil in that part of the year,

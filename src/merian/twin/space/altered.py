@@ -11,7 +11,6 @@ from merian.core.errors import BadSetting
 from merian.twin.ensemble import Setting
 from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.grid.moving import Gates
-from merian.twin.kinds import KINDS
 from merian.twin.landscape import Landscape
 from merian.twin.scenario import ALL, EVEN, Change, Scenario
 from merian.twin.space.where import Mask, crossed, loss_order, placed, pointed, strip
