@@ -85,10 +85,21 @@ function Found({ picture, found }: { picture: string; found: api.Explained }) {
           </figure>
         ) : null}
       </div>
-      <p class={found.tells_apart ? "words" : "words none"}>{toldApart(found)}</p>
+      <p class={found.tells_apart ? "words" : "words none"}>
+        <Italic text={toldApart(found)} names={[found.taxon, found.against]} />
+      </p>
       <p class="hint">{tested(found)}</p>
     </div>
   );
+}
+
+/** A sentence in which names of taxa stand as the codes of nomenclature want them. */
+function Italic({ text, names }: { text: string; names: api.Taxon[] }) {
+  let parts: (string | api.Taxon)[] = [text];
+  for (const taxon of names) {
+    parts = parts.flatMap((part) => (typeof part === "string" ? part.split(taxon.name).flatMap((rest, k) => (k ? [taxon, rest] : [rest])) : [part]));
+  }
+  return <>{parts.map((part) => (typeof part === "string" ? part : <Scientific taxon={part} />))}</>;
 }
 
 function Key({ kind, taxon }: { kind: "for" | "against"; taxon: api.Taxon }) {
@@ -131,7 +142,7 @@ function drawMap(canvas: HTMLCanvasElement, image: HTMLImageElement | null, foun
   const scale = Math.min(1, ACROSS / Math.max(wide, high));
   canvas.width = Math.max(1, Math.round(wide * scale));
   canvas.height = Math.max(1, Math.round(high * scale));
-  const pen = canvas.getContext("2d");
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
   if (!pen) return;
   if (image) pen.drawImage(image, 0, 0, canvas.width, canvas.height);
   const photo = pen.getImageData(0, 0, canvas.width, canvas.height);
