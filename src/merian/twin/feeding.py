@@ -6,7 +6,7 @@
               of it), and even odds at a thirtieth: a tenth, the least that EltonTraits notes, is probable
     size      -(ln(M_j / M_i) - ln 0.1)^2 / 0.7^2, the optimum of Madingley's terrestrial carnivores (Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841);
               for mammals of 21.5 kg and more that live on vertebrates 0 between 0.5 and 3 times their mass, and the same fall-off beyond (Carbone et al. 1999,
-              Nature 402:286, from memory, not re-read); nothing of plants
+              Nature 402:286, abstract read: from 21.5 kg on prey are near their eater's mass; the 3 is a choice); nothing of plants
     strata    ln of the overlap of where the two forage, at least ln 0.05
     activity  ln of the overlap of when they are active, at least ln 0.05, by half: predators find prey that sleeps
     guild     -3 times the share of meat in the diet of j, for the same large mammals: they kill each other and eat it seldom (an assumption)
