@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 DRIVER = "GL Driver Message"
 """Chromium's remarks on its own software rendering are no errors of the page."""
 PATIENCE_MS = 170_000
@@ -32,3 +36,13 @@ class Visit:
         self.page.close()
         assert [e for e in self.errors if DRIVER not in e] == []
         assert [u for u in self.asked if not u.startswith(own)] == []
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds wrong in a page, a line each: the rule, and the first elements; skips the test where axe-core is not here."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here: npm ci in frontend/ (the build hook does it where it builds the pages)")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    assert len(found["passes"]) > 5
+    return [f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes'][:3]]}" for v in found["violations"]]
