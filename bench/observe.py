@@ -6,6 +6,8 @@
     .venv/bin/python bench/observe.py states [--seeds 40]          densities of a savanna by `merian twin calibrate`, worlds drawn from what is believed
     .venv/bin/python bench/observe.py fit [--seeds 12]             rates of the food web by ABC, with and without it
     .venv/bin/python bench/observe.py ranks [--seeds 100]          simulation-based calibration of the samplers
+    .venv/bin/python bench/observe.py lasting [--seeds 60]         cameras that keep good and bad places: with that heeded and without
+    .venv/bin/python bench/observe.py empty [--seeds 60]           empty frames: counted as such, or thrown away
     .venv/bin/python bench/observe.py events --table camtrap.csv   stays, scatter and densities of real cameras
 
 Nothing here is a promise of speed; intervals are 95 %, over seeds or cameras.
@@ -14,6 +16,7 @@ Nothing here is a promise of speed; intervals are 95 %, over seeds or cameras.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -28,15 +31,16 @@ from merian.twin.calibrate.counts import Counts
 from merian.twin.calibrate.fitting import fitted
 from merian.twin.calibrate.known import WAYS, Survey, readings
 from merian.twin.calibrate.labelled import Surveyed
+from merian.twin.calibrate.lasting import gathered, placed
 from merian.twin.calibrate.priors import Normal
 from merian.twin.calibrate.sbc import Ranks, ranks
 from merian.twin.calibrate.scores import Score, averaged, covered, crps, share
 from merian.twin.calibrate.state import Members, Reading, believed, read, seen_as, trusting
 from merian.twin.calibrate.survey import Known, densities, dispersion, over_cameras, stays
-from merian.twin.calibrate.tracking import followed
+from merian.twin.calibrate.tracking import Months, followed
 from merian.twin.ecosystem import Ecosystem, made
 from merian.twin.observe.camera import Zone, contacts, counts, density_km2
-from merian.twin.observe.labels import Confusion, recorded
+from merian.twin.observe.labels import EMPTY, UNKNOWN, Confusion, recorded, with_empty
 from merian.twin.observe.walkers import Walk, entries
 from merian.twin.solver import run
 from merian.twin.worked import shipped
@@ -49,6 +53,10 @@ KNOWN = {
     "zebraburchells": ("Equus quagga", Known((8.0, 2.0), (0.012, 1.6), (0.7, 1.3))),
 }
 """Assumed: km that an animal goes in a day (within a factor of 2), how far off a camera detects it (1.6), the angle of a passive infrared sensor (1.3)."""
+
+
+PLACES, PERIODS = 12, 6
+"""Cameras that stay where they are, and how often they are looked at."""
 
 
 def told(score: Score, form: str = "+.2f") -> str:
@@ -226,6 +234,79 @@ def calibrated(seeds: int) -> None:
             print(f"| {name} | {at + 1} | {p:.3g} | {told(cover, '.0%')} |", flush=True)
 
 
+def kept_places(counted: np.ndarray, rng: np.random.Generator, heeded: bool) -> np.ndarray:
+    """Draws of ln density and ln dispersion from counts of CAMERAS in PERIODS: rows of a camera added up, or taken for cameras of their own."""
+    labels = np.stack([counted.astype(np.int64), np.zeros(len(counted), np.int64)], 1)
+    exposure = np.full((len(counted), 1), 4.0)
+    rows = gathered(labels, exposure, np.tile(np.arange(PLACES), PERIODS)) if heeded else (labels, exposure)
+    found = abundance(*rows, np.array([[1.0, 0.0]]), rng, Beliefs(0.0, 1.0, 0.0, 0.5, sweeps=300))
+    return np.log(np.column_stack([found.density, found.dispersion]))[
+        np.linspace(0, len(found.density) - 1, 19).astype(int)
+    ]
+
+
+def lasting(seeds: int) -> None:
+    """Ranks and coverage of the sampler, and coverage and CRPS of the ensemble filter, at cameras that stay where they are."""
+
+    def photographed(parameters: np.ndarray, key: draws.Key) -> np.ndarray:
+        mean = np.full((PLACES, 1), 4.0 * np.exp(parameters[0]))
+        dispersion = float(np.exp(parameters[1]))
+        return np.concatenate([placed(mean, dispersion, 1.0, key, step)[:, 0] for step in range(PERIODS)]).astype(float)
+
+    prior = Normal(np.zeros(2), np.array([1.0, 0.5]))
+    print("| sampler, places that last are | parameter | p of uniform ranks | in 90 % interval |\n|---|---|---|---|")
+    for heeded in (True, False):
+
+        def sample(counted: np.ndarray, rng: np.random.Generator, heeded: bool = heeded) -> np.ndarray:
+            return kept_places(counted, rng, heeded)
+
+        found: Ranks = ranks(prior, photographed, sample, 5 * seeds, 1)
+        for name, p, cover in zip(("density", "dispersion"), found.p_value(10), found.coverage(0.9), strict=True):
+            print(f"| {'heeded' if heeded else 'ignored'} | {name} | {p:.3g} | {told(cover, '.0%')} |", flush=True)
+    way = (("ensemble filter", "matrix with its uncertainty"),)
+    print("\n| filter, a year | species | months in 90 % interval | CRPS of ln density |\n|---|---|---|---|")
+    for survey in (Survey(days=30.0), Survey(cameras=12, days=30.0, dispersion=0.3)):
+        plan = Months(survey=survey, months=12, lasting=1.0)
+        for heeded in (True, False):
+            for row in followed(range(seeds), way, replace(plan, heeded=heeded)):
+                name = (
+                    f"{survey.cameras} cameras, dispersion {survey.dispersion:g}, {'heeded' if heeded else 'ignored'}"
+                )
+                print(f"| {name} | {row.species} | {told(row.coverage, '.0%')} | {told(row.crps, '.3f')} |", flush=True)
+
+
+def empty(seeds: int) -> None:
+    """Densities where two of a hundred empty frames are taken for the rarer of two grazers: the empty counted with a row of the matrix, or thrown away."""
+    matrix = np.array([[0.85, 0.05, 0.0, 0.1], [0.1, 0.7, 0.0, 0.2], [0.0, 0.02, 0.9, 0.08]])
+    species, labels = ("common", "rare", EMPTY), ("common", "rare", EMPTY, UNKNOWN)
+    per, days = np.full((40, 2), 60.0 * 4.0 * Zone(0.01, 0.7).width_km), np.full(40, 60.0)
+    print(
+        "| false triggers a day | empty frames | of | ln(estimate / truth) | in 90 % interval |\n|---|---|---|---|---|"
+    )
+    for rate in (0.1, 1.0, 5.0):
+        truth = np.array([20.0, 1.0, rate])
+        found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"counted": [], "thrown away": []}
+        for seed in range(seeds):
+            rng, key = stream(seed, "empty"), draws.key(seed, "empty")
+            said = recorded(counts(with_empty(per, days) * truth, 2.0, key), matrix, draws.branch(key, "said"))
+            held = np.stack([rng.multinomial(500, row) for row in matrix])
+            whole = Confusion(species, labels, held)
+            rest = Confusion(species[:2], ("common", "rare", UNKNOWN), held[:2][:, [0, 1, 3]])
+            for way, given in (
+                ("counted", (said, with_empty(per, days), whole)),
+                ("thrown away", (said[:, [0, 1, 3]], per, rest)),
+            ):
+                drawn = abundance(*given, rng, Beliefs(sweeps=450)).density
+                there = truth[: drawn.shape[1]]
+                found[way].append((np.log(np.median(drawn, 0) / there), covered(drawn, there)))
+        for way, rows in found.items():
+            for at, name in enumerate(species[: len(rows[0][0])]):
+                bias, hits = (np.array([row[part][at] for row in rows]) for part in (0, 1))
+                print(
+                    f"| {rate:g} | {way} | {name} | {told(averaged(bias))} | {told(share(hits), '.0%')} |", flush=True
+                )
+
+
 def events(table: Path) -> None:
     """Stays, groups, rates, scatter and densities by random encounters, for each species; days out are bracketed."""
     rows = pl.read_csv(table, infer_schema=False).with_columns(
@@ -284,7 +365,9 @@ def _species_row(name: str, of: pl.DataFrame, per_stay: pl.DataFrame, per: pl.Da
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("walkers", "confusion", "follow", "states", "fit", "ranks", "events"))
+    parser.add_argument(
+        "part", choices=("walkers", "confusion", "follow", "states", "fit", "ranks", "lasting", "empty", "events")
+    )
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--table", type=Path)
     given = parser.parse_args()
@@ -299,6 +382,8 @@ def main() -> None:
         "states": (states, 40),
         "fit": (fit, 12),
         "ranks": (calibrated, 100),
+        "lasting": (lasting, 60),
+        "empty": (empty, 60),
     }[given.part]
     return part(given.seeds or seeds)
 
