@@ -76,9 +76,8 @@ PRIORS: Mapping[tuple[str, str], PowerLaw] = {
 }
 """Laws by trait and group ("": all mammals); one row a species (PanTHERIA's first), months of longevity as years. Mammals only, but for "bird"."""
 GROWTH_YEAR = PowerLaw(float(np.log10(1.5)) + 3 * 0.36, -0.36, 0.0, 0.3 / float(np.log(10.0)), 0)
-"""Highest rate of increase, year-1: 1.5 W^-0.36 with W in kg (Caughley & Krebs 1983, Oecologia 59:7; read in a textbook that has its figure and table: 18 W^-0.36 in g,
-1.50 at 1 kg, 0.65 at 10, 0.29 at 100). The sd of 0.3 on the natural
-logarithm is that of eight Serengeti grazers (Buschke's table of r_max) about it."""
+"""Highest rate of increase, year-1: 1.5 W^-0.36 with W in kg (Caughley & Krebs 1983, Oecologia 59:7; read in a textbook with its figure and table: 18 W^-0.36
+in g, 1.50 at 1 kg, 0.65 at 10, 0.29 at 100). The sd of 0.3 on the natural logarithm is that of eight Serengeti grazers (Buschke's table of r_max) about it."""
 SPEED = {
     "run": (25.5, 0.26, 22.0, -0.6),
     "fly": (142.8, 0.24, 2.4, -0.72),
