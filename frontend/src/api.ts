@@ -232,10 +232,13 @@ export interface About {
 /** What the server would not do, with its advice. */
 export class Refusal extends Error {
   readonly advice: string;
+  /** The status of the answer; 0 when what is said is said in the visitor's language already. */
+  readonly status: number;
 
-  constructor(error: string, advice: string) {
+  constructor(error: string, advice: string, status = 0) {
     super(error);
     this.advice = advice;
+    this.status = status;
   }
 }
 
@@ -251,7 +254,7 @@ async function reached(path: string, options?: RequestInit): Promise<Response> {
 
 async function refused(answer: Response): Promise<Refusal> {
   const said = ((await answer.json().catch(() => ({}))) ?? {}) as { error?: string; what_to_do?: string };
-  return new Refusal(said.error ?? t("server.status", { status: answer.status }), said.what_to_do ?? t("again"));
+  return new Refusal(said.error ?? t("server.status", { status: answer.status }), said.what_to_do ?? t("again"), said.error ? answer.status : 0);
 }
 
 async function ask<T>(path: string, options?: RequestInit): Promise<T> {

@@ -2,7 +2,8 @@
 import type { ComponentChildren } from "preact";
 import * as api from "./api";
 import { Link, taxonAddress } from "./router";
-import { language, t, word } from "./words";
+import { useStore } from "./store";
+import { capital, language, t, word } from "./words";
 
 /** A scientific name: italic for genus and species, as the codes of nomenclature want it. */
 export function Scientific({ taxon }: { taxon: { name: string; rank: string } }) {
@@ -89,13 +90,46 @@ export function Strip({ photos, open, over }: { photos: Shown[]; open(id: string
   );
 }
 
-/** What went wrong, and what to do. */
+/** A sentence as it is written: with a capital and a full stop. */
+const sentence = (text: string): string => capital(text) + (/[.!?…]$/.test(text) ? "" : ".");
+
+/** What went wrong, and what to do. The server speaks English: in another language its words stand below ours. */
 export function Refusal({ error }: { error: unknown }) {
-  const advice = error instanceof api.Refusal ? error.advice : t("reload");
+  const plain = useStore(language) === "en";
+  const refused = error instanceof api.Refusal ? error : null;
+  const what = error instanceof Error ? error.message : String(error);
+  const advice = refused ? refused.advice : t("reload");
+  if (plain || !refused?.status) {
+    return (
+      <p class="refusal" role="alert">
+        <strong>{sentence(what)}</strong> {sentence(advice)}
+      </p>
+    );
+  }
+  const kind = refusedAs(refused.status);
   return (
     <p class="refusal" role="alert">
-      <strong>{error instanceof Error ? error.message : String(error)}</strong> {advice}
+      <strong>{t(`refused.${kind}`)}</strong> {t(`refused.${kind}.do`)}
+      <small lang="en">
+        {sentence(what)} {sentence(advice)}
+      </small>
     </p>
+  );
+}
+
+/** The kind of a refusal, as the strings have it. */
+function refusedAs(status: number): "absent" | "large" | "many" | "busy" | "asked" | "failed" {
+  const known = { 404: "absent", 413: "large", 429: "many", 503: "busy" } as const;
+  return known[status as keyof typeof known] ?? (status < 500 ? "asked" : "failed");
+}
+
+/** A page that cannot be shown. */
+export function Failed({ error }: { error: unknown }) {
+  return (
+    <section class="leaf failed">
+      <h1>{t("failed")}</h1>
+      <Refusal error={error} />
+    </section>
   );
 }
 

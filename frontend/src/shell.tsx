@@ -2,10 +2,10 @@
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
-import { Refusal } from "./names";
+import { Caption, Failed } from "./names";
 import { PAGES, type Page, type PageProps, pageAt } from "./pages";
 import { Link, place } from "./router";
-import { said } from "./saying";
+import { ready, said } from "./saying";
 import { useStore } from "./store";
 import { type Theme, theme } from "./theme";
 import { LANGUAGES, type Language, language, many, t } from "./words";
@@ -26,7 +26,7 @@ export function App() {
       </a>
       <Masthead about={about} />
       <main id="page" tabIndex={-1}>
-        {failure ? <Refusal error={failure} /> : null}
+        {failure ? <Failed error={failure} /> : null}
         {about ? <Current about={about} /> : null}
       </main>
       <footer>{about ? <Colophon about={about} /> : null}</footer>
@@ -68,22 +68,42 @@ function Current({ about }: { about: api.About }) {
       (error: unknown) => setFailure(error),
     );
   }, [page]);
-  if (failure) return <Refusal error={failure} />;
-  if (!found || !page) return <Refusal error={new api.Refusal(t("nopage"), t("nopage.do"))} />;
+  if (failure) return <Failed error={failure} />;
+  if (!found || !page) return <Nowhere />;
   const Body = loaded.get(page);
   return Body ? <Body about={about} rest={found.rest} query={query} /> : null;
+}
+
+/** An address where no page is. */
+function Nowhere() {
+  useEffect(() => {
+    document.title = `${t("nopage")} · Merian`;
+    ready();
+  }, []);
+  return (
+    <section class="leaf">
+      <Caption tab="Tab. 0" title={t("nopage")} />
+      <p>{t("nopage.do")}</p>
+    </section>
+  );
 }
 
 function Masthead({ about }: { about: api.About | null }) {
   const { path } = useStore(place);
   const now = pageAt(path)?.page.title;
+  const names = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // on a phone the names of the pages are longer than the line: the present one is brought into it
+    const own = names.current?.querySelector<HTMLElement>("[aria-current]");
+    if (names.current && own) names.current.scrollLeft = own.offsetLeft - (names.current.clientWidth - own.offsetWidth) / 2;
+  }, [now, about]);
   return (
     <header class="masthead">
       <Link class="wordmark" to="/">
         Merian
       </Link>
       <p class="motto">{t("motto")}</p>
-      <nav aria-label={t("pages")}>
+      <nav aria-label={t("pages")} ref={names}>
         {about
           ? PAGES.filter((page) => page.offered(about)).map((page) => (
               <Link key={page.path} to={page.path} {...(page.title === now ? { "aria-current": "page" } : {})}>

@@ -110,7 +110,13 @@ def test_an_unknown_page_says_what_to_do(browser: Any, address: str) -> None:
     page = browser.new_page()
     for path in ("taxon/nothing", "taxon/100%25", "taxon/%zz"):
         page.goto(f"{address}{path}")
-        assert "take an id from" in page.locator(".refusal").inner_text()
+        assert "Take an id from" in page.locator(".refusal").inner_text()
+    page.click("button[lang=de]")
+    assert "Das gibt es hier nicht." in page.locator(".refusal").inner_text()
+    assert "Take an id from" in page.locator(".refusal small[lang=en]").inner_text()
+    answer = page.goto(f"{address}no/such/page")
+    assert answer.status == 404
+    assert page.locator("h1").inner_text() == "Diese Seite gibt es nicht"
     page.close()
 
 

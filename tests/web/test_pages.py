@@ -82,6 +82,16 @@ def test_pages_that_were_not_built_are_said(site: Site, monkeypatch: pytest.Monk
     assert (reply.status_code, reply.json()["error"]) == (503, "the pages were not built")
 
 
+def test_an_address_that_is_none_is_a_page_for_people_and_json_for_programs(ask: Ask) -> None:
+    for path in ("/nowhere", "/reports"):
+        page = ask("GET", path, headers={"accept": "text/html,*/*"})
+        assert (page.status_code, page.headers["content-type"].split(";")[0]) == (404, "text/html")
+        assert page.content == ask("GET", "/").content
+        assert ask("GET", path).json()["what_to_do"]
+    assert ask("GET", "/api/nowhere", headers={"accept": "text/html"}).json()["error"] == "not found"
+    assert ask("GET", "/static/nothing.js", headers={"accept": "text/html"}).json()["what_to_do"]
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/life", "/static/icon.svg", "/api/about", "/report", "/nowhere", "/api/taxon/none"]
 )

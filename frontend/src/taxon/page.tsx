@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import * as api from "../api";
 import { useAsked } from "../asking";
-import { Called, Crumbs, calledOf, Refusal, Scientific, TaxonLink } from "../names";
+import { Called, Crumbs, calledOf, Failed, Scientific, TaxonLink } from "../names";
 import type { PageProps } from "../pages";
 import { Link } from "../router";
 import { ready } from "../saying";
@@ -22,7 +22,7 @@ export default function Page({ about, rest }: PageProps) {
     if (value) document.title = `${value.name} · Merian`;
     ready();
   }, [value, failure]);
-  if (failure) return <Refusal error={failure} />;
+  if (failure) return <Failed error={failure} />;
   if (!value) return <p class="looking">{t("loading")}</p>;
   return <Folio key={value.id} taxon={value} about={about} />;
 }

@@ -86,7 +86,7 @@ def create_app(
 
     parts = open_parts(store, identifier)
     twin = live or Live.of(WORLD, LiveSettings())
-    api = Api(parts, batch, writable, twin.place)
+    api, pages = Api(parts, batch, writable, twin.place), Pages(parts)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -95,15 +95,19 @@ def create_app(
         twin.close()
         api.close()
 
+    async def answer(request: Request, error: Exception) -> Response:
+        nowhere = 404 in (getattr(error, "status", 0), getattr(error, "status_code", 0))
+        return (pages.lost(request) if nowhere else None) or await _answer(request, error)
+
     paths = [route.path for route in api.routes()]
     return Starlette(
-        routes=[*Pages(parts).routes(), *api.routes(), *twin.routes()],
+        routes=[*pages.routes(), *api.routes(), *twin.routes()],
         middleware=[
             Middleware(Timed, metrics=api.metrics, routes=paths),
             Middleware(Limits),
             Middleware(Guard, doors=doors or Doors()),
         ],
-        exception_handlers=dict.fromkeys((Refused, HTTPException, MerianError, Exception), _answer)
+        exception_handlers=dict.fromkeys((Refused, HTTPException, MerianError, Exception), answer)
         | {ClientDisconnect: _left},
         lifespan=lifespan,
     )

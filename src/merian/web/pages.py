@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from merian.web.guard import REPORT_POLICY
 from merian.web.parts import Parts
+from merian.web.stranger import wants_page
 from merian.web.uploads import Refused
 
 __all__ = ["ADDRESSES", "Pages", "Static", "read_static"]
@@ -23,7 +24,7 @@ ADDRESSES = ("/", "/explorer", "/life", "/search", "/taxon/{id:path}", "/twin")
 """The addresses of the application's pages, as `frontend/src/pages.ts` has them; which of them it shows is its own affair."""
 HASHED = "assets/"
 """Files below it have a hash of their content in their name."""
-KINDS = {".js": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
+KINDS = {".html": "text/html", ".js": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml"}
 """What a machine's own table of types may not know, or have wrong."""
 
 
@@ -81,6 +82,12 @@ class Pages:
 
     async def file(self, request: Request) -> Response:
         return self._give(request, request.path_params["name"])
+
+    def lost(self, request: Request) -> Response | None:
+        """The application, with 404, where a browser goes to an address that is none: it says so in the visitor's language. None for all else."""
+        if not wants_page(request.scope) or "index.html" not in self.static:
+            return None
+        return Response(self.static["index.html"].data, 404, {"cache-control": "no-cache"}, KINDS[".html"])
 
     async def report(self, request: Request) -> Response:
         if self.parts.report is None or not self.parts.report.is_file():
