@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from small_world import COMMON, RARE, two_grazers
 from merian.core.errors import BadData, BadSetting, Mismatch, Missing
 from merian.drawn.world import DrawSettings, draw_tree
 from merian.twin.calibrate.counts import read_package
+from merian.twin.calibrate.labelled import surveyed_world
 from merian.twin.calibrate.named import Answers, read_answers, read_watched
 from merian.twin.ecosystem import made
 from merian.twin.observe import watch as watching
 from merian.twin.observe.camera import Zone
-from merian.twin.observe.cast import Cast, Moment, shot
+from merian.twin.observe.cast import NOBODY, Cast, Moment, shot
 from merian.twin.observe.package import BEGAN
 from merian.twin.observe.passing import Stands, passed
 from merian.twin.observe.settings import WatchSettings
@@ -214,6 +216,46 @@ def test_answers_become_labels_sure_doubted_and_unknown(world: Path, tmp_path: P
     assert set(named.truth["species"]) == {COMMON, RARE}
     said = read_answers(tmp_path / "names.csv", Answers(1.0, 1.0), ("photos",))
     assert set(said.values()) == {"unknown"}
+
+
+def test_cameras_that_shoot_nothing_too(world: Path, tmp_path: Path) -> None:
+    """The same animals are photographed; beside them empty frames, told from animals only by the truth, and held out for the matrix."""
+    ecosystem, out = two_grazers(tmp_path), tmp_path / "out"
+    report = watch(ecosystem, out, replace(SMALL, false_day=0.5), {})
+    shown, before = (pl.read_parquet(at / "truth_photos.parquet") for at in (out, world))
+    nobody = shown.filter(pl.col("scientificName") == "empty")
+    assert shown.filter(pl.col("scientificName") != "empty").drop("filePath").equals(before.drop("filePath"))
+    assert 10 < len(nobody) < 120
+    assert report["photos.empty"].value == pytest.approx(len(nobody) / len(shown))
+    assert all((out / place).is_file() for place in shown["filePath"])
+    assert pl.read_csv(out / "held_out.csv")["scientificName"].to_list().count("empty") == 2
+    # a classifier that knows no "empty" takes some for the rare grazer
+    held = pl.read_csv(out / "held_out.csv")
+    rows = pl.concat([held, shown.select("filePath", "scientificName")])
+    drawn = dict(pl.read_csv(out / "cast.csv").select("scientificName", "drawnAs").iter_rows())
+    said = [drawn[RARE if name == "empty" else name] for name in rows["scientificName"]]
+    table = pl.DataFrame(
+        {"file_name": [f"/x/{p}" for p in rows["filePath"]], "species": said, "score": 0.9, "none": ""}
+    )
+    table.write_csv(tmp_path / "names.csv")
+    named = read_watched(out, tmp_path / "names.csv", Answers(), 30.0)
+    assert named.confusion.species == (COMMON, RARE, "empty")
+    assert named.confusion.photos[2].tolist() == [0, 2, 0, 0, 0, 0, 0]
+    seen = surveyed_world(named, ecosystem)
+    assert seen.empty
+    assert seen.exposure[0, :, 2] == pytest.approx(np.full(40, 2.5))
+    assert seen.species == (0, 1)
+    with pytest.raises(BadSetting, match="photos are to be expected"):
+        watch(ecosystem, tmp_path / "d", replace(SMALL, false_day=500.0), {})
+
+
+def test_a_photo_of_nothing_shows_nothing() -> None:
+    cast = Cast.of([COMMON], ["Mammalia"], draw_tree(DrawSettings(species=24)))
+    organism, how = shot(cast, Moment(NOBODY, 0, 0.0, 0.0, BEGAN.replace(hour=2), "photo 3"), 1)
+    assert organism is None
+    assert (how.subject, how.style) == ("empty", "camera trap infrared")
+    other = shot(cast, Moment(NOBODY, 0, 0.0, 0.0, BEGAN.replace(hour=2), "photo 4"), 1)[1]
+    assert other.seed != how.seed
 
 
 def test_answers_that_are_none(world: Path, tmp_path: Path) -> None:

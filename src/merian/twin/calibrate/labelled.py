@@ -182,15 +182,18 @@ def surveyed(
 
 def surveyed_world(named: Named, ecosystem: Ecosystem) -> Surveyed:
     """A watched world made ready: its speeds and zones are known. Raises BadData where it is another ecosystem's."""
-    index = {name: at for at, name in enumerate(ecosystem.species.names)}
-    lost = [name for name in named.confusion.species if name not in index]
+    index, animals = {name: at for at, name in enumerate(ecosystem.species.names)}, list(named.confusion.species)
+    empty = EMPTY in animals
+    animals = [name for name in animals if name != EMPTY]
+    lost = [name for name in animals if name not in index]
     if lost:
         raise BadData("watched world", f"is of the ecosystem {ecosystem.name}, which lacks", lost)
     rows = {name: at for at, name in enumerate(named.confusion.species)}
     names = np.array([rows.get(label.removesuffix(DOUBTED), -1) for label in named.confusion.labels])
-    goes = np.array([named.day_km[name] for name in named.confusion.species])
+    goes = np.array([named.day_km[name] for name in animals])
     exposure = _exposure(named.counts, named.zone, goes, named.detected)
-    species = tuple(index[name] for name in named.confusion.species)
+    exposure = with_empty(exposure, named.counts.effort) if empty else exposure
+    species = tuple(index[name] for name in animals)
     return Surveyed(named.counts, named.confusion, names, species, exposure, 0.0, named.truth)
 
 

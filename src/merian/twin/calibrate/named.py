@@ -19,7 +19,7 @@ from merian.core.errors import BadData, BadSetting, Missing
 from merian.core.tree import read_table
 from merian.twin.calibrate.counts import Counts, counted, overlap, period_of, periods_of, read_times
 from merian.twin.observe.camera import Zone
-from merian.twin.observe.labels import UNKNOWN, Confusion
+from merian.twin.observe.labels import EMPTY, UNKNOWN, Confusion
 from merian.twin.observe.package import BEGAN, DEPLOYMENTS, MEDIA
 from merian.twin.observe.watch import FORMAT, HELD_OUT, KIND
 
@@ -91,7 +91,7 @@ def read_watched(folder: Path, answers: Path, how: Answers, period_days: float) 
     cast = read_table(folder / "cast.csv")
     species = cast["scientificName"].to_list()
     said = read_answers(answers, how, ("photos", HELD_OUT))
-    called = dict(zip(cast["drawnAs"], species, strict=True)) | {name: name for name in species}
+    called = dict(zip(cast["drawnAs"], species, strict=True)) | {name: name for name in (*species, EMPTY)}
     media, held = read_table(folder / MEDIA), read_table(folder / f"{HELD_OUT}.csv")
     confusion = _confusion(species, held, [_of(said, place, called) for place in held["filePath"]])
     missing = [place for place in media["filePath"] if place not in said]
@@ -135,7 +135,8 @@ def _of(said: Mapping[str, str], place: str, called: Mapping[str, str]) -> str:
 
 
 def _confusion(species: Sequence[str], held: pl.DataFrame, labels: Sequence[str]) -> Confusion:
-    """The matrix of the held-out photos that were named."""
+    """The matrix of the held-out photos that were named; with a row of nothing where some show nothing."""
+    species = [*species, *([EMPTY] if EMPTY in held["scientificName"] else [])]
     there = [(name, label) for name, label in zip(held["scientificName"], labels, strict=True) if label]
     if not there:
         raise BadData(

@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting
 
 if TYPE_CHECKING:
     from merian.drawn.organism import Organism, PlanName, Shot
     from merian.drawn.world import DrawnTree
 
-__all__ = ["PLANS", "Cast", "Moment", "shot"]
+__all__ = ["NOBODY", "PLANS", "Cast", "Moment", "shot"]
+
+NOBODY = -1
+"""The species of a moment at which nobody stands before the camera."""
 
 PLANS: Mapping[str, PlanName] = {"Mammalia": "hoofed", "Aves": "bird"}
 """The body plan that plays each class that cameras photograph."""
@@ -80,8 +84,8 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One animal before a camera: the `species` in the cast, which `animal` of it, how far off (m) and how far aside (0 the middle, -1 and 1 the edges of the
-    sector), when, and a `key` that names the chance of this photo."""
+    """One animal before a camera: the `species` in the cast (NOBODY: none), which `animal` of it, how far off (m) and how far aside (0 the middle, -1 and 1 the
+    edges of the sector), when, and a `key` that names the chance of this photo."""
 
     species: int
     animal: int
@@ -97,8 +101,22 @@ class Moment:
         return not DARK[0] <= hour < DARK[1]
 
 
-def shot(cast: Cast, moment: Moment, seed: int) -> tuple[Organism, Shot]:
+def _empty(cast: Cast, moment: Moment, seed: int) -> Shot:
+    """A photo of nothing, where one of the species photographed lives."""
+    from merian.drawn.organism import Shot
+
+    rng = stream(seed, "watch", "empty frame", moment.key)
+    tips = [cast.tips[at] for at in cast.seen]
+    habitat: Any = cast.tree.species["habitat"][tips[int(rng.integers(len(tips)))]]
+    style: Any = "camera trap infrared" if moment.dark else "camera trap day"
+    stamp = f"{moment.when:%Y-%m-%d %H:%M}"
+    return Shot(style=style, subject="empty", habitat=habitat, stamp=stamp, seed=int(rng.integers(2**31)))
+
+
+def shot(cast: Cast, moment: Moment, seed: int) -> tuple[Organism | None, Shot]:
     """What the photo of a moment shows and how it was taken: size by distance, place by bearing, infrared at night; the animal always looks itself."""
+    if moment.species == NOBODY:
+        return None, _empty(cast, moment, seed)
     from merian.drawn.organism import Shot
     from merian.drawn.shots import frames, organism_of
     from merian.drawn.sightings import Event, draw_individual

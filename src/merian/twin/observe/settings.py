@@ -25,6 +25,7 @@ class WatchSettings:
     radius_m: float = knob(10.0, "How far off a camera detects an animal", unit="m", gt=0, le=200)
     angle_deg: float = knob(40.0, "The angle of its sector", unit="degrees", gt=0, le=180)
     detected: float = knob(0.9, "Share of the animals that enter a sector that are photographed", gt=0, le=1)
+    false_day: float = knob(0.0, "Frames a camera shoots in a day of nothing at all: grass in the wind", ge=0, le=1000)
     held_out: int = knob(100, "Labelled drawings of each species, taken like the photos, to try a classifier on", ge=0)
     taught: int = knob(0, "And others to teach one", ge=0)
     most: int = knob(20_000, "Photos beyond which the run is refused before it starts", ge=1)

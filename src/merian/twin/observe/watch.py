@@ -27,8 +27,9 @@ from merian.twin import draws
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.engine import Engine
 from merian.twin.foodweb import Doubles
-from merian.twin.observe.camera import Zone, contacts
-from merian.twin.observe.cast import Cast, Moment
+from merian.twin.observe.camera import Zone, contacts, counts
+from merian.twin.observe.cast import NOBODY, Cast, Moment
+from merian.twin.observe.labels import EMPTY
 from merian.twin.observe.package import BEGAN, written
 from merian.twin.observe.passing import Stands, passed
 from merian.twin.observe.photographs import Photo, draw
@@ -43,6 +44,8 @@ LABELLED = 1_000_000_000
 """Numbers from which animals stand for labelled drawings only: no walker has them."""
 HERD = 10_000
 """Numbers that an animal of a herd may have within it."""
+EVEN = 1.0
+"""Dispersion of frames of nothing over cameras. A choice."""
 BURST_S = 2
 """Seconds between the photos of two animals of a herd. A choice."""
 
@@ -95,9 +98,10 @@ def _watched(ecosystem: Ecosystem, out: Path, settings: WatchSettings, inputs: d
     _affordable(engine, cast, stands, settings)
     found = ran(engine, stands, settings, len(cast.names))
     columns = found.photos
-    count = len(columns["day"])
-    if not count:
+    if not columns["day"]:
         raise BadData("cameras", f"photographed nobody in {settings.days:g} days: more cameras, days or animals")
+    _nothing(columns, len(stands.places), settings)
+    count = len(columns["day"])
     moments = [
         Moment(
             int(columns["species"][at]),
@@ -126,7 +130,8 @@ def _affordable(engine: Engine, cast: Cast, stands: Stands, settings: WatchSetti
     values = engine.world.values
     heads = np.bincount(values["species"], values["number"], len(engine.world.values["biomass"]))
     per = contacts(settings.days, 1.0, settings.day_km, stands.zone.width_km, seen=settings.detected)
-    expected = float(per) * len(stands.places) * heads[cast.seen].sum() / settings.window_km**2
+    animals = float(per) * heads[cast.seen].sum() / settings.window_km**2
+    expected = len(stands.places) * (animals + settings.days * settings.false_day)
     if expected > settings.most:
         allowed = f"about {expected:,.0f} photos are to be expected: fewer cameras or days, or a larger --most"
         raise BadSetting("most", settings.most, allowed)
@@ -174,22 +179,44 @@ def ran(engine: Engine, stands: Stands, settings: WatchSettings, species: int) -
     return Watched(daily / visits[:, None], np.where(walked > 0, gone, settings.day_km), columns)
 
 
+def _nothing(columns: dict[str, list[float]], cameras: int, settings: WatchSettings) -> None:
+    """Add the frames of nothing: at any time, at some cameras more than at others (as grassy as they are), a gamma factor of dispersion 1."""
+    key = draws.key(settings.seed, "watch", "nothing")
+    shots = counts(np.full(cameras, settings.days * settings.false_day), EVEN, key)
+    for camera, many in enumerate(shots.tolist()):
+        for number in range(many):
+            columns["day"].append(draws.uniform(key, number, camera, 2) * settings.days)
+            columns["camera"].append(camera)
+            columns["species"].append(NOBODY)
+            for name in ("animal", "distance", "bearing"):
+                columns[name].append(0.0)
+
+
 def _labelled(out: Path, kind: str, number: int, moments: list[Moment], cast: Cast, seed: int) -> list[Photo]:
-    """Labelled drawings of each species, at distances, angles and hours of the photos themselves; their table is written."""
+    """Labelled drawings of each species, at distances, angles and hours of the photos themselves, and held out also of nothing, where cameras shoot that; their
+    table is written."""
+    animals = [moment for moment in moments if moment.species != NOBODY]
+    shown = [*cast.seen, NOBODY] if kind == HELD_OUT and len(animals) < len(moments) else cast.seen
     photos: list[Photo] = []
     names: list[str] = []
     first = LABELLED * (1 if kind == HELD_OUT else 2)
-    for at in cast.seen:
-        rng = stream(seed, "watch", kind, cast.names[at])
-        for k, like in enumerate(rng.integers(0, len(moments), number).tolist()):
-            model = moments[like]
+    for at in shown:
+        rng = stream(seed, "watch", kind, _name(cast, at))
+        for k, like in enumerate(rng.integers(0, len(animals), number).tolist()):
+            model = animals[like]
             moment = Moment(at, first + k, model.distance_m, model.aside, model.when, f"{kind} {at} {k}")
-            photos.append((f"{kind}/s{at:03d}/{kind[0]}{k:05d}.jpg", moment))
-            names.append(cast.names[at])
+            folder = EMPTY if at == NOBODY else f"s{at:03d}"
+            photos.append((f"{kind}/{folder}/{kind[0]}{k:05d}.jpg", moment))
+            names.append(_name(cast, at))
     if photos:
         table = pl.DataFrame({"filePath": [place for place, _ in photos], "scientificName": names})
         store.write_text(out / f"{kind}.csv", table.write_csv())
     return photos
+
+
+def _name(cast: Cast, at: int) -> str:
+    """What is there, by its place in the cast."""
+    return EMPTY if at == NOBODY else cast.names[at]
 
 
 def _truth(
@@ -209,7 +236,7 @@ def _truth(
     shown = pl.DataFrame(
         {
             "filePath": places,
-            "scientificName": [cast.names[m.species] for m in moments],
+            "scientificName": [_name(cast, m.species) for m in moments],
             "animal": [m.animal for m in moments],
             "distance_m": [m.distance_m for m in moments],
             "dark": [m.dark for m in moments],
@@ -240,6 +267,9 @@ def _report(
             "photos.dark", sum(m.dark for m in moments) / len(moments), unit="share", n=len(moments), group="Photos"
         ),
     ]
+    if settings.false_day > 0:
+        empty = sum(m.species == NOBODY for m in moments)
+        numbers.append(Number("photos.empty", empty / len(moments), unit="share", n=len(moments), group="Photos"))
     for at in cast.seen:
         name, count = cast.names[at], sum(m.species == at for m in moments)
         density = float(found.animals[:, at].mean()) / settings.window_km**2
