@@ -179,7 +179,7 @@ def ran(engine: Engine, stands: Stands, settings: WatchSettings, species: int) -
     return Watched(daily / visits[:, None], np.where(walked > 0, gone, settings.day_km), columns)
 
 
-def _nothing(columns: dict[str, list[float]], cameras: int, settings: WatchSettings) -> None:
+def _nothing(columns: Mapping[str, list[float]], cameras: int, settings: WatchSettings) -> None:
     """Add the frames of nothing: at any time, at some cameras more than at others (as grassy as they are), a gamma factor of dispersion 1."""
     key = draws.key(settings.seed, "watch", "nothing")
     shots = counts(np.full(cameras, settings.days * settings.false_day), EVEN, key)
