@@ -72,8 +72,8 @@ def test_a_map_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture
     html = (out / "simulation.html").read_text()
     species = rows["species"].n_unique()
     assert html.count('aria-label="Map: ') == 3 * species
-    # fans, food web and every map say it
-    assert html.count("outside the measured range") == species + 1 + 3 * species
+    # fans, bars of effects, food web and every map say it
+    assert html.count("outside the measured range") == species + 2 + 3 * species
     assert not re.search(r"(src|href)=|url\(|https?://", html)
     assert 'class="fence"' in html
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from merian.twin.ensemble import Ensemble, EnsembleSettings, Setting, effects, ensemble
+from merian.twin.ensemble import Effect, Ensemble, EnsembleSettings, Setting, effects, ensemble
 from merian.twin.foodweb import FoodWeb, trophic_levels
-from merian.twin.page import Simulated, fan, simulation_page, web_figure
+from merian.twin.page import Simulated, bar, fan, simulation_page, web_figure
 from merian.twin.scenario import Change, Scenario
 from merian.twin.solver import flows, slopes
 
@@ -68,14 +70,15 @@ def test_the_page_is_whole_and_names_are_text() -> None:
     assert "What if &lt;b&gt;it burns&lt;/b&gt;?" in html
     assert "<i>" not in html
     assert not re.search(r"(src|href)=|url\(|https?://", html)
-    assert html.count("<svg") == 4
+    # fans, bars of effects, and the food web
+    assert html.count("<svg") == 3 + 3 + 1
     assert "merian simulate x.toml" in html
     assert "outside the measured range" not in html
 
 
 def test_beyond_the_measured_range_is_said_on_each_figure() -> None:
     html = simulation_page(told(amount=8.0))
-    assert html.count("outside the measured range") == 4
+    assert html.count("outside the measured range") == 5
     assert "warming all: 8 K, from year 2 lies outside 0 to 5 K, where constants were measured" in html
 
 
@@ -85,3 +88,24 @@ def test_links_are_drawn_as_they_are_known() -> None:
     assert kinds == ["link observed", "link assumed", "link inferred"]
     heights = [float(node.get("cy")) for node in svg if node.tag == "circle"]
     assert heights[0] > heights[1] > heights[2]
+
+
+def test_the_bar_of_an_effect_holds_its_interval() -> None:
+    svg = ElementTree.fromstring(bar(Effect("hare", 0.5, 0.75, 0.9, 5, 0, 0, 0, 5)))
+    (rect,), (dot,) = ([n for n in svg if n.tag == tag] for tag in ("rect", "circle"))
+    assert (rect.get("class"), float(rect.get("x", "")), float(rect.get("width", ""))) == ("falls", 50.0, 40.0)
+    assert float(dot.get("cx", "")) == 75.0
+    # more than twice: at the end, with an arrow; an interval about 1 has no colour of its own
+    much = bar(Effect("hare", 2.5, 30.0, 90.0, 0, 5, 0, 0, 5))
+    assert much.count('class="rises"') == 3
+    assert 'class="stays"' in bar(Effect("hare", 0.9, 1.0, 1.2, 1, 1, 0, 0, 5))
+    gone = bar(Effect("hare", math.nan, math.nan, math.nan, 0, 0, 5, 5, 5))
+    assert "<rect" not in gone
+
+
+def test_changes_are_told_with_units_and_places() -> None:
+    hunt = Change(what="poaching", species="hare", amount=0.5, path=(0.1, 0.2, 0.3, 0.4), how=("decay_km=5",), ramp=2)
+    html = simulation_page(replace(told(), scenario=Scenario("x", (hunt,))))
+    assert "0.5 year<sup>\N{MINUS SIGN}1</sup>" in html
+    assert "hare, from year 0 over 2 years" in html
+    assert "Along (0.1, 0.2) (0.3, 0.4); decay_km 5." in html

@@ -40,7 +40,7 @@ def test_isle_royale_without_wolves(tmp_path: Path, capsys: pytest.CaptureFixtur
     report = json.loads((out / "report.json").read_text())["report"]
     assert {"Alces alces.times", "Canis lupus.gone"} <= {number["name"] for number in report["numbers"]}
     html = (out / "simulation.html").read_text()
-    assert html.count("<svg") == rows["species"].n_unique() + 1
+    assert html.count("<svg") == 2 * rows["species"].n_unique() + 1
     before = (out / "ensemble.parquet").stat().st_mtime_ns
     assert run(line) == 0
     assert (out / "ensemble.parquet").stat().st_mtime_ns == before

@@ -133,27 +133,39 @@ class Change:
         return bool(self.placed or self.path or KINDS[self.what].points or KINDS[self.what].threat)
 
     @property
-    def words(self) -> str:
-        """The change in plain words."""
-        kind = KINDS[self.what]
-        when = f"from year {self.year:g}" + (f" over {self.ramp:g} years" if self.ramp else "")
-        end = f" until year {self.until:g}" if np.isfinite(self.until) else ""
-        unit = "" if kind.unit == "1" else f" {kind.unit}"
-        whom = "" if kind.whom == "land" else f" {self.species}"
-        how = "" if self.pattern == EVEN else f" ({self.pattern})"
-        place = ""
+    def much(self) -> str:
+        """The amount with its unit."""
+        unit = KINDS[self.what].unit
+        return f"{self.amount:g}" + ("" if unit == "1" else f" {unit}")
+
+    @property
+    def when(self) -> str:
+        """When it comes and ends."""
+        begins = f"from year {self.year:g}" + (f" over {self.ramp:g} years" if self.ramp else "")
+        return begins + (f" until year {self.until:g}" if np.isfinite(self.until) else "")
+
+    @property
+    def where(self) -> str:
+        """Where it acts; nothing where it acts everywhere."""
         if self.within:
             west, north, east, south = self.within
-            place = f", between {west:g} and {east:g} of the map's width and {north:g} and {south:g} of its height"
-        elif self.area:
-            place = ", in the area of " + " ".join(f"({x:g}, {y:g})" for x, y in self.corners)
-        elif self.path:
-            place = f", {'at' if len(self.points) == 1 else 'along'} " + " ".join(
-                f"({x:g}, {y:g})" for x, y in self.points
-            )
+            return f"between {west:g} and {east:g} of the map's width and {north:g} and {south:g} of its height"
+        if self.area:
+            return "in the area of " + " ".join(f"({x:g}, {y:g})" for x, y in self.corners)
+        if self.path:
+            which = "at" if len(self.points) == 1 else "along"
+            return f"{which} " + " ".join(f"({x:g}, {y:g})" for x, y in self.points)
+        return ""
+
+    @property
+    def words(self) -> str:
+        """The change in plain words."""
+        whom = "" if KINDS[self.what].whom == "land" else f" {self.species}"
         others = f" (and {', '.join(self.hosts)})" if self.hosts else ""
+        how = "" if self.pattern == EVEN else f" ({self.pattern})"
         told = f" ({', '.join(self.how)})" if self.how else ""
-        return f"{self.what}{whom}{others}: {self.amount:g}{unit}{how}{told}{place}, {when}{end}"
+        place = f", {self.where}" if self.where else ""
+        return f"{self.what}{whom}{others}: {self.much}{how}{told}{place}, {self.when}"
 
 
 def _pairs(values: tuple[float, ...]) -> tuple[tuple[float, float], ...]:

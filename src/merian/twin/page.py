@@ -6,23 +6,32 @@ Drawn as SVG by hand: fans are bands between quantiles of members, the web is la
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from merian import __version__
+from merian.twin.change import ALL, EVEN, Change
 from merian.twin.ensemble import Effect, Ensemble
 from merian.twin.foodweb import Doubles, FoodWeb, trophic_levels
+from merian.twin.kinds import KINDS
 from merian.twin.scenario import Scenario
 from merian.twin.solver import flows
 from merian.twin.space.drawing import CLASSES, Drawn, plates
 
-__all__ = ["Simulated", "fan", "simulation_page", "web_figure"]
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+__all__ = ["Simulated", "bar", "fan", "simulation_page", "web_figure"]
 
 WIDE, HIGH = 300, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 10, 22
+BAR = 200
+"""Width of the bar of an effect."""
 SHOWN = 8
 """Species whose maps lie open; the others' fold out."""
 
@@ -59,6 +68,7 @@ def simulation_page(told: Simulated) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["units"] = _units
     beyond = told.scenario.beyond()
     order = sorted(range(len(told.effects)), key=lambda at: -_moved(told.effects[at]))
     called = [told.called(at) for at in range(len(told.effects))]
@@ -68,13 +78,15 @@ def simulation_page(told: Simulated) -> str:
             "maps": maps[at] if maps else None,
             "name": told.called(at),
             "scientific": told.web.names[at] if told.called(at) != told.web.names[at] else "",
-            "words": _capital(told.effects[at].said(told.called(at))),
+            "words": _set(_capital(told.effects[at].said(told.called(at)))),
+            "bar": bar(told.effects[at]),
             "svg": fan(told.ensemble, at, bool(beyond)),
         }
         for at in order
     ]
     return environment.get_template("simulation.html.j2").render(
         told=told,
+        changes=[_change(change) for change in told.scenario.changes],
         beyond=beyond,
         fans=fans,
         shown=SHOWN,
@@ -87,6 +99,49 @@ def simulation_page(told: Simulated) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _set(text: str) -> str:
+    """Words with numbers that keep together: a minus, and no line between a number and its per cent."""
+    return re.sub(r"(?<![\w)])-(?=\d)", "\N{MINUS SIGN}", text).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def _units(text: str) -> Markup:
+    """A number with its unit, whose powers stand raised."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"(?<=[a-z])-(\d)", "<sup>\N{MINUS SIGN}\\1</sup>", str(escape(text))))
+
+
+def _change(change: Change) -> dict[str, str]:
+    """A change as the page tells it: what and how much, whom and when, where, and what that means."""
+    whom = "" if KINDS[change.what].whom == "land" else change.species
+    whom = "all species" if whom == ALL else ", ".join([whom, *change.hosts]) if whom else ""
+    settings = ", ".join(f"{name} {value}" for name, _, value in (text.partition("=") for text in change.how))
+    pattern = "" if change.pattern == EVEN else f"{change.pattern} cells"
+    return {
+        "what": _capital(change.what),
+        "much": _set(change.much),
+        "whom": ", ".join(part for part in (whom, pattern, change.when) if part),
+        "where": "; ".join(part for part in (_capital(change.where), settings) if part),
+        "means": KINDS[change.what].meaning,
+    }
+
+
+def bar(effect: Effect) -> str:
+    """An effect as SVG: the median and nine tenths of the runs, from nothing (left) over as much as without the change (middle) to twice as much (right)."""
+    parts = [
+        f'<svg class="bar" viewBox="0 0 {BAR} 14" aria-hidden="true"><path class="grid" d="M0 7h{BAR}M{BAR / 2:g} 0v14"/>'
+    ]
+    if math.isfinite(effect.median):
+        low, middle, high = (BAR / 2 * min(max(times, 0.0), 2.0) for times in (effect.low, effect.median, effect.high))
+        way = "falls" if effect.high < 1 else "rises" if effect.low > 1 else "stays"
+        wide = max(high - low, 2.0)
+        parts.append(f'<rect class="{way}" x="{min(low, BAR - wide):.1f}" y="4" width="{wide:.1f}" height="6"/>')
+        parts.append(f'<circle class="{way}" cx="{min(max(middle, 4.0), BAR - 4.0):.1f}" cy="7" r="4"/>')
+        if effect.median > 2:
+            parts.append(f'<path class="{way}" d="M{BAR - 4:g} 3l4 4l-4 4"/>')
+    return "".join([*parts, "</svg>"])
 
 
 def _moved(effect: Effect) -> float:

@@ -98,7 +98,7 @@ def placeless(scenario: Scenario, known: Known, mixed: bool) -> Scenario:
     """
     if not scenario.mapped:
         return scenario
-    threats(scenario)
+    threats(scenario, known.grass)
     out = (*NOWHERE, *(() if mixed else BY_STATE))
     if all(change.what in out for change in scenario.changes):
         which = "the food web has none" if mixed else "cohorts have none, nor this threat"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from merian.core.errors import BadSetting
 from merian.core.settings import load
 from merian.twin.change import Change
@@ -24,6 +27,8 @@ ARRIVES = 0.01
 CONSUMED = {True: 0.9, False: 0.2}
 """What a fire takes of grass, and of what else grows (a choice)."""
 Asked = DiseaseSettings | FireSettings | PoachingSettings | LivestockSettings | DisturbanceSettings | RoadSettings
+ON_GRASS = ("fire", "livestock")
+"""Threats that are nothing where there is no grass."""
 SETTINGS: Mapping[str, tuple[type[Asked], str]] = {
     "disease": (DiseaseSettings, "r0"),
     "fire": (FireSettings, "ignitions_km2_year"),
@@ -35,10 +40,15 @@ SETTINGS: Mapping[str, tuple[type[Asked], str]] = {
 """The settings of each threat, and which of them is the amount of the change."""
 
 
-def threats(scenario: Scenario) -> list[Change]:
-    """The changes that are threats. Raises BadSetting for two of a kind, or settings that they have not."""
+def threats(scenario: Scenario, grass: npt.NDArray[np.bool_] | None = None) -> list[Change]:
+    """The changes that are threats.
+
+    Raises BadSetting for two of a kind, for settings that they have not, and for fire and livestock where no species is `grass` [s] (None: not asked).
+    """
     found = [change for change in scenario.changes if KINDS[change.what].threat]
     for change in found:
+        if change.what in ON_GRASS and grass is not None and not grass.any():
+            raise BadSetting("what", change.what, "needs grass, which burns and is grazed: this ecosystem has none")
         if sum(other.what == change.what for other in found) > 1:
             raise BadSetting("what", change.what, "comes once in a scenario")
         settings_of(change)

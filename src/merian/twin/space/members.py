@@ -153,8 +153,9 @@ def spread(job: Job, over: Over | None = None) -> None:
         cohort_ready(job.ecosystem, job.unplaced, settings, settings.of_cohorts)
     else:
         job.scenario.checked(setting.web, settings.years)
-        fits(job.scenario, Field.of_ecosystem(job.ecosystem, settings).landscape)
-        threats(job.scenario)
+        field = Field.of_ecosystem(job.ecosystem, settings)
+        fits(job.scenario, field.landscape)
+        threats(job.scenario, field.grass)
         if settings.tier == "herds":
             herded(job.scenario, setting.web)
     remedy = "fewer members, years or threads, a coarser map (--rows) or a smaller window (--window-km)"

@@ -41,7 +41,7 @@ class Bodies:
 
 def threatened(engine: Engine, altered: Altered, bodies: Bodies | None, clock: Clock) -> Engine:
     """The engine of tier C or I with the threats of a scenario. Raises BadSetting as `threats` does."""
-    found = threats(altered.scenario)
+    found = threats(altered.scenario, None if bodies is None else bodies.grass)
     if not found:
         return engine
     if bodies is None:

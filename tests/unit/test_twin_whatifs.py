@@ -1,0 +1,163 @@
+"""Every kind of what-if by the command line, in the food web and on a map: what is written, and what is refused before it starts."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from merian.cli.main import run
+from merian.twin.kinds import KINDS
+
+FEW = ("--members", "2", "--years", "2", "--settle", "2", "--threads", "1")
+MAP = (
+    "--tier",
+    "grid",
+    "--members",
+    "1",
+    "--years",
+    "0.5",
+    "--settle",
+    "2",
+    "--spin",
+    "0",
+    "--rows",
+    "4",
+    "--threads",
+    "1",
+)
+LINE, ZONE = "path = [0.5, 0.0, 0.5, 1.0]", "within = [0.0, 0.0, 0.6, 0.6]"
+ASKED = {
+    "remove": ('species = "lion"\namount = 0.5\nyear = 0.1', "lion", -1),
+    "introduce": ('species = "lion"\namount = 0.5\nyear = 0.1', "lion", 1),
+    "harvest": ('species = "lion"\namount = 2.0\nramp = 0.1', "lion", -1),
+    "protect": (f'amount = 1.0\n{ZONE}\n[[change]]\nwhat = "harvest"\nspecies = "lion"\namount = 2.0', "lion", -1),
+    "habitat": ('amount = 0.6\npattern = "clustered"\nramp = 0.1', "grasses", -1),
+    "rain": ("amount = 0.5", "grasses", -1),
+    "drought": (f"amount = 0.8\nuntil = 1.5\n{ZONE}", "grasses", -1),
+    "warming": ("amount = 4", "trees and herbs", -1),
+    "refuge": ('species = "grasses"\namount = 0.9', "grasses", 1),
+    "fence": (LINE, "", 0),
+    "corridor": ("path = [0.0, 0.5, 1.0, 0.5]", "", 0),
+    "waterpoint": ("path = [0.2, 0.2]", "", 0),
+    "disease": ('species = "blue wildebeest"\namount = 8', "blue wildebeest", -1),
+    "fire": ("amount = 20\nhow = { half_g_m2 = 60, wet = 1.0 }", "grasses", -1),
+    "poaching": (f'species = "lion"\namount = 3.0\n{LINE}', "lion", -1),
+    "livestock": ("amount = 300\npath = [0.2, 0.2]", "grasses", -1),
+    "disturbance": (f"amount = 0.9\n{LINE}", "", 0),
+    "road": (f'species = "lion"\namount = 50000\n{LINE}', "lion", -1),
+}
+"""Of each kind the rest of a change, and which way a species goes; "": where there are no places it is refused."""
+
+
+def asked(folder: Path, what: str, rest: str) -> str:
+    file = folder / f"{what}.toml"
+    file.write_text(f'title = "{what}"\n[[change]]\nwhat = "{what}"\n{rest}\n', encoding="utf-8")
+    return str(file)
+
+
+def test_all_kinds_are_asked_here() -> None:
+    assert set(ASKED) == set(KINDS)
+
+
+def moved(out: Path, species: str) -> float:
+    rows = pl.read_parquet(out / "ensemble.parquet")
+    last = rows.filter(pl.col("year") == rows["year"].max())
+    common = {"lion": "Panthera leo", "blue wildebeest": "Connochaetes taurinus"}
+    own = last.filter(pl.col("species") == common.get(species, species))
+    assert own.height
+    return float((own["with"] / own["without"]).log().mean())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("what", sorted(ASKED))
+def test_a_change_in_the_food_web(tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rest, species, way = ASKED[what]
+    out = tmp_path / "out"
+    code = run(["simulate", "savanna", asked(tmp_path, what, rest), str(out), *FEW])
+    said = " ".join(capsys.readouterr().err.split())
+    if not species:
+        assert code == 2
+        assert "--tier grid, or herds" in said
+        return
+    assert code == 0
+    assert re.search(r"(falls|rises|stays as it is|is gone) ", said)
+    assert moved(out, species) * way > 1e-4
+    html = (out / "simulation.html").read_text()
+    assert html.count("<polygon") >= 4
+    assert re.search('class="link (observed|inferred|assumed)"', html)
+    if any(word in rest for word in ("path", "within", "pattern")) or what in ("disease", "fire"):
+        assert "this tier has no places" in said
+
+
+@pytest.mark.parametrize("what", sorted(ASKED))
+def test_a_change_on_a_map(tmp_path: Path, what: str) -> None:
+    rest, species, way = ASKED[what]
+    out = tmp_path / "out"
+    assert run(["simulate", "savanna", asked(tmp_path, what, rest), str(out), *MAP]) == 0
+    assert pl.read_parquet(out / "maps.parquet").height > 16
+    if species:
+        assert moved(out, species) * way > 0
+    html = (out / "simulation.html").read_text()
+    drawn = {"protect": "reserve", "drought": "box", "fence": "fence", "corridor": "corridor", "habitat": "lost"}
+    drawn |= {"poaching": "road", "road": "road", "disturbance": "road", "livestock": "people"}
+    if what in drawn:
+        # once in the legend, and on two maps of each species
+        assert html.count(f'class="{drawn[what]}"') > 2
+
+
+def test_fire_and_livestock_need_grass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for what, tier in (("fire", "web"), ("livestock", "grid")):
+        out = str(tmp_path / tier)
+        assert run(["simulate", "isle-royale", asked(tmp_path, what, "amount = 1"), out, *FEW, "--tier", tier]) == 2
+        assert "this ecosystem has none" in " ".join(capsys.readouterr().err.split())
+
+
+def test_ten_times_the_memory_is_refused_with_what_it_would_take(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["simulate", "savanna", asked(tmp_path, "rain", "amount = 0.5"), str(tmp_path / "out"), "--tier", "grid"]
+    assert run([*line, "--members", "100000", "--years", "10000"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "GB of memory" in said
+    assert "fewer members" in said
+    assert not list((tmp_path / "out").rglob("*.npz"))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no signal that cannot be caught")
+def test_a_run_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    change = asked(tmp_path, "remove", 'species = "grey wolf"\nyear = 0.5')
+    how = [
+        "--tier",
+        "grid",
+        "--members",
+        "3",
+        "--years",
+        "1",
+        "--settle",
+        "2",
+        "--spin",
+        "0",
+        "--rows",
+        "4",
+        "--threads",
+        "1",
+    ]
+    line = [sys.executable, "-m", "merian", "simulate", "isle-royale", change]
+    killed = subprocess.Popen([*line, str(tmp_path / "out"), *how], stderr=subprocess.DEVNULL, start_new_session=True)
+    parts, until = tmp_path / "out" / "parts", time.monotonic() + 120
+    while not list(parts.glob("*.npz")) and killed.poll() is None and time.monotonic() < until:
+        time.sleep(0.002)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    for name in ("out", "whole"):
+        assert run(["simulate", "isle-royale", change, str(tmp_path / name), *how]) == 0
+    for name in ("ensemble.parquet", "maps.parquet", "effects.parquet"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
