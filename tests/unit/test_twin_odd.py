@@ -113,3 +113,26 @@ def test_what_does_not_describe_itself_is_refused() -> None:
     engine = Engine(World(ledger, {"x": np.array(1.0)}, 0), [Silent()], 1)
     with pytest.raises(BadData, match=r"\(silent, x\)"):
         odd(engine, Purpose("Nothing"))
+
+
+def test_the_page_of_a_scenario_describes_what_people_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = (
+        '[[change]]\nwhat = "livestock"\namount = 5\npath = [0.5, 0.5]\n',
+        '[[change]]\nwhat = "road"\namount = 500\npath = [0.0, 0.5, 1.0, 0.5]\n',
+        '[[change]]\nwhat = "poaching"\npath = [0.5, 0.5]\nhow = { males = 1 }\n',
+    )
+    file = tmp_path / "people.toml"
+    file.write_text('title = "People"\n' + "".join(changes))
+    for tier in ("grid", "herds"):
+        out = tmp_path / tier
+        assert run(["twin", "odd", "savanna", str(out), "--tier", tier, "--scenario", str(file)]) == 0
+        page = (out / "odd.md").read_text()
+        for name in ("scenario", "livestock", "disturbance", "roads", "poaching"):
+            assert f"### {name}\n" in page
+        for variable, unit in (("stock", "km-2"), ("shunned", "1")):
+            assert f"| {variable} | {unit} |" in page
+        assert ("| male_bias |" in page) == (tier == "herds")
+        assert "F' = -n i m F / (F + half)" in page
+        assert "Changes: livestock: 5 km-2" in page
+    assert run(["twin", "odd", "savanna", str(tmp_path / "c"), "--tier", "cohorts", "--scenario", str(file)]) == 2
+    assert "none of their processes" in " ".join(capsys.readouterr().err.split())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from merian.core import store
+from merian.core.errors import BadSetting
 from merian.twin.cohorts.settings import CohortSettings
 from merian.twin.cohorts.species import cohorts
 from merian.twin.ecosystem import Ecosystem
@@ -19,8 +22,13 @@ from merian.twin.observe.cast import PLANS
 from merian.twin.observe.stage import narrowed
 from merian.twin.odd import Purpose, odd, odd_page
 from merian.twin.pools import YEAR_DAYS
+from merian.twin.scenario import Scenario
+from merian.twin.space.cells import Begin
+from merian.twin.space.clock import Clock
+from merian.twin.space.pairs import Field, engine_under
+from merian.twin.space.settings import MapSettings
 
-__all__ = ["FORMAT", "KIND", "PAGE", "described", "engine_of"]
+__all__ = ["FORMAT", "KIND", "PAGE", "changed_engine", "described", "engine_of"]
 
 KIND, FORMAT = "description", 1
 PAGE = "odd.html"
@@ -35,12 +43,26 @@ TIERS = {
 }
 
 
-def described(ecosystem: Ecosystem, out: Path, tier: Tier, overwrite: bool = False) -> None:
-    """Write odd.md and odd.html to `out`; a page that is there already is not made again. Raises BadData for what does not describe itself."""
-    work = store.begin(out, KIND, FORMAT, {"tier": tier}, {"ecosystem": ecosystem.digest()}, overwrite)
+def described(
+    ecosystem: Ecosystem, out: Path, tier: Tier, overwrite: bool = False, scenario: Scenario | None = None
+) -> None:
+    """Write odd.md and odd.html to `out`, of the twin as it is or as it is under a scenario; a page that is there already is not made again.
+
+    Raises BadData for what does not describe itself, BadSetting for a scenario that does not fit.
+    """
+    inputs = {"ecosystem": ecosystem.digest()}
+    if scenario is not None:
+        common = [*ecosystem.species.common, *(pool.name for pool in ecosystem.pools)]
+        scenario = scenario.named(dict(zip(common, ecosystem.balance().web.names, strict=True)))
+        inputs["scenario"] = store.digest_bytes(repr(scenario).encode())[:24]
+    work = store.begin(out, KIND, FORMAT, {"tier": tier}, inputs, overwrite)
     if work.done:
         return
-    engine, purpose = engine_of(ecosystem, tier), _purpose(ecosystem, tier)
+    engine = engine_of(ecosystem, tier) if scenario is None else changed_engine(ecosystem, tier, scenario)
+    purpose = _purpose(ecosystem, tier)
+    if scenario is not None:
+        told = "; ".join(change.words for change in scenario.changes)
+        purpose = replace(purpose, title=f"{purpose.title}: {scenario.title}", data=f"{purpose.data} Changes: {told}.")
     store.write_text(out / "odd.md", odd(engine, purpose))
     store.write_text(out / PAGE, odd_page(engine, purpose))
     work.finish()
@@ -66,6 +88,19 @@ def engine_of(ecosystem: Ecosystem, tier: Tier) -> Engine:
     how = WindowSettings()
     animals, _ = behaving(animals, species, ecosystem.landscape, how.latitude_deg)
     return window(web, balance.start, animals, ecosystem.landscape, celsius, how)
+
+
+def changed_engine(ecosystem: Ecosystem, tier: Tier, scenario: Scenario) -> Engine:
+    """The Engine of a tier at its start, in which a scenario happens. Raises BadSetting for a scenario that does not fit the ecosystem or the tier."""
+    if tier == "cohorts":
+        raise BadSetting(
+            "scenario", scenario.title, "changes rates of cohorts and none of their processes: --tier grid, or herds"
+        )
+    settings = MapSettings(tier=tier, threads=1)
+    field, clock = Field.of_ecosystem(ecosystem, settings), Clock.of(settings)
+    scenario.checked(field.setting.web, math.inf)
+    start = ecosystem.balance().start
+    return engine_under(field, scenario, Begin(start, 0, field.bodies(start)), clock, settings)
 
 
 def _purpose(ecosystem: Ecosystem, tier: Tier) -> Purpose:

@@ -27,7 +27,7 @@ from merian.twin.space.threats import Bodies
 from merian.twin.space.where import Mask, coarser, cropped
 from merian.twin.world import World
 
-__all__ = ["Course", "Field", "diffusion", "pair"]
+__all__ = ["Course", "Field", "diffusion", "engine_under", "pair"]
 
 BASELINE = Scenario("baseline", ())
 STEP_KM, STEP_MASS = 0.0278, 0.48
@@ -141,20 +141,20 @@ def pair(field: Field, scenario: Scenario, settings: MapSettings, member: int) -
         field, setting=replace(field.setting, web=web), moves=field.moves * np.exp(settings.move_spread * swing)
     )
     begin = Begin(start, word, own.bodies(start))
-    plain = _engine(own, BASELINE, begin, clock, settings)
+    plain = engine_under(own, BASELINE, begin, clock, settings)
     first = clock.begin + math.floor(min(scenario.edges(settings.years), default=settings.years) * clock.per_year)
     book = _Book(clock, own)
     book.see(plain.world)
     plain.run(min(first, clock.step(settings.years)), book.see)
     other = book.copy(clock)
-    changed = _engine(own, scenario, replace(begin, after=plain.world), clock, settings)
+    changed = engine_under(own, scenario, replace(begin, after=plain.world), clock, settings)
     for engine, kept in ((plain, book), (changed, other)):
         engine.run(clock.step(settings.years), kept.see)
     return book.closed(), other.closed()
 
 
-def _engine(field: Field, scenario: Scenario, begin: Begin, clock: Clock, settings: MapSettings) -> Engine:
-    """The engine of one course."""
+def engine_under(field: Field, scenario: Scenario, begin: Begin, clock: Clock, settings: MapSettings) -> Engine:
+    """The engine of one course: of a field in which a scenario happens, from where `begin` says. Raises what `cells` and `herds` raise."""
     altered = Altered(scenario, field.setting, field.ground(settings))
     if settings.tier == "grid":
         return cells(altered, begin, field.moves, clock, settings)
