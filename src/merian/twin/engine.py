@@ -73,10 +73,10 @@ class Engine:
     def step(self) -> Moved:
         """Go one step. Raises Unstable where a value leaves its bounds or a budget does not close."""
         moved: Moved = {}
+        totals = {name: self.world.total(name) for name in self.world.ledger.budgets}
         for process in self.processes:
-            before = {name: self.world.total(name) for name in self.world.ledger.budgets}
             moved[process.name] = self._run(process)
-            self._close(process.name, before, moved[process.name])
+            totals = self._close(process, totals, moved[process.name])
         self.world.step += 1
         self.world.day += self.days
         return moved
@@ -122,21 +122,22 @@ class Engine:
             world.ledger.sizes(world.values)
         return flows
 
-    def _close(self, name: str, before: Mapping[str, float], flows: Mapping[str, Flow]) -> None:
+    def _close(self, process: Process, before: Mapping[str, float], flows: Mapping[str, Flow]) -> dict[str, float]:
+        """The budgets' totals after a process, from those before it. Raises Unstable where one does not close."""
         strange = sorted(set(flows) - set(before))
         if strange:
-            raise BadData(f"process {name!r}", "moves what the ledger has a budget for", strange)
-        for budget, was in before.items():
-            now, flow = self.world.total(budget), flows.get(budget, Flow())
+            raise BadData(f"process {process.name!r}", "moves what the ledger has a budget for", strange)
+        after = {}
+        for name, was in before.items():
+            budget, flow = self.world.ledger.budgets[name], flows.get(name, Flow())
+            touched = not budget.of or not set(budget.of).isdisjoint(process.writes)
+            now = after[name] = self.world.total(name) if touched else was
             lack = now - was - flow.came + flow.went
             scale = max(abs(was), abs(now), flow.came, flow.went)
             if not (flow.came >= 0 and flow.went >= 0 and abs(lack) <= CLOSES * scale):
-                raise Unstable(
-                    name,
-                    budget,
-                    f"all ({lack:+g} {self.world.ledger.budgets[budget].unit} unaccounted for)",
-                    self.world.step,
-                )
+                said = f"all ({lack:+g} {budget.unit} unaccounted for)"
+                raise Unstable(process.name, name, said, self.world.step)
+        return after
 
 
 def ordered(ledger: Ledger, processes: Sequence[Process]) -> list[Process]:

@@ -59,12 +59,16 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A quantity that no process may make or lose without saying so: `total` of all variables, in `unit`, and what it counts."""
+    """A quantity that no process may make or lose without saying so: `total` of all variables, in `unit`, and what it counts.
+
+    `of`: the variables that it is made of (none: perhaps all). What a process does to others leaves it as it was.
+    """
 
     name: str
     unit: str
     total: Callable[[Values], float]
     meaning: str
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,10 @@ def active_share(celsius: npt.ArrayLike, warmth: Warmth) -> Doubles:
 
 
 @compiled
-def burnt_g_day(kinds: Doubles, kind: int, mass: float, pool: float, adult: float, place: Doubles) -> float:
-    """What an animal burns in a day, g. place: a row of Warmth.places."""
+def burnt_g_day(
+    kinds: Doubles, kind: int, mass: float, pool: float, adult: float, place: Doubles | tuple[float, float]
+) -> float:
+    """What an animal burns in a day, g. place: a row of Warmth.places, of which the first two count."""
     if kinds[LOSS, kind] > 0.0:
         burnt = kinds[LOSS, kind] * (mass + pool)
         small = kinds[SCALING, kind] != 0.0 and mass != adult
@@ -128,19 +130,22 @@ class Metabolism:
 def _live(kinds: Doubles, cohorts: Cohorts, places: Doubles, span: tuple[int, int], days: float, went: Doubles) -> None:
     """Burn and grow in place. went: g and animals that each cohort loses [2, n]."""
     kind, cell, state = cohorts
+    numbers, masses, pools, guts = state[NUMBER], state[MASS], state[POOL], state[GUT]
+    adults, tops, ages, ripes = state[ADULT], state[TOP], state[AGE], state[RIPE]
     for at in range(span[0], span[1]):
-        own, mass, pool, adult = kind[at], state[MASS][at], state[POOL][at], state[ADULT][at]
-        number, gut = state[NUMBER][at], state[GUT][at]
-        burnt = burnt_g_day(kinds, own, mass, pool, adult, places[cell[at]]) * days
+        own, mass, pool, adult = kind[at], masses[at], pools[at], adults[at]
+        number, gut = numbers[at], guts[at]
+        place = (places[cell[at], 0], places[cell[at], 1])
+        burnt = burnt_g_day(kinds, own, mass, pool, adult, place) * days
         net = gut - burnt
-        state[GUT][at] = 0.0
-        state[AGE][at] += days
+        guts[at] = 0.0
+        ages[at] += days
         if net >= 0.0:
             grown = min(net, max(adult - mass, 0.0))
             mass += grown
             pool += net - grown
-            if state[RIPE][at] < 0.0 and mass >= adult and state[AGE][at] >= kinds[RIPENS, own]:
-                state[RIPE][at] = state[AGE][at]
+            if ripes[at] < 0.0 and mass >= adult and ages[at] >= kinds[RIPENS, own]:
+                ripes[at] = ages[at]
             if kinds[PULSE, own] > 0.0 and pool > RESERVE * adult:
                 burnt += pool - RESERVE * adult
                 pool = RESERVE * adult
@@ -149,10 +154,10 @@ def _live(kinds: Doubles, cohorts: Cohorts, places: Doubles, span: tuple[int, in
             pool -= taken
             mass += net + taken
             if mass <= 0.0:
-                went[0, at], went[1, at] = number * (state[MASS][at] + state[POOL][at] + gut), number
-                state[NUMBER][at] = 0.0
-                state[POOL][at] = 0.0
+                went[0, at], went[1, at] = number * (masses[at] + pools[at] + gut), number
+                numbers[at] = 0.0
+                pools[at] = 0.0
                 continue
         went[0, at] = number * burnt
-        state[MASS][at], state[POOL][at] = mass, pool
-        state[TOP][at] = max(state[TOP][at], mass)
+        masses[at], pools[at] = mass, pool
+        tops[at] = max(tops[at], mass)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles
 from merian.twin.ledger import Array, Budget, Ledger, Values, Variable
 
@@ -45,6 +48,8 @@ Cohorts = tuple[Integers, Integers, tuple[Doubles, ...]]
 BYTES = 8 * len(COHORT) * 3
 """Memory that a cohort takes: its columns, and as much again twice while a step puts them in order."""
 NOTHING = np.empty(0)
+BLOCK = 256
+"""Cohorts whose grams are added up before they are added to the others'."""
 ONE, PLACE, PLANTS = ("cohort",), ("y", "x"), ("plant", "y", "x")
 
 
@@ -73,16 +78,40 @@ def ledger(cell_m2: float) -> Ledger:
             Variable("green", "1", PLACE, "Growth of plants, as a multiple of its mean", 0.0, 1e6, "made"),
         ],
         [
-            Budget("biomass", "kg", lambda values: _kg(values, cell_m2), "All that lives"),
-            Budget("animals", "1", lambda values: float(values["number"].sum()), "Animals, one by one"),
-            Budget("water", "kg", lambda values: float(values["soil_water"].sum()) * cell_m2, "Water in the soil"),
+            Budget(
+                "biomass",
+                "kg",
+                lambda values: _kg(values, cell_m2),
+                "All that lives",
+                ("number", "mass", "pool", "gut", "plants"),
+            ),
+            Budget("animals", "1", lambda values: float(values["number"].sum()), "Animals, one by one", ("number",)),
+            Budget(
+                "water",
+                "kg",
+                lambda values: float(values["soil_water"].sum()) * cell_m2,
+                "Water in the soil",
+                ("soil_water",),
+            ),
         ],
     )
 
 
 def _kg(values: Values, cell_m2: float) -> float:
-    each = values["mass"] + values["pool"] + values["gut"]
-    return (float((values["number"] * each).sum()) + float(values["plants"].sum()) * cell_m2) / 1000.0
+    grams = _grams(values["number"], values["mass"], values["pool"], values["gut"])
+    return (grams + float(values["plants"].sum()) * cell_m2) / 1000.0
+
+
+@compiled
+def _grams(number: Array, mass: Array, pool: Array, gut: Array) -> float:
+    """What all cohorts weigh, g: block by block, so that small ones are not lost among the large."""
+    found = 0.0
+    for begin in range(0, len(number), BLOCK):
+        part = 0.0
+        for at in range(begin, min(begin + BLOCK, len(number))):
+            part += number[at] * (mass[at] + pool[at] + gut[at])
+        found += part
+    return found
 
 
 def bodies(values: dict[str, Array]) -> Cohorts:
@@ -101,6 +130,14 @@ def shared(work: Callable[[int, int], object], count: int, threads: int) -> None
         work(0, count)
         return
     edges = np.linspace(0, count, threads + 1).astype(int).tolist()
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, *span) for span in pairwise(edges)]:
-            done.result()
+    own, *others = pairwise(edges)
+    waits = [_pool(threads - 1, os.getpid()).submit(work, *span) for span in others]
+    work(*own)
+    for done in waits:
+        done.result()
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """So many threads of a process, kept for the next work: to start them takes longer than many a work."""
+    return ThreadPoolExecutor(threads, "cohorts")

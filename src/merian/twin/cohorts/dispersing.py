@@ -29,6 +29,8 @@ STARVED = 0.8
 """Share of adult mass below which grown-ups move."""
 FARTHEST = 1000.0
 """Cells that are gone in a step at most, along each axis."""
+FARTHEST_NORMAL = 8.6
+"""No normal distance of these draws is farther, standard deviations: sqrt(2 ln 2^53)."""
 
 
 @compiled
@@ -73,22 +75,31 @@ def _move(
 ) -> None:
     """Move in place. scale: width of a cell m, days, and the cohorts from the first to before the last that are meant."""
     kind, cell, state = cohorts
+    mass, adult, ripe = state[MASS], state[ADULT], state[RIPE]
     chance, step = draw
-    columns = gates[1].shape[1]
+    columns, diffusion = gates[1].shape[1], kinds[DIFFUSION]
     for at in range(scale[2], scale[3]):
-        if state[RIPE][at] >= 0.0 and state[MASS][at] >= STARVED * state[ADULT][at]:
+        if ripe[at] >= 0.0 and mass[at] >= STARVED * adult[at]:
             continue
-        spread = kinds[DIFFUSION, kind[at]]
-        turn, away = draws.uniforms(chance, who[at], step, 0)
+        spread = diffusion[kind[at]]
+        one, other = draws.uniforms(chance, who[at], step, 1)
         if spread > 0.0:
             far = math.sqrt(2.0 * spread * scale[1]) / scale[0]
+        else:
+            far = speed_m_day(mass[at]) * scale[1] / scale[0]
+        # who comes over no edge in whatever direction needs none
+        if far * (FARTHEST_NORMAL if spread > 0.0 else 1.0) + max(one, other) < 1.0:
+            continue
+        turn, away = draws.uniforms(chance, who[at], step, 0)
+        if spread > 0.0:
             # Box and Muller 1958: a normal distance along both axes
             far *= math.sqrt(-2.0 * math.log1p(-away))
-        else:
-            far = speed_m_day(state[MASS][at]) * scale[1] / scale[0]
+            if far + max(one, other) < 1.0:
+                continue
         x, y = far * math.cos(2.0 * math.pi * turn), far * math.sin(2.0 * math.pi * turn)
-        one, other = draws.uniforms(chance, who[at], step, 1)
         right, down = int(min(abs(x), FARTHEST) + one), int(min(abs(y), FARTHEST) + other)
+        if right == 0 and down == 0:
+            continue
         place = (cell[at] // columns, cell[at] % columns)
         row, column = _way(
             gates, place, (right if x > 0 else -right, down if y > 0 else -down), (chance, step, who[at])

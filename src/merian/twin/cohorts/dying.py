@@ -72,16 +72,12 @@ class Dying:
 def _die(kinds: Doubles, cohorts: Cohorts, met: Doubles, span: tuple[int, int], days: float, went: Doubles) -> None:
     """Take the dead away. went: g and animals that each cohort loses [2, n]."""
     kind, cell, state = cohorts
+    numbers, mass, pool, gut = state[NUMBER], state[MASS], state[POOL], state[GUT]
+    top, age, ripe = state[TOP], state[AGE], state[RIPE]
     for at in range(span[0], span[1]):
-        own, number = kind[at], state[NUMBER][at]
-        hazard = hazard_day(
-            kinds,
-            own,
-            (state[MASS][at], state[TOP][at]),
-            (state[AGE][at], state[RIPE][at]),
-            met[cell[at], own],
-        )
+        own, number = kind[at], numbers[at]
+        hazard = hazard_day(kinds, own, (mass[at], top[at]), (age[at], ripe[at]), met[cell[at], own])
         left = number * math.exp(-hazard * days)
-        went[0, at] = (number - left) * (state[MASS][at] + state[POOL][at] + state[GUT][at])
+        went[0, at] = (number - left) * (mass[at] + pool[at] + gut[at])
         went[1, at] = number - left
-        state[NUMBER][at] = left
+        numbers[at] = left

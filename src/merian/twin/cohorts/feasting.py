@@ -101,31 +101,34 @@ def _feast(
 ) -> None:
     """The cohorts of some cells eat, cell by cell. when: area of a cell m2, days."""
     kind, _, state = cohorts
-    plants, places, went, first = fields
+    numbers, masses, pooled, guts = state[NUMBER], state[MASS], state[POOL], state[GUT]
+    plants, _, went, first = fields
     count, pools = kinds.shape[1], plants.shape[1]
     area, days = when
     dense, ready, rate = np.empty(count), np.empty(count), np.empty(web[1].shape[1])
-    hazard, grazed, gain = np.empty(count), np.empty(pools), np.empty(count)
+    hazard, grazed, gain, lives = np.empty(count), np.empty(pools), np.empty(count), np.empty(count)
     share = np.empty(max(1, (first[1:] - first[:-1]).max()))
     for cell in range(span[0], span[1]):
         low, high = first[cell], first[cell + 1]
         dense[:] = 0.0
         for at in range(low, high):
-            dense[kind[at]] += state[NUMBER][at] * (state[MASS][at] + state[POOL][at]) / area
+            dense[kind[at]] += numbers[at] * (masses[at] + pooled[at]) / area
         _rates(web, dense, plants[cell], rate, gain)
+        _shares(kinds, cohorts, fields, gain, (cell, days), share)
         ready[:] = 0.0
         for at in range(low, high):
-            share[at - low] = _share(kinds, cohorts, at, places[cell], gain[kind[at]], days)
-            ready[kind[at]] += state[NUMBER][at] * share[at - low] / area
+            ready[kind[at]] += numbers[at] * share[at - low] / area
         _hazards(web, (dense, plants[cell]), ready, rate, (hazard, grazed))
         _gains(web, rate, (hazard, grazed), gain)
+        for own in range(count):
+            lives[own] = math.exp(-hazard[own])
         for at in range(low, high):
-            number, own = state[NUMBER][at], kind[at]
-            left = number * math.exp(-hazard[own])
-            state[GUT][at] = share[at - low] * gain[own]
-            went[0, cell] += (number - left) * (state[MASS][at] + state[POOL][at]) - left * state[GUT][at]
+            number, own = numbers[at], kind[at]
+            left = number * lives[own]
+            guts[at] = share[at - low] * gain[own]
+            went[0, cell] += (number - left) * (masses[at] + pooled[at]) - left * guts[at]
             went[1, cell] += number - left
-            state[NUMBER][at] = left
+            numbers[at] = left
         for pool in range(pools):
             went[0, cell] += area * plants[cell, pool] * -math.expm1(-grazed[pool])
             plants[cell, pool] *= math.exp(-grazed[pool])
@@ -149,18 +152,24 @@ def _rates(web: Web, dense: Doubles, plants: Doubles, rate: Doubles, gain: Doubl
 
 
 @compiled
-def _share(kinds: Doubles, cohorts: Cohorts, at: int, place: Doubles, gain: float, days: float) -> float:
-    """Grams of an adult, times days, that one animal of a cohort eats like."""
+def _shares(
+    kinds: Doubles, cohorts: Cohorts, fields: Fields, gain: Doubles, where: tuple[int, float], share: Doubles
+) -> None:
+    """Grams of an adult, times days, that one animal of each cohort of a cell eats like. where: the cell, days."""
     kind, _, state = cohorts
-    own, mass, pool, adult = kind[at], state[MASS][at], state[POOL][at], state[ADULT][at]
-    grams = (mass + pool) * days
-    if kinds[SCALING, own] != 0.0 and mass != adult:
-        grams *= (mass / adult) ** kinds[SCALING, own]
-    if state[RIPE][at] < 0.0:
-        grams *= kinds[NURSING, own]
-    burnt = burnt_g_day(kinds, own, mass, pool, adult, place) * days
-    need = appetite(kinds, own, (mass, pool, adult), burnt)
-    return grams if gain * grams <= need else need / gain
+    (cell, days), first = where, fields[3]
+    masses, pooled, adults, ripe = state[MASS], state[POOL], state[ADULT], state[RIPE]
+    place = (fields[1][cell, 0], fields[1][cell, 1])
+    for at in range(first[cell], first[cell + 1]):
+        own, mass, pool, adult = kind[at], masses[at], pooled[at], adults[at]
+        grams = (mass + pool) * days
+        if kinds[SCALING, own] != 0.0 and mass != adult:
+            grams *= (mass / adult) ** kinds[SCALING, own]
+        if ripe[at] < 0.0:
+            grams *= kinds[NURSING, own]
+        burnt = burnt_g_day(kinds, own, mass, pool, adult, place) * days
+        need = appetite(kinds, own, (mass, pool, adult), burnt)
+        share[at - first[cell]] = grams if gain[own] * grams <= need else need / gain[own]
 
 
 @compiled

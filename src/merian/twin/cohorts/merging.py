@@ -19,6 +19,7 @@ from merian.twin.cohorts.columns import (
     MASS,
     NUMBER,
     RIPE,
+    STATE,
     YOUNG,
     Cohorts,
     Integers,
@@ -33,6 +34,16 @@ from merian.twin.ledger import Array, Flow
 __all__ = ["Merging"]
 
 FAR = math.inf
+NEAR, NAME, PLACE = range(3)
+"""Of a cohort in a cell: the nearest of its heap (-1: none, or merged), its name, and its place among all cohorts (-1: merged)."""
+APART, BODY, GROWN, BORN, HEADS = range(5)
+"""How far the nearest is; logarithms of its mass, adult mass and mass of young; how many it has."""
+Links = Integers
+Gaps = Doubles
+Masses = tuple[Doubles, Doubles, Doubles]
+"""Mass, adult mass and mass of young of all cohorts."""
+Joins = tuple[Integers, Doubles]
+"""What was joined, one after the other: place that stays and place that goes [2, n], and how many each had [2, n]."""
 
 
 class Merging:
@@ -70,9 +81,22 @@ class Merging:
             )
             order = order[kept[order]]
         if len(order) < len(kept) or (np.diff(order) != 1).any():
-            for name in COHORT:
-                values[name] = values[name][order]
+            columns, fresh = (values["who"], values["kind"], values["cell"]), np.empty((3, len(order)), np.int64)
+            state, after = bodies(values)[2], np.empty((len(STATE), len(order)))
+            shared(lambda begin, end: _put(columns, fresh, order, (begin, end)), len(order), self.threads)
+            shared(lambda begin, end: _put(state, after, order, (begin, end)), len(order), self.threads)
+            values["who"], values["kind"], values["cell"] = fresh
+            for name, column in zip(STATE, after, strict=True):
+                values[name] = column
         return {"biomass": Flow(went=grams / 1000.0), "animals": Flow(went=heads)}
+
+
+@compiled
+def _put(columns: tuple[Array, ...], fresh: Array, order: Integers, span: tuple[int, int]) -> None:
+    """The columns in an order [columns, n], from a first to before a last of it."""
+    for row, column in enumerate(columns):
+        for at in range(span[0], span[1]):
+            fresh[row, at] = column[order[at]]
 
 
 @compiled
@@ -103,148 +127,159 @@ def _merge(
 ) -> None:
     """Merge in place in the cells of a span, until each has at most so many or nothing that could be merged; those merged into others are not `kept`."""
     order, first = by_cell
-    widest = 0
+    kind, _, state = cohorts
+    widest, kinds, more = 0, 0, 0
     for cell in range(span[0], span[1]):
-        widest = max(widest, first[cell + 1] - first[cell])
-    sizes, apart = np.empty((3, widest)), np.empty(widest)
-    near, names, place = np.empty(widest, np.int64), np.empty(widest, np.int64), np.empty(widest, np.int64)
+        count = first[cell + 1] - first[cell]
+        widest, more = max(widest, count), more + max(count - most, 0)
+    for at in range(first[span[0]], first[span[1]]):
+        kinds = max(kinds, kind[order[at]] + 1)
+    links, gaps = np.empty((3, widest), np.int64), np.empty((5, widest))
+    heap, begins = np.empty(widest, np.int64), np.empty(2 * kinds + 2, np.int64)
+    joins, joined = (np.empty((2, more), np.int64), np.empty((2, more))), 0
     for cell in range(span[0], span[1]):
         low, count = first[cell], first[cell + 1] - first[cell]
-        if count <= most:
-            continue
-        heaps = _heaps(cohorts, order[low : low + count], place)
-        for at in range(count):
-            names[at], near[at] = who[place[at]], -1
-            _measure(cohorts, place[at], at, sizes)
-        found = (near, apart, names, place)
-        best = np.empty(len(heaps) - 1, np.int64)
-        for heap in range(len(best)):
-            for at in range(heaps[heap], heaps[heap + 1]):
-                _nearest(at, heaps[heap], heaps[heap + 1], sizes, found)
-            best[heap] = _closest(heaps[heap], heaps[heap + 1], found)
-        left = count
-        while left > most:
-            heap = _choice(best, apart, names)
-            if heap < 0:
-                break
-            _unite(cohorts, (heaps[heap], heaps[heap + 1], best[heap]), sizes, found, kept)
-            best[heap] = _closest(heaps[heap], heaps[heap + 1], found)
-            left -= 1
-
-
-Found = tuple[Integers, Doubles, Integers, Integers]
-"""Of the cohorts of a cell, heap by heap: the nearest of each (-1: none, or merged), how far it is, names, and places among all cohorts (-1: merged)."""
+        if count > most:
+            _heaps(kind, state[RIPE], order[low : low + count], heap, begins)
+            _measure(
+                (who, order[low : low + count]),
+                state[NUMBER],
+                (state[MASS], state[ADULT], state[YOUNG]),
+                heap,
+                links,
+                gaps,
+            )
+            _pair_up(begins, links, gaps)
+            masses = (state[MASS], state[ADULT], state[YOUNG])
+            joined = _thin(masses, begins, links, gaps, joins, (joined, joined + count - most))
+    _join(state, joins, joined, kept)
 
 
 @compiled
-def _heaps(cohorts: Cohorts, own: Integers, place: Integers) -> Integers:
-    """Put the places of a cell's `own` cohorts in order of kind and stage: where each heap of one kind and stage begins [h + 1]."""
-    kind, _, state = cohorts
-    count = len(own)
-    heap = np.empty(count, np.int64)
-    for at in range(count):
-        heap[at] = 2 * kind[own[at]] + (1 if state[RIPE][own[at]] >= 0.0 else 0)
-    order = np.argsort(heap, kind="mergesort")
-    begins = np.empty(count + 1, np.int64)
-    size = 0
-    for at in range(count):
-        place[at] = own[order[at]]
-        if at == 0 or heap[order[at]] != heap[order[at - 1]]:
-            begins[size] = at
-            size += 1
-    begins[size] = count
-    return begins[: size + 1]
+def _heaps(kind: Integers, ripe: Doubles, own: Integers, heap: Integers, begins: Integers) -> None:
+    """Which of a cell's `own` cohorts come one after the other by kind and stage [n], and where each heap of one kind and stage begins [2 k + 2]."""
+    begins[:] = 0
+    for at in range(len(own)):
+        begins[2 * kind[own[at]] + (1 if ripe[own[at]] >= 0.0 else 0) + 2] += 1
+    for at in range(2, len(begins)):
+        begins[at] += begins[at - 1]
+    for at in range(len(own)):
+        place = 2 * kind[own[at]] + (1 if ripe[own[at]] >= 0.0 else 0) + 1
+        heap[begins[place]] = at
+        begins[place] += 1
 
 
 @compiled
-def _measure(cohorts: Cohorts, cohort: int, at: int, sizes: Doubles) -> None:
-    """Write down the logarithms of a cohort's masses."""
-    state = cohorts[2]
-    sizes[0, at], sizes[1, at] = math.log(state[MASS][cohort]), math.log(state[ADULT][cohort])
-    sizes[2, at] = math.log(state[YOUNG][cohort])
-
-
-@compiled
-def _distance(sizes: Doubles, one: int, other: int) -> float:
-    apart = abs(sizes[0, one] - sizes[0, other]) + abs(sizes[1, one] - sizes[1, other])
-    return float(apart + abs(sizes[2, one] - sizes[2, other]))
-
-
-@compiled
-def _nearest(one: int, begin: int, end: int, sizes: Doubles, found: Found) -> None:
-    """Write down which of its heap is nearest to a cohort, and how far; of equally near ones that of the lowest name."""
-    near, apart, names, place = found
-    best, least = -1, FAR
-    for at in range(begin, end):
-        if at != one and place[at] >= 0:
-            far = _distance(sizes, one, at)
-            if best < 0 or far < least or (far == least and names[at] < names[best]):
-                best, least = at, far
-    near[one], apart[one] = best, least
-
-
-@compiled
-def _closest(begin: int, end: int, found: Found) -> int:
-    """Which cohort of a heap is nearest to another, -1 when there is but one; of equally near ones that of the lowest name."""
-    near, apart, names, place = found
-    best = -1
-    for at in range(begin, end):
-        if place[at] < 0 or near[at] < 0:
-            continue
-        if best < 0 or apart[at] < apart[best] or (apart[at] == apart[best] and names[at] < names[best]):
-            best = at
-    return best
-
-
-@compiled
-def _choice(best: Integers, apart: Doubles, names: Integers) -> int:
-    """The heap whose nearest pair is the nearest of the cell, -1 when no heap has a pair."""
-    chosen = -1
-    for heap in range(len(best)):
-        at = best[heap]
-        if at < 0:
-            continue
-        if (
-            chosen < 0
-            or apart[at] < apart[best[chosen]]
-            or (apart[at] == apart[best[chosen]] and names[at] < names[best[chosen]])
-        ):
-            chosen = heap
-    return chosen
-
-
-@compiled
-def _unite(
-    cohorts: Cohorts, which: tuple[int, int, int], sizes: Doubles, found: Found, kept: npt.NDArray[np.bool_]
+def _measure(
+    who: tuple[Integers, Integers], number: Doubles, masses: Masses, heap: Integers, links: Links, gaps: Gaps
 ) -> None:
-    """Make one of a cohort and the nearest of its heap; the more numerous keeps its place and name, of equals the lower name. which: begin, end, cohort."""
-    begin, end, one = which
-    near, apart, names, place = found
-    other, number = near[one], cohorts[2][NUMBER]
-    here, there = number[place[one]], number[place[other]]
-    if there > here or (there == here and names[other] < names[one]):
-        one, other = other, one
-    _join(cohorts, place[one], place[other])
-    kept[place[other]] = False
-    place[other], near[other] = -1, -1
-    _measure(cohorts, place[one], one, sizes)
-    for at in range(begin, end):
-        if place[at] < 0:
-            continue
-        if at == one or near[at] == one or near[at] == other:
-            _nearest(at, begin, end, sizes, found)
-        else:
-            far = _distance(sizes, at, one)
-            if far < apart[at] or (far == apart[at] and names[one] < names[near[at]]):
-                near[at], apart[at] = one, far
+    """Write down names, places, numbers and the logarithms of masses of a cell's cohorts, heap by heap. who: all names, and places of the cell's cohorts."""
+    names, own = who
+    mass, adult, young = masses
+    for at in range(len(own)):
+        place = own[heap[at]]
+        links[NEAR, at], links[NAME, at], links[PLACE, at] = -1, names[place], place
+        gaps[APART, at], gaps[HEADS, at] = FAR, number[place]
+        gaps[BODY, at], gaps[GROWN, at], gaps[BORN, at] = (
+            math.log(mass[place]),
+            math.log(adult[place]),
+            math.log(young[place]),
+        )
 
 
 @compiled
-def _join(cohorts: Cohorts, one: int, other: int) -> None:
-    """Add another cohort to one."""
-    state = cohorts[2]
-    here, there = state[NUMBER][one], state[NUMBER][other]
-    both = here + there
-    for column in state:
-        column[one] = (here * column[one] + there * column[other]) / both
-    state[NUMBER][one] = both
+def _pair_up(begins: Integers, links: Links, gaps: Gaps) -> None:
+    """Write down which of its heap is nearest to each cohort, and how far; of equally near ones that of the lowest name."""
+    for heap in range(len(begins) - 1):
+        for one in range(begins[heap], begins[heap + 1]):
+            for other in range(begins[heap], one):
+                far = abs(gaps[BODY, one] - gaps[BODY, other]) + abs(gaps[GROWN, one] - gaps[GROWN, other])
+                far += abs(gaps[BORN, one] - gaps[BORN, other])
+                for at, to in ((one, other), (other, one)):
+                    near = links[NEAR, at]
+                    if (
+                        near < 0
+                        or far < gaps[APART, at]
+                        or (far == gaps[APART, at] and links[NAME, to] < links[NAME, near])
+                    ):
+                        links[NEAR, at], gaps[APART, at] = to, far
+
+
+@compiled
+def _thin(masses: Masses, begins: Integers, links: Links, gaps: Gaps, joins: Joins, which: tuple[int, int]) -> int:
+    """Make one of the nearest two of a cell, again and again, and write down what is joined: until so many are, or there are no two. which: how many have been
+    joined before and may be in the end."""
+    mass, adult, young = masses
+    best, done = np.empty(len(begins) - 1, np.int64), which[0]
+    changed = -1
+    while done < which[1]:
+        chosen = -1
+        for heap in range(len(best)):
+            if changed < 0 or heap == changed:
+                # the nearest pair of a heap
+                best[heap] = -1
+                for at in range(begins[heap], begins[heap + 1]):
+                    if links[NEAR, at] >= 0 and (best[heap] < 0 or _before(links, gaps, at, best[heap])):
+                        best[heap] = at
+            if best[heap] >= 0 and (chosen < 0 or _before(links, gaps, best[heap], best[chosen])):
+                chosen = heap
+        if chosen < 0:
+            break
+        one, changed = best[chosen], chosen
+        other = links[NEAR, one]
+        here, there = gaps[HEADS, one], gaps[HEADS, other]
+        if there > here or (there == here and links[NAME, other] < links[NAME, one]):
+            one, other, here, there = other, one, there, here
+        stays, goes, both = links[PLACE, one], links[PLACE, other], here + there
+        joins[0][0, done], joins[0][1, done], joins[1][0, done], joins[1][1, done] = stays, goes, here, there
+        # what the distances are made of is joined at once, the rest at the end
+        grams = (here * mass[stays] + there * mass[goes]) / both
+        full = (here * adult[stays] + there * adult[goes]) / both
+        small = (here * young[stays] + there * young[goes]) / both
+        mass[stays], adult[stays], young[stays] = grams, full, small
+        gaps[BODY, one], gaps[GROWN, one], gaps[BORN, one] = math.log(grams), math.log(full), math.log(small)
+        gaps[HEADS, one], links[PLACE, other], links[NEAR, other] = both, -1, -1
+        _renew(begins[chosen], begins[chosen + 1], (one, other), links, gaps)
+        done += 1
+    return done
+
+
+@compiled
+def _before(links: Links, gaps: Gaps, one: int, other: int) -> bool:
+    """Whether the pair of one cohort is merged before that of another."""
+    near, far = gaps[APART, one], gaps[APART, other]
+    return bool(near < far or (near == far and links[NAME, one] < links[NAME, other]))
+
+
+@compiled
+def _renew(begin: int, end: int, pair: tuple[int, int], links: Links, gaps: Gaps) -> None:
+    """Write down the nearest of each cohort of a heap anew, after one of a pair has taken up the other."""
+    one, other = pair
+    for at in range(begin, end):
+        if links[PLACE, at] < 0:
+            continue
+        alone = at == one or links[NEAR, at] == one or links[NEAR, at] == other
+        if alone:
+            links[NEAR, at], gaps[APART, at] = -1, FAR
+        for to in range(begin if alone else one, end if alone else one + 1):
+            if to == at or links[PLACE, to] < 0:
+                continue
+            far = abs(gaps[BODY, at] - gaps[BODY, to]) + abs(gaps[GROWN, at] - gaps[GROWN, to])
+            far += abs(gaps[BORN, at] - gaps[BORN, to])
+            near = links[NEAR, at]
+            if near < 0 or far < gaps[APART, at] or (far == gaps[APART, at] and links[NAME, to] < links[NAME, near]):
+                links[NEAR, at], gaps[APART, at] = to, far
+
+
+@compiled
+def _join(state: tuple[Doubles, ...], joins: Joins, joined: int, kept: npt.NDArray[np.bool_]) -> None:
+    """Add up what was joined, column by column: means over animals, but numbers. Masses have been joined before."""
+    places, heads = joins
+    for row, column in enumerate(state):
+        if row != MASS and row != ADULT and row != YOUNG:
+            for at in range(joined):
+                here, there, one = heads[0, at], heads[1, at], places[0, at]
+                column[one] = (here * column[one] + there * column[places[1, at]]) / (here + there)
+    number = state[NUMBER]
+    for at in range(joined):
+        number[places[0, at]], kept[places[1, at]] = heads[0, at] + heads[1, at], False
