@@ -101,22 +101,13 @@ class Moment:
         return not DARK[0] <= hour < DARK[1]
 
 
-def _empty(cast: Cast, moment: Moment, seed: int) -> Shot:
-    """A photo of nothing, where one of the species photographed lives."""
-    from merian.drawn.organism import Shot
-
-    rng = stream(seed, "watch", "empty frame", moment.key)
-    tips = [cast.tips[at] for at in cast.seen]
-    habitat: Any = cast.tree.species["habitat"][tips[int(rng.integers(len(tips)))]]
-    style: Any = "camera trap infrared" if moment.dark else "camera trap day"
-    stamp = f"{moment.when:%Y-%m-%d %H:%M}"
-    return Shot(style=style, subject="empty", habitat=habitat, stamp=stamp, seed=int(rng.integers(2**31)))
-
-
 def shot(cast: Cast, moment: Moment, seed: int) -> tuple[Organism | None, Shot]:
     """What the photo of a moment shows and how it was taken: size by distance, place by bearing, infrared at night; the animal always looks itself."""
     if moment.species == NOBODY:
-        return None, _empty(cast, moment, seed)
+        # as one of them would be photographed there, without it: nothing but its absence tells such a photo from the others
+        rng = stream(seed, "watch", "nobody", moment.key)
+        who = cast.seen[int(rng.integers(len(cast.seen)))]
+        return None, replace(shot(cast, replace(moment, species=who), seed)[1], subject="empty")
     from merian.drawn.organism import Shot
     from merian.drawn.shots import frames, organism_of
     from merian.drawn.sightings import Event, draw_individual
