@@ -9,7 +9,6 @@ animal of the cell by chance. So with one well-mixed cell and many animals this 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -23,12 +22,14 @@ from merian.twin.engine import Moment
 from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
 from merian.twin.herds.counts import poisson
 from merian.twin.herds.groups import Groups, helped, sought
+from merian.twin.herds.spread import spread
 from merian.twin.ledger import Array, Flow
 from merian.twin.solver import hindered
 
 __all__ = ["Census", "Eating", "Growing", "Meeting", "blocks"]
 
 Integers = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int32]
 INTERFERENCE, MUTUAL = list(SPECIES).index("interference"), list(SPECIES).index("mutual")
 SHARE, ATTACK, HANDLING, EFFICIENCY, EXPONENT = (
     list(LINK).index(n) for n in ("share", "attack", "handling", "efficiency", "exponent")
@@ -49,11 +50,25 @@ class Census:
         """Count."""
         biomass = values["biomass"]
         biomass[self.producer] = values["plants"]
-        species, cells = biomass.shape[0], biomass[0].size
-        weight = values["number"] * values["mass"] / self.cell_m2
-        found = np.bincount(values["species"] * cells + values["cell"], weight, species * cells).reshape(biomass.shape)
-        biomass[~self.producer] = found[~self.producer]
+        herds = values["species"], values["cell"], values["number"], values["mass"]
+        _counted(biomass.reshape(len(biomass), -1), self.producer, herds, 1.0 / self.cell_m2)
         return {}
+
+
+@compiled
+def _counted(
+    biomass: Doubles,
+    producer: npt.NDArray[np.bool_],
+    herds: tuple[Integers, Integers, Integers, Doubles],
+    share: float,
+) -> None:
+    """The biomass of animals anew, in place [s, cells]. share: of a cell that a m2 is."""
+    species, cell, number, mass = herds
+    for own in range(len(biomass)):
+        if not producer[own]:
+            biomass[own] = 0.0
+    for herd in range(len(species)):
+        biomass[species[herd], cell[herd]] += number[herd] * mass[herd] * share
 
 
 class Growing:
@@ -139,78 +154,100 @@ class Eating:
         self.pool = np.where(web.producer, np.cumsum(web.producer) - 1, -1)
         how = meeting.groups or Groups.none(len(web.names))
         self.groups, self.usual = how.rows, how.met(web)
+        self.grouped = meeting.groups is not None
+        self._room: tuple[Counts, Counts, Counts, Counts, Doubles, Doubles, Counts] | None = None
         self.reads = ("who", "species", "cell", "biomass", *(("seen",) if meeting.sees else ()))
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Graze and hunt."""
         web, cells = self.web, values["biomass"][0].size
         ground, grounds = self.meeting.of(cells)
-        kind = ground[values["cell"]] * len(web.names) + values["species"]
-        herds = _herds(kind, values["number"], values["mass"], grounds * len(web.names), self.groups)
         agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
+        herds = self._by_kind(agents, ground, grounds)
         egested = np.zeros(cells)
         felt = self.meeting.felt(values["biomass"].reshape(len(web.names), cells), ~web.producer)
         fields = felt, values["plants"].reshape(-1, cells), egested, ground
         seen = values["seen"].reshape(-1, cells) if self.meeting.sees else np.empty((0, 0))
         columns = web.species, web.links, web.first, web.eaten, self.pool, self.groups, self.usual, seen
-        # grounds are islands within a step, so that they may be shared out among threads
-        edges = np.linspace(0, grounds, self.threads + 1).astype(int).tolist()
         when = np.concatenate([[moment.days, moment.step, self.cell_m2, self.meeting.hunger], self.meeting.adult_g])
-        with ThreadPoolExecutor(self.threads) as pool:
-            for work in [
-                pool.submit(_eat, agents, fields, columns, (*herds, *span), moment.chance, when)
-                for span in pairwise(edges)
-            ]:
-                work.result()
+        # grounds are islands within a step, so that they may be shared out among threads, as many herds to each as to the others
+        begins = herds[0][:: len(web.names)]
+        edges = np.searchsorted(begins, np.linspace(0, len(values["who"]), self.threads + 1)[1:-1]).tolist()
+        spans = list(pairwise([0, *edges, grounds]))
+        spread(lambda span: _eat(agents, fields, columns, (*herds, *span), moment.chance, when), spans)
         return {"biomass": Flow(went=float(egested.sum()) / 1000.0)}
 
+    def _by_kind(self, agents: Agents, ground: Integers, grounds: int) -> Herds:
+        """The herds of each kind, in arrays that are used again in the next step."""
+        herds, kinds = len(agents[0]), grounds * len(self.web.names)
+        if self._room is None or len(self._room[1]) < herds or len(self._room[0]) != kinds + 1:
+            spare = herds + herds // 4 + 16
+            whole = [np.empty(size, np.int32) for size in (kinds + 1, spare, kinds, kinds, spare)]
+            self._room = (*whole[:4], np.empty(kinds), np.empty(kinds if self.grouped else 0), whole[4])
+        _herds(agents, ground, self.groups, self._room)
+        return self._room[:6]
 
-Herds = tuple[Integers, Integers, Integers, Integers, Doubles, Doubles]
-"""Where the herds of each kind (ground and species) begin [k + 1] in a list of all of them by kind [a]; the most animals in one herd of each kind, how many
-animals and grams of each there are, and for how many loners each head of it counts where groups are met [k]."""
+
+Herds = tuple[Counts, Counts, Counts, Counts, Doubles, Doubles]
+"""Where the herds of each kind (ground and species) begin [k + 1] in a list of all of them by kind [a or more]; the most animals in one herd of each kind, how
+many animals and grams of each there are, and for how many loners each head of it counts where groups are met [k] (empty: for one)."""
 
 
-Part = tuple[Integers, Integers, Integers, Integers, Doubles, Doubles, int, int]
+Part = tuple[Counts, Counts, Counts, Counts, Doubles, Doubles, int, int]
 """Herds, and the grounds from the first to before the last that are meant."""
+Agents = tuple[Integers, Integers, Integers, Integers, Doubles]
 
 
 @compiled
-def _herds(kind: Integers, number: Integers, mass: Doubles, kinds: int, groups: Doubles) -> Herds:
-    """The herds of each kind."""
-    # what a lone animal is worth, 0 where animals are met one by one
-    met = np.zeros(groups.shape[1])
-    for own in range(len(met)):
-        if groups[0, own] != 1.0 or groups[1, own] * groups[2, own] > 0.0:
-            met[own] = sought(1.0, groups[:, own])
-    first, most, heads, grams, alone = (
-        np.zeros(kinds + 1, np.int64),
-        np.zeros(kinds, np.int64),
-        np.zeros(kinds, np.int64),
-        np.zeros(kinds),
-        np.zeros(kinds),
-    )
-    for herd in range(len(kind)):
-        own = kind[herd]
-        if number[herd] > 0 and met[own % len(met)] > 0.0:
-            alone[own] += sought(float(number[herd]), groups[:, own % len(met)])
+def _herds(
+    agents: Agents,
+    ground: Integers,
+    groups: Doubles,
+    room: tuple[Counts, Counts, Counts, Counts, Doubles, Doubles, Counts],
+) -> None:
+    """The herds of each kind, into the arrays of Herds; the last of `room` is the kind of each herd [a or more]."""
+    _, species, cell, number, mass = agents
+    first, here, most, heads, grams, alone, kind = room
+    first[:], most[:], heads[:], grams[:], alone[:] = 0, 0, 0, 0.0, 0.0
+    kinds, several = len(most), groups.shape[1]
+    for herd in range(len(species)):
+        own = ground[cell[herd]] * several + species[herd]
+        kind[herd] = own
         first[own + 1] += 1
         most[own] = max(most[own], number[herd])
         heads[own] += number[herd]
         grams[own] += number[herd] * mass[herd]
     for own in range(kinds):
         first[own + 1] += first[own]
-        if alone[own] > 0.0:
-            alone[own] /= heads[own] * met[own % len(met)]
-        else:
-            alone[own] = 1.0
-    filled, here = first[:-1].copy(), np.empty(len(kind), np.int64)
-    for herd in range(len(kind)):
-        here[filled[kind[herd]]] = herd
-        filled[kind[herd]] += 1
-    return first, here, most, heads, grams, alone
+    # the beginning of each kind moves to its end while it is filled, and is moved back
+    for herd in range(len(species)):
+        own = kind[herd]
+        here[first[own]] = herd
+        first[own] += 1
+    for own in range(kinds, 0, -1):
+        first[own] = first[own - 1]
+    first[0] = 0
+    if len(alone) > 0:
+        _alone(number, kind, heads, groups, alone)
 
 
-Agents = tuple[Integers, Integers, Integers, Integers, Doubles]
+@compiled
+def _alone(number: Integers, kind: Counts, heads: Counts, groups: Doubles, alone: Doubles) -> None:
+    """For how many loners each head of a kind counts, in place [k]: sum over its herds of w(n), over w(1) times its heads."""
+    several = groups.shape[1]
+    met = np.zeros(several)
+    for own in range(several):
+        # 0 where animals are met one by one
+        if groups[0, own] != 1.0 or groups[1, own] * groups[2, own] > 0.0:
+            met[own] = sought(1.0, groups[:, own])
+    for herd in range(len(number)):
+        own = kind[herd]
+        if number[herd] > 0 and met[own % several] > 0.0:
+            alone[own] += sought(float(number[herd]), groups[:, own % several])
+    for own in range(len(alone)):
+        alone[own] = alone[own] / (heads[own] * met[own % several]) if alone[own] > 0.0 else 1.0
+
+
 Web = tuple[Doubles, Doubles, Integers, Integers, Integers, Doubles, Doubles, Doubles]
 """Columns of species and links; where the links of each eater begin, what is eaten, which plant that is; groups [4, s], the share of the rate of loners at
 usual sizes [l], and what is seen [l, cells] (empty: everything alike)."""
@@ -235,12 +272,16 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
         if number[animal] <= 0 or begin[own] == begin[own + 1]:
             continue
         busy = 1.0 + hindered(columns[INTERFERENCE, own] * biomass[own, place], columns[MUTUAL, own])
-        together = helped(float(number[animal]), groups[3, own])
+        together = 0.0
         for link in range(begin[own], begin[own + 1]):
             food, meets = eaten[link], ground[place] * kinds + eaten[link]
             found[link] = _found(links, link, biomass[food, place])
             if pool[food] < 0:
-                found[link] *= together * alone[meets] / usual[link]
+                if together == 0.0:
+                    together = helped(float(number[animal]), groups[3, own])
+                found[link] *= together / usual[link]
+                if len(alone) > 0:
+                    found[link] *= alone[meets]
             busy += found[link] * links[HANDLING, link]
         eats = number[animal] * mass[animal] * days / busy
         if hunger > 0.0 and 0.0 < mass[animal] < adult[own]:

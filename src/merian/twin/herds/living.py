@@ -15,10 +15,10 @@ from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.herds.counts import binomial
-from merian.twin.herds.eating import Agents, Integers
+from merian.twin.herds.eating import Integers
 from merian.twin.ledger import Array, Flow
 
-__all__ = ["AGENT", "Living"]
+__all__ = ["AGENT", "Living", "steps_of_day"]
 
 AGENT = ("who", "species", "cell", "x", "y", "heading", "number", "mass")
 """The variables of an animal or herd."""
@@ -33,7 +33,8 @@ class Living:
     Metabolism takes `burnt` of the body a day. Each animal dies with hazard `mortality` a day; when it weighs less than an adult, starvation adds
     1 / (1 + exp((M - 0.6 A) / 0.05 A)) a day (Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841). A herd whose bodies add up to more adults than it counts
     has so many young more; one of more than twice its `largest` number parts in two. The dead take their bodies out of the budget. Species that breed by season
-    do it elsewhere (merian.twin.herds.seasons).
+    do it elsewhere (merian.twin.herds.seasons). Where a step is shorter than a day animals burn in each, but who dies and is born is drawn once a day for each
+    herd, in a step of its own (its number modulo the steps of a day), at the hazard of a day.
     """
 
     name = "living"
@@ -82,20 +83,21 @@ class Living:
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Burn, die and breed; what is burnt and who died go out."""
-        agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
+        agents = values["who"], values["species"], values["number"], values["mass"]
         later = np.zeros(len(self.adult_g)) if self.seasonal is None else self.seasonal.astype(float)
-        rates = np.stack([self.adult_g, self.burnt, self.mortality, np.full(len(later), float(self.starves)), later])
-        went = _live(agents, rates, moment.chance, moment.step, moment.days)
-        self._part(values)
+        starves = np.full(len(later), float(self.starves))
+        rates = np.stack([self.adult_g, self.burnt, self.mortality, starves, later, self.largest])
+        every = steps_of_day(moment.days)
+        went, large, empty = _live(agents, rates, moment.chance, (moment.step, every), moment.days)
+        if large:
+            self._part(values)
+        if empty:
+            _dropped(values, self.writes, np.flatnonzero(values["number"] <= 0))
         if moment.step % SORTED == 0:
             # neighbours in space become neighbours in memory, which is where the time goes
             order = np.argsort(values["cell"], kind="stable")
             for name in self.writes:
                 values[name] = values[name][order]
-        alive = values["number"] > 0
-        if not alive.all():
-            for name in self.writes:
-                values[name] = values[name][alive]
         return {"biomass": Flow(went=went / 1000.0)}
 
     def _part(self, values: dict[str, Array]) -> None:
@@ -119,26 +121,55 @@ class Living:
             values[name] = np.concatenate([values[name], fresh[name]])
 
 
+def steps_of_day(days: float) -> int:
+    """Steps of so many days in a day, 1 where they are longer."""
+    return max(int(1.0 / days + 1e-9), 1)
+
+
+def _dropped(values: dict[str, Array], names: tuple[str, ...], gone: Integers) -> None:
+    """Take herds out of the arrays [a]; the last of those that stay take their places, so that few are moved."""
+    left = len(values["number"]) - len(gone)
+    holes = gone[gone < left]
+    last = np.setdiff1d(np.arange(left, left + len(gone)), gone, assume_unique=True)
+    for name in names:
+        values[name][holes] = values[name][last]
+        values[name] = values[name][:left].copy()
+
+
 @compiled
-def _live(agents: Agents, rates: Doubles, chance: draws.Key, step: int, days: float) -> float:
-    """Burn, die and breed in place: what went, g. rates: adult mass, metabolism, mortality, whether it starves, whether it breeds elsewhere [5, s]."""
-    who, species, _, number, mass = agents
-    went, spent = 0.0, -np.expm1(-rates[1] * days)
+def _live(
+    agents: tuple[Integers, Integers, Integers, Doubles],
+    rates: Doubles,
+    chance: draws.Key,
+    when: tuple[int, int],
+    days: float,
+) -> tuple[float, int, int]:
+    """Burn, die and breed in place: what went, g, and how many herds are now too large, and empty.
+
+    rates: adult mass, metabolism, mortality, whether it starves, whether it breeds elsewhere, the largest herd [6, s]. when: step, and steps of a day.
+    """
+    who, species, number, mass = agents
+    step, every = when
+    went, large, empty, spent, span = 0.0, 0, 0, -np.expm1(-rates[1] * days), every * days
+    turn = np.uint32(step % every)
     for animal in range(len(who)):
         if number[animal] <= 0:
             number[animal] = 0
+            empty += 1
             continue
         own = species[animal]
-        adult = rates[0, own]
         burnt = mass[animal] * spent[own]
         went += number[animal] * burnt
         mass[animal] -= burnt
+        if every > 1 and np.uint32(who[animal]) % np.uint32(every) != turn:
+            continue
+        adult = rates[0, own]
         hazard = rates[2, own]
         if rates[3, own] > 0.0 and mass[animal] < adult:
             hazard += 1.0 / (1.0 + math.exp(min((mass[animal] - 0.6 * adult) / (0.05 * adult), 700.0)))
         uniform = draws.uniform(chance, who[animal], step, 0)
-        if hazard > 0.0 and uniform >= math.exp(-hazard * days * number[animal]):
-            dead = binomial(uniform, number[animal], -math.expm1(-hazard * days))
+        if hazard > 0.0 and uniform >= math.exp(-hazard * span * number[animal]):
+            dead = binomial(uniform, number[animal], -math.expm1(-hazard * span))
             went += dead * mass[animal]
             number[animal] -= dead
         if number[animal] > 0 and mass[animal] > adult and rates[4, own] == 0.0:
@@ -146,4 +177,6 @@ def _live(agents: Agents, rates: Doubles, chance: draws.Key, step: int, days: fl
             if born > 0:
                 mass[animal] *= number[animal] / (number[animal] + born)
                 number[animal] += born
-    return went
+        empty += number[animal] <= 0
+        large += number[animal] > 2 * max(rates[5, own], 1.0)
+    return went, large, empty

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +19,52 @@ from merian.twin import draws
 from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
+from merian.twin.grid.land import Quality
 from merian.twin.grid.moving import Gates
+from merian.twin.herds.living import steps_of_day
+from merian.twin.herds.spread import parts, spread
 from merian.twin.ledger import Array, Flow
 
-__all__ = ["Roaming"]
+__all__ = ["Choosing", "Roaming"]
 
 Integers = npt.NDArray[np.int64]
 WAYS = 4096
 """Directions that are told apart: a tenth of a degree."""
-COSINE, SINE = np.cos(np.arange(WAYS) * 2 * np.pi / WAYS), np.sin(np.arange(WAYS) * 2 * np.pi / WAYS)
-FINE = 2.0**-32
+WAY = np.stack([np.cos(np.arange(WAYS) * 2 * np.pi / WAYS), np.sin(np.arange(WAYS) * 2 * np.pi / WAYS)], 1).astype(
+    np.float32
+)
+"""East and south of each direction."""
+LENGTHS = 4096
+"""Lengths of steps that are told apart."""
+TURN, LENGTH = np.uint32(20), np.uint32(LENGTHS - 1)
+"""Where the bits of a turn begin in a word, and which are those of a length."""
+SHARE = 2.0**-32
 CHOICES = 3
 """Steps that are thought of (a choice)."""
+CHUNK = 512
+"""Animals whose chance is drawn at once."""
+Singles = npt.NDArray[np.float32]
+
+
+def _lengths() -> Singles:
+    """Lengths of an exponential distribution of mean 1, all as likely: each the root mean square of its part, so that the mean square of all is 2."""
+    edge = np.arange(LENGTHS + 1) / LENGTHS
+    far = -np.log1p(-edge[:-1])
+    rest = 1 - edge[:-1]
+    # the integral of l^2 exp(-l) from l on
+    beyond = np.append(rest * (far**2 + 2 * far + 2), 0.0)
+    return np.sqrt(-np.diff(beyond) * LENGTHS).astype(np.float32)
+
+
+STEP = _lengths()
+
+
+class Choosing(Quality):
+    """How good cells are, by the day: within one neither food nor water changes much; else as in tier C (merian.twin.grid.land)."""
+
+    def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
+        """Set how good each cell is, in the first step of a day (in each that is longer)."""
+        return super().step(values, moment) if moment.step % steps_of_day(moment.days) == 0 else {}
 
 
 class Roaming:
@@ -58,15 +90,13 @@ class Roaming:
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Walk; nothing comes or goes."""
         place = values["x"], values["y"], values["heading"], values["cell"]
-        agents = values["who"], values["species"], np.exp(values["quality"])
+        # quality is told apart to a ten-millionth, which halves what must be kept at hand
+        worth = np.exp(values["quality"].astype(np.float32))
+        agents = values["who"], values["species"], worth
+        gates = self.gates.east, self.gates.south
         how = np.concatenate([[moment.step, self.persistence, self.cell_m], self.stride * math.sqrt(moment.days)])
-        edges = np.linspace(0, len(values["who"]), self.threads + 1).astype(int).tolist()
-        with ThreadPoolExecutor(self.threads) as pool:
-            for work in [
-                pool.submit(_roam, agents, place, (self.gates.east, self.gates.south), span, moment.chance, how)
-                for span in pairwise(edges)
-            ]:
-                work.result()
+        spans = parts(len(values["who"]), self.threads)
+        spread(lambda span: _roam(agents, place, gates, span, moment.chance, how), spans)
         return {}
 
 
@@ -75,7 +105,7 @@ Place = tuple[Doubles, Doubles, Doubles, Integers]
 
 @compiled
 def _roam(
-    agents: tuple[Integers, Integers, Doubles],
+    agents: tuple[Integers, Integers, Singles],
     place: Place,
     gates: tuple[Doubles, Doubles],
     span: tuple[int, int],
@@ -84,57 +114,65 @@ def _roam(
 ) -> None:
     """Walk those of a span, in place.
 
-    agents: who, species, exp(quality) [s, y, x]. how: step, persistence, cell m, then the mean length of a step of each species.
+    agents: who, species, exp(quality) [s, y, x]. how: step, persistence, cell m, then the mean length of a step of each species. One block of chance goes to
+    an animal and step: of its first three words the highest 12 bits are a turn and the lowest 12 a length, the fourth is the choice.
     """
     who, species, worth = agents
     x, y, heading, cell = place
     _, rows, columns = worth.shape
-    step, wander, narrow = int(how[0]), 0.5 * (1.0 - how[1]) * WAYS, 1.0 / how[2]
+    step, wander, narrow, circle = int(how[0]), (1.0 - how[1]) / 2.0, 1.0 / how[2], 2.0 * math.pi / WAYS
+    block = np.empty((4, CHUNK), np.uint32)
     to_x, to_y, to_way, weight = np.empty(CHOICES), np.empty(CHOICES), np.empty(CHOICES, np.int64), np.empty(CHOICES)
-    for animal in range(span[0], span[1]):
-        own = species[animal]
-        mean = how[3 + own]
-        if mean <= 0.0:
-            continue
-        total, ahead = 0.0, int(heading[animal] * WAYS / (2.0 * math.pi))
-        row, column = int(y[animal] * narrow), int(x[animal] * narrow)
-        # a number of 32 bits for each turn and length, and one for the choice
-        a, b, c, d = draws.words(chance, who[animal], step, 0)
-        e, f, g, _ = draws.words(chance, who[animal], step, 1)
-        for choice, turn, length in ((0, a, b), (1, c, d), (2, e, f)):
-            way = (ahead + int(wander * (2.0 * FINE * turn - 1.0))) & (WAYS - 1)
-            far = -mean * math.log(FINE * (length + 0.5))
-            to_way[choice] = way
-            to_x[choice], to_y[choice] = x[animal] + far * COSINE[way], y[animal] + far * SINE[way]
-            weight[choice] = 0.0
-            next_row, next_column = math.floor(to_y[choice] * narrow), math.floor(to_x[choice] * narrow)
-            if 0 <= next_row < rows and 0 <= next_column < columns:
-                lets = 1.0
-                if next_row != row or next_column != column:
-                    lets = _lets(x[animal], y[animal], to_x[choice], to_y[choice], gates, narrow)
-                if lets >= 1.0 or (lets > 0.0 and draws.uniform(chance, who[animal], step, 100 + choice) < lets):
-                    weight[choice] = worth[own, next_row, next_column]
-            total += weight[choice]
-        if total <= 0.0:
-            # nowhere to go: it turns round
-            heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * (2.0 * math.pi / WAYS)
-            continue
-        left, taken = FINE * g * total, 0
-        for choice in range(CHOICES):
-            if weight[choice] > 0.0:
-                taken = choice
-                left -= weight[choice]
-                if left < 0.0:
-                    break
-        x[animal], y[animal], heading[animal] = to_x[taken], to_y[taken], to_way[taken] * (2.0 * math.pi / WAYS)
-        cell[animal] = int(y[animal] * narrow) * columns + int(x[animal] * narrow)
+    for begin in range(span[0], span[1], CHUNK):
+        end = min(begin + CHUNK, span[1])
+        draws.blocks(chance, who[begin:end], step, 0, block)
+        for animal in range(begin, end):
+            own = species[animal]
+            mean = how[3 + own]
+            if mean <= 0.0:
+                continue
+            total, ahead = 0.0, int(heading[animal] / circle + 0.5)
+            east, south = x[animal], y[animal]
+            row, column = int(south * narrow), int(east * narrow)
+            for choice in range(CHOICES):
+                word = block[choice, animal - begin]
+                way = (ahead + int(wander * (2.0 * (word >> TURN) + 1.0 - WAYS))) & (WAYS - 1)
+                far = mean * STEP[word & LENGTH]
+                new_x, new_y, worthy = east + far * WAY[way, 0], south + far * WAY[way, 1], 0.0
+                next_row, next_column = math.floor(new_y * narrow), math.floor(new_x * narrow)
+                if 0 <= next_row < rows and 0 <= next_column < columns:
+                    lets = 1.0
+                    if next_row != row or next_column != column:
+                        lets = _lets(east, south, new_x, new_y, gates, narrow)
+                    if lets >= 1.0 or (lets > 0.0 and draws.uniform(chance, who[animal], step, 100 + choice) < lets):
+                        worthy = float(worth[own, next_row, next_column])
+                to_x[choice], to_y[choice], to_way[choice], weight[choice] = new_x, new_y, way, worthy
+                total += worthy
+            if total <= 0.0:
+                # nowhere to go: it turns round
+                heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * circle
+                continue
+            left, taken = (block[3, animal - begin] + 0.5) * SHARE * total, 0
+            for choice in range(CHOICES):
+                if weight[choice] > 0.0:
+                    taken = choice
+                    left -= weight[choice]
+                    if left < 0.0:
+                        break
+            x[animal], y[animal], heading[animal] = to_x[taken], to_y[taken], to_way[taken] * circle
+            cell[animal] = int(to_y[taken] * narrow) * columns + int(to_x[taken] * narrow)
 
 
 @compiled
 def _lets(x: float, y: float, to_x: float, to_y: float, gates: tuple[Doubles, Doubles], narrow: float) -> float:
-    """How open the way to another cell is in a straight line: the product of the gates on it, looked at every quarter of a cell. narrow: cells in a m."""
+    """How open the way to another cell is in a straight line: the product of the gates on it, looked at every quarter of a cell where it is not the next. narrow: cells in a m."""
     east, south = gates
     row, column = int(y * narrow), int(x * narrow)
+    next_row, next_column = int(to_y * narrow), int(to_x * narrow)
+    if next_row == row and abs(next_column - column) == 1:
+        return float(east[row, min(column, next_column)])
+    if next_column == column and abs(next_row - row) == 1:
+        return float(south[min(row, next_row), column])
     parts = int(4.0 * math.hypot(to_x - x, to_y - y) * narrow) + 1
     open_by = 1.0
     for part in range(1, parts + 1):

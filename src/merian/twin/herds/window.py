@@ -13,13 +13,12 @@ from merian.core.errors import BadData, BadSetting, Mismatch
 from merian.core.settings import knob
 from merian.twin.engine import Engine, Process
 from merian.twin.foodweb import Doubles, FoodWeb
-from merian.twin.grid.land import Quality
 from merian.twin.grid.moving import Gates
 from merian.twin.grid.weather import Air, Rain, Season, Soil, season_mean
 from merian.twin.herds.eating import Census, Eating, Growing, Meeting, blocks
 from merian.twin.herds.groups import Groups
 from merian.twin.herds.living import Living
-from merian.twin.herds.roaming import Roaming
+from merian.twin.herds.roaming import Choosing, Roaming
 from merian.twin.herds.seasons import BREEDING, Births, Breeding, begun
 from merian.twin.herds.sight import SEEN, Seeing, Sight
 from merian.twin.landscape import Landscape
@@ -30,6 +29,8 @@ from merian.twin.world import World
 __all__ = ["Animals", "WindowSettings", "ledger", "window"]
 
 SPECIES, PLANTS, PLACE, ONE = ("species", "y", "x"), ("plant", "y", "x"), ("y", "x"), ("animal",)
+LIVES = ("plants", "number", "mass")
+"""The variables that make up the biomass of a window."""
 BYTES = 8 * 8 * 3
 """Memory that a herd takes: eight numbers, and as much again twice while a step sorts and parts them."""
 
@@ -107,8 +108,14 @@ def ledger(cell_m2: float) -> Ledger:
             ),
         ],
         [
-            Budget("biomass", "kg", lambda values: _kg(values, cell_m2), "All that lives"),
-            Budget("water", "kg", lambda values: float(values["soil_water"].sum()) * cell_m2, "Water in the soil"),
+            Budget("biomass", "kg", lambda values: _kg(values, cell_m2), "All that lives", LIVES),
+            Budget(
+                "water",
+                "kg",
+                lambda values: float(values["soil_water"].sum()) * cell_m2,
+                "Water in the soil",
+                ("soil_water",),
+            ),
         ],
     )
 
@@ -241,6 +248,6 @@ def _processes(
         *seeing,
         Eating(web, cell_m2, settings.threads, meeting),
         *living,
-        Quality(web, land, landscape.layers["water"], settings.choice),
+        Choosing(web, land, landscape.layers["water"], settings.choice),
         Roaming(stride, settings.persistence, gates, landscape.frame.cell, settings.threads),
     ]
