@@ -42,6 +42,15 @@ def test_philox_gives_its_known_answers(key: tuple[int, int], counter: tuple[int
     assert tuple(int(word) for word in found) == words == plain_philox(key, counter)
 
 
+def test_blocks_are_the_words_of_philox() -> None:
+    key, who = draws.key(3, "move"), np.array([0, 1, 17, 2**40 + 5, 2**62])
+    found = np.empty((4, 7), np.uint32)
+    draws.blocks(key, who, 8, 2, found)
+    for at, number in enumerate(who.tolist()):
+        counter = (number & 0xFFFFFFFF, number >> 32, 8, 2)
+        assert tuple(found[:, at].tolist()) == plain_philox((int(key[0]), int(key[1])), counter)
+
+
 def test_uniforms_are_the_words_of_philox() -> None:
     key = draws.key(3, "move")
     who = (5 << 32) + 17

@@ -43,6 +43,10 @@ class StageSettings:
         ge=0,
         le=10,
     )
+    open_edges: bool = knob(
+        True,
+        "Whether animals leave over the window's edges and others come in, as many as there were at the start; not where the ecosystem is an island",
+    )
     seed: int = knob(0, "Names all chance", ge=0)
 
 

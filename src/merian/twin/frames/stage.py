@@ -20,6 +20,7 @@ from merian.twin.ensemble import Setting
 from merian.twin.frames.codec import DOES, WHAT
 from merian.twin.frames.settings import NOTICE, SHOWN_KINDS, StageSettings
 from merian.twin.frames.views import FIELDS, SPEED_UNIT, STATS, Room, View, viewed
+from merian.twin.herds.edges import held, open_sides
 from merian.twin.herds.known import behaving
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.kinds import KINDS
@@ -52,7 +53,11 @@ class Stage:
         width_m = 1000.0 * settings.window_km
         self.ground = generated("plain", settings.seed, settings.rows, width_m / settings.rows, tuple(rain.tolist()))
         self.room = Room(width_m, settings.step_hours * 3600.0, self.web.producer, self.ground)
+        # an island's animals have nowhere to go and nowhere to come from
+        self.open = settings.open_edges and len(open_sides(ecosystem.landscape.land)) > 0
         self.animals, self.remarks = self._animals()
+        if self.open:
+            self.remarks = (*self.remarks, *self._wide())
         self.restart()
 
     def _animals(self) -> tuple[Animals, tuple[str, ...]]:
@@ -72,6 +77,20 @@ class Stage:
             return plain, self.ecosystem.remarks
         animals, told = behaving(plain, species, self.ground, settings.latitude_deg)
         return animals, (*self.ecosystem.remarks, *told)
+
+    def _wide(self) -> tuple[str, ...]:
+        """What must be known of species whose home range is larger than the window."""
+        share = held(self.settings.window_km**2, self.ecosystem.species["home_range_km2"])
+        wide = [
+            f"{name} {100 * part:.0f} %"
+            for name, part in zip(self.ecosystem.species.common, share.tolist(), strict=True)
+            if part < 1
+        ]
+        return (
+            (f"home range larger than the window, which holds so much of an animal's time: {', '.join(wide)}",)
+            if wide
+            else ()
+        )
 
     def restart(self) -> None:
         """Begin anew, without a scenario."""
@@ -219,10 +238,16 @@ class Stage:
             rain_spread=settings.rain_spread,
             meeting_km=settings.meeting_km,
             hunger=settings.hunger,
+            open_edges=self.open,
             seed=settings.seed,
             threads=1,
         )
-        engine = window(changed, self.start, animals, self.ground, setting.celsius, how)
+        # beyond the window, too, is missing what the scenario removed
+        beyond = self.start.copy()
+        for change in scenario.changes:
+            if change.what == "remove" and change.year <= year and world is not None:
+                beyond[self.web.names.index(change.species)] *= 1.0 - change.amount
+        engine = window(changed, beyond, animals, self.ground, setting.celsius, how)
         if world is not None:
             engine.world = world
         return engine

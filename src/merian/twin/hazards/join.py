@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from merian.core.errors import BadData, BadSetting
 from merian.twin.engine import Engine, Process
-from merian.twin.herds.living import Living
+from merian.twin.herds.living import Carrying
 from merian.twin.ledger import Array, Variable
 from merian.twin.world import World
 
@@ -57,7 +57,7 @@ def joined(engine: Engine, *parts: Part) -> Engine:
         values |= part.values
         herds = tuple(variable.name for variable in part.variables if variable.axes[:1] == ("animal",))
         if herds:
-            processes = [p.carrying(herds, part.counted) if isinstance(p, Living) else p for p in processes]
+            processes = [p.carrying(herds, part.counted) if isinstance(p, Carrying) else p for p in processes]
         at = names.index(part.before) if part.before else len(processes)
         processes[at:at] = part.processes
     return Engine(World(ledger, values, world.seed, world.step, world.day), processes, engine.days)

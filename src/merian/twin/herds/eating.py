@@ -101,8 +101,8 @@ class Growing:
 @dataclass(frozen=True, eq=False)
 class Meeting:
     """How hunters meet prey: in `groups` (None: one by one), whether `seen` tells how well they see it, and on which `ground` each cell lies [cells], with the
-    share of each cell that is land (`land` [cells]); None: each cell is one of its own. Animals that weigh less than adults (`adult_g` [s]) seek food with more
-    effort, (A / M)^hunger of the usual."""
+    share of each cell that is land (`land` [cells]); None: each cell is one of its own. Animals that weigh less than adults (`adult_g` [s]), or than well-fed
+    animals of their ages where some are young (`grows`), seek food with more effort, (A / M)^hunger of the usual."""
 
     groups: Groups | None = None
     sees: bool = False
@@ -110,6 +110,7 @@ class Meeting:
     land: Doubles | None = None
     hunger: float = 0.0
     adult_g: Doubles = field(default_factory=lambda: np.zeros(0))
+    grows: bool = False
 
     def of(self, cells: int) -> tuple[Integers, int]:
         """The ground of each cell, and how many there are."""
@@ -143,7 +144,8 @@ class Eating:
     the efficient part of it and the rest is egested or left. Where there are `groups`, hunters meet groups: the rate is that of the web times, summed over
     the cell's herds of n prey, w(n) / (heads w(1)), times S(m) / (m S(1)) for m hunters, over the same at usual sizes; a kill takes one of a herd with
     chance in proportion to w(n) (merian.twin.herds.groups: c, p, e, k of species). Where there is sight, what is killed is times what is
-    `seen` (merian.twin.herds.sight). Animals of mass M below that of adults, A, eat (A / M)^hunger times as much as others would: the hungry seek harder.
+    `seen` (merian.twin.herds.sight). Animals of mass M below that of adults, A (of well-fed animals of their ages), eat (A / M)^hunger times as much as
+    others would: the hungry seek harder.
     """
 
     name = "eating"
@@ -157,6 +159,7 @@ class Eating:
         self.grouped = meeting.groups is not None
         self._room: tuple[Counts, Counts, Counts, Counts, Doubles, Doubles, Counts] | None = None
         self.reads = ("who", "species", "cell", "biomass", *(("seen",) if meeting.sees else ()))
+        self.reads += ("ungrown",) if meeting.grows and meeting.hunger > 0.0 else ()
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Graze and hunt."""
@@ -168,7 +171,8 @@ class Eating:
         felt = self.meeting.felt(values["biomass"].reshape(len(web.names), cells), ~web.producer)
         fields = felt, values["plants"].reshape(-1, cells), egested, ground
         seen = values["seen"].reshape(-1, cells) if self.meeting.sees else np.empty((0, 0))
-        columns = web.species, web.links, web.first, web.eaten, self.pool, self.groups, self.usual, seen
+        ungrown = values["ungrown"] if "ungrown" in self.reads else np.empty(0)
+        columns = web.species, web.links, web.first, web.eaten, self.pool, self.groups, self.usual, seen, ungrown
         when = np.concatenate([[moment.days, moment.step, self.cell_m2, self.meeting.hunger], self.meeting.adult_g])
         # grounds are islands within a step, so that they may be shared out among threads, as many herds to each as to the others
         begins = herds[0][:: len(web.names)]
@@ -248,9 +252,9 @@ def _alone(number: Integers, kind: Counts, heads: Counts, groups: Doubles, alone
         alone[own] = alone[own] / (heads[own] * met[own % several]) if alone[own] > 0.0 else 1.0
 
 
-Web = tuple[Doubles, Doubles, Integers, Integers, Integers, Doubles, Doubles, Doubles]
+Web = tuple[Doubles, Doubles, Integers, Integers, Integers, Doubles, Doubles, Doubles, Doubles]
 """Columns of species and links; where the links of each eater begin, what is eaten, which plant that is; groups [4, s], the share of the rate of loners at
-usual sizes [l], and what is seen [l, cells] (empty: everything alike)."""
+usual sizes [l], what is seen [l, cells] (empty: everything alike), and what animals are ungrown [a] (empty: all are grown up)."""
 Fields = tuple[Doubles, Doubles, Doubles, Integers]
 """Biomass before the step, of animals on the ground of each cell [s, cells]; plants [p, cells] and what is egested in each cell, g [cells], both changed in
 place; and the ground of each cell [cells]."""
@@ -261,7 +265,7 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
     """The animals of some grounds eat, ground by ground and species by species."""
     _, species, cell, number, mass = agents
     biomass, plants, egested, ground = fields
-    columns, links, begin, eaten, pool, groups, usual, seen = web
+    columns, links, begin, eaten, pool, groups, usual, seen, ungrown = web
     first, here, most, heads, grams, alone, low, high = herds
     days, step, area, hunger, kinds = when[0], int(when[1]), when[2], when[3], len(begin) - 1
     adult = when[4:]
@@ -284,8 +288,10 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
                     found[link] *= alone[meets]
             busy += found[link] * links[HANDLING, link]
         eats = number[animal] * mass[animal] * days / busy
-        if hunger > 0.0 and 0.0 < mass[animal] < adult[own]:
-            eats *= (adult[own] / mass[animal]) ** hunger
+        if hunger > 0.0:
+            frame = adult[own] - ungrown[animal] if len(ungrown) > 0 else adult[own]
+            if 0.0 < mass[animal] < frame:
+                eats *= (frame / mass[animal]) ** hunger
         gained = 0.0
         for link in range(begin[own], begin[own + 1]):
             food = eaten[link]

@@ -9,12 +9,15 @@ import numpy as np
 
 from merian.core.errors import Mismatch
 from merian.twin.foodweb import Doubles
+from merian.twin.herds.company import company_of
 from merian.twin.herds.groups import groups_of
+from merian.twin.herds.maturing import growth_of
 from merian.twin.herds.seasons import breeding_of, greenest_day
-from merian.twin.herds.sight import sight_of
+from merian.twin.herds.sight import sight_of, strip_m
 from merian.twin.herds.window import Animals
 from merian.twin.landscape import Landscape
 from merian.twin.senses.eyes import GRADES, all_eyes
+from merian.twin.senses.optics import sees_body_at_m
 from merian.twin.species import Species
 
 __all__ = ["BREEDS", "behaving", "birth_day"]
@@ -55,15 +58,18 @@ def behaving(
     traits = {name: padded(np.where(breeds, species[name], np.nan), np.nan) for name in names}
     months = landscape.layers["rain"][:, landscape.land].mean(1)
     adult = padded(animals.adult_g[:count])
-    breeding = breeding_of(traits, birth_day(months, latitude_deg))
+    growth = growth_of(adult, traits["litter_size"], padded(species["maturity_days"], np.nan))
+    breeding = replace(breeding_of(traits, birth_day(months, latitude_deg)), growth=growth)
     eyes, told = _eyes(species)
     awake = {name: padded(species[name]) for name in ("active_day", "active_twilight", "active_night")}
     sight, _ = sight_of(adult, padded(eyes, np.nan), awake)
     known = np.concatenate([[name == "Mammalia" for name in species.classes], np.zeros(plants, bool)]).astype(bool)
     seeing = np.where(np.isfinite(padded(eyes, np.nan)) | known, sight.acuity_cpd, np.nan)
-    return replace(
-        animals, breeding=breeding, sight=replace(sight, acuity_cpd=seeing), groups=groups_of(animals.group)
-    ), told
+    # how far off they see their own kind where no tree stands; without eyes that are known, as far as a hundred bodies
+    far = np.where(np.isfinite(seeing), sees_body_at_m(sight.size_m, np.nan_to_num(seeing)), 100 * sight.size_m)
+    company = company_of(padded(species["group_size"], 1.0), np.maximum(strip_m(far, sight.open_m), 1e-3))
+    known_of = {"breeding": breeding, "groups": groups_of(animals.group), "company": company}
+    return replace(animals, sight=replace(sight, acuity_cpd=seeing), **known_of), told
 
 
 def _eyes(species: Species) -> tuple[Doubles, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from copy import copy
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from merian.twin.herds.counts import binomial
 from merian.twin.herds.eating import Integers
 from merian.twin.ledger import Array, Flow
 
-__all__ = ["AGENT", "Living", "steps_of_day"]
+__all__ = ["AGENT", "Carrying", "Living", "dropped", "steps_of_day"]
 
 AGENT = ("who", "species", "cell", "x", "y", "heading", "number", "mass")
 """The variables of an animal or herd."""
@@ -27,11 +28,41 @@ SORTED = 24
 """Steps between two sortings of animals by cell."""
 
 
-class Living:
+class Carrying:
+    """A process that makes and ends herds, and so must know all that is known of one: the variables of `herd`, more of which can be `carried`."""
+
+    carried: tuple[str, ...] = ()
+    counted: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def herd(self) -> tuple[str, ...]:
+        """The variables of a herd."""
+        return (*AGENT, *self.carried)
+
+    def carrying(self, more: tuple[str, ...], counted: tuple[str, ...] = ()) -> Self:
+        """The same with more variables of each herd; those that count its animals in a row, class by class, are `counted` among them."""
+        other = copy(self)
+        other.carried = (*self.carried, *more)
+        other.counted = (*self.counted, counted) if counted else self.counted
+        return other
+
+    def joined(self, values: dict[str, Array], fresh: dict[str, Array]) -> None:
+        """Add herds of whom `fresh` tells AGENT; of all else they have nothing yet, and where animals are counted class by class all are of the first."""
+        size = len(fresh["who"])
+        for name in self.carried:
+            fresh[name] = np.zeros((size, *values[name].shape[1:]), values[name].dtype)
+        for names in self.counted:
+            fresh[names[0]] = fresh["number"].copy()
+        for name in self.herd:
+            values[name] = np.concatenate([values[name], fresh[name]])
+
+
+class Living(Carrying):
     """Animals burn what they ate, die, and breed when there is more of them than of their bodies.
 
-    Metabolism takes `burnt` of the body a day. Each animal dies with hazard `mortality` a day; when it weighs less than an adult, starvation adds
-    1 / (1 + exp((M - 0.6 A) / 0.05 A)) a day (Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841). A herd whose bodies add up to more adults than it counts
+    Metabolism takes `burnt` of the body a day. Each animal dies with hazard `mortality` a day; when it weighs less than a well-fed animal of its age, F
+    (merian.twin.herds.maturing; the mass of an adult, A, where none is young), starvation adds 1 / (1 + exp((M - 0.6 F) / 0.05 F)) a day (Harfoot et al. 2014,
+    doi:10.1371/journal.pbio.1001841). A herd whose bodies add up to more adults than it counts
     has so many young more; one of more than twice its `largest` number parts in two. The dead take their bodies out of the budget. Species that breed by season
     do it elsewhere (merian.twin.herds.seasons). Where a step is shorter than a day animals burn in each, but who dies and is born is drawn once a day for each
     herd, in a step of its own (its number modulo the steps of a day), at the hazard of a day.
@@ -39,14 +70,12 @@ class Living:
 
     name = "living"
     reads = ()
-    carried: tuple[str, ...] = ()
-    counted: tuple[tuple[str, ...], ...] = ()
     seasonal: npt.NDArray[np.bool_] | None = None
 
     @property
     def writes(self) -> tuple[str, ...]:
         """The variables of a herd: all that is known of it changes place, and goes, with it."""
-        return (*AGENT, *self.carried)
+        return self.herd
 
     def __init__(
         self, adult_g: Doubles, burnt: Doubles, mortality: Doubles, largest: Integers, starves: bool = True
@@ -68,13 +97,6 @@ class Living:
             starves,
         )
 
-    def carrying(self, more: tuple[str, ...], counted: tuple[str, ...] = ()) -> Living:
-        """The same with more variables of each herd; those that count its animals in a row, class by class, are `counted` among them."""
-        other = copy(self)
-        other.carried = (*self.carried, *more)
-        other.counted = (*self.counted, counted) if counted else self.counted
-        return other
-
     def by_season(self, seasonal: npt.NDArray[np.bool_]) -> Living:
         """The same where some species [s] do not breed here."""
         other = copy(self)
@@ -88,11 +110,12 @@ class Living:
         starves = np.full(len(later), float(self.starves))
         rates = np.stack([self.adult_g, self.burnt, self.mortality, starves, later, self.largest])
         every = steps_of_day(moment.days)
-        went, large, empty = _live(agents, rates, moment.chance, (moment.step, every), moment.days)
+        ungrown = values["ungrown"] if "ungrown" in self.carried else np.empty(0)
+        went, large, empty = _live((*agents, ungrown), rates, moment.chance, (moment.step, every), moment.days)
         if large:
             self._part(values)
         if empty:
-            _dropped(values, self.writes, np.flatnonzero(values["number"] <= 0))
+            dropped(values, self.writes, np.flatnonzero(values["number"] <= 0))
         if moment.step % SORTED == 0:
             # neighbours in space become neighbours in memory, which is where the time goes
             order = np.argsort(values["cell"], kind="stable")
@@ -126,7 +149,7 @@ def steps_of_day(days: float) -> int:
     return max(int(1.0 / days + 1e-9), 1)
 
 
-def _dropped(values: dict[str, Array], names: tuple[str, ...], gone: Integers) -> None:
+def dropped(values: dict[str, Array], names: tuple[str, ...], gone: Integers) -> None:
     """Take herds out of the arrays [a]; the last of those that stay take their places, so that few are moved."""
     left = len(values["number"]) - len(gone)
     holes = gone[gone < left]
@@ -138,7 +161,7 @@ def _dropped(values: dict[str, Array], names: tuple[str, ...], gone: Integers) -
 
 @compiled
 def _live(
-    agents: tuple[Integers, Integers, Integers, Doubles],
+    agents: tuple[Integers, Integers, Integers, Doubles, Doubles],
     rates: Doubles,
     chance: draws.Key,
     when: tuple[int, int],
@@ -146,9 +169,10 @@ def _live(
 ) -> tuple[float, int, int]:
     """Burn, die and breed in place: what went, g, and how many herds are now too large, and empty.
 
-    rates: adult mass, metabolism, mortality, whether it starves, whether it breeds elsewhere, the largest herd [6, s]. when: step, and steps of a day.
+    agents: who, species, number, mass, and what they are ungrown (empty: all are grown up). rates: adult mass, metabolism, mortality, whether it starves,
+    whether it breeds elsewhere, the largest herd [6, s]. when: step, and steps of a day.
     """
-    who, species, number, mass = agents
+    who, species, number, mass, ungrown = agents
     step, every = when
     went, large, empty, spent, span = 0.0, 0, 0, -np.expm1(-rates[1] * days), every * days
     turn = np.uint32(step % every)
@@ -164,9 +188,9 @@ def _live(
         if every > 1 and np.uint32(who[animal]) % np.uint32(every) != turn:
             continue
         adult = rates[0, own]
-        hazard = rates[2, own]
-        if rates[3, own] > 0.0 and mass[animal] < adult:
-            hazard += 1.0 / (1.0 + math.exp(min((mass[animal] - 0.6 * adult) / (0.05 * adult), 700.0)))
+        hazard, frame = rates[2, own], adult - ungrown[animal] if len(ungrown) > 0 else adult
+        if rates[3, own] > 0.0 and mass[animal] < frame:
+            hazard += 1.0 / (1.0 + math.exp(min((mass[animal] - 0.6 * frame) / (0.05 * frame), 700.0)))
         uniform = draws.uniform(chance, who[animal], step, 0)
         if hazard > 0.0 and uniform >= math.exp(-hazard * span * number[animal]):
             dead = binomial(uniform, number[animal], -math.expm1(-hazard * span))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
 
-from merian.core.errors import BadData
+from merian.core.errors import BadData, Mismatch
 from merian.core.workers import cores
 from merian.twin import draws
 from merian.twin.compiled import compiled
@@ -21,6 +22,7 @@ from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.grid.land import Quality
 from merian.twin.grid.moving import Gates
+from merian.twin.herds.company import Company, neighbours
 from merian.twin.herds.living import steps_of_day
 from merian.twin.herds.spread import parts, spread
 from merian.twin.ledger import Array, Flow
@@ -71,12 +73,16 @@ class Roaming:
     """Animals walk, each step chosen among three by the quality of the cell that it leads to.
 
     The length of a step is exponential with mean `stride` m per square root of a day times the root of the step's days, so that how far animals get in a day
-    does not depend on the step; they keep their heading with `persistence` (0: none, 1: straight on).
+    does not depend on the step; they keep their heading with `persistence` (0: none, 1: straight on). A step over the edge of an open window is worth what the
+    cell is from which it leads. Where animals keep company, steps toward their kind are worth more (merian.twin.herds.company).
     """
 
     name = "roaming"
-    reads = ("who", "species", "quality")
-    writes = ("x", "y", "cell", "heading")
+    reads: tuple[str, ...] = ("who", "species", "quality")
+    writes: tuple[str, ...] = ("x", "y", "cell", "heading")
+    leaves = False
+    company: Company | None = None
+    cohesion, alignment = 0.0, 0.0
 
     def __init__(self, stride: Doubles, persistence: float, gates: Gates, cell_m: float, threads: int = 0) -> None:
         """stride: [s], m day-1/2; species with 0 stay. Raises BadData for one that is none."""
@@ -87,17 +93,51 @@ class Roaming:
         self.stride, self.persistence, self.gates, self.cell_m = stride, persistence, gates, cell_m
         self.threads = threads or cores()
 
+    def leaving(self) -> Roaming:
+        """The same in a window that is open: a step over its edge is worth what the cell is from which it leads, and who takes it is gone."""
+        other = copy(self)
+        other.leaves, other.reads, other.writes = True, (*self.reads, "mass"), (*self.writes, "number")
+        return other
+
+    def beside(self, company: Company, cohesion: float, alignment: float) -> Roaming:
+        """The same of animals that keep company, with these weights of the middle and of the heading of those they see; with both 0 nothing changes.
+
+        Raises Mismatch when lengths differ.
+        """
+        if len(company.sociable) != len(self.stride):
+            raise Mismatch("company and strides", len(company.sociable), len(self.stride))
+        other = copy(self)
+        other.company = company if cohesion > 0 or alignment > 0 else None
+        other.cohesion, other.alignment = cohesion, alignment
+        return other
+
+    def _kin(self, values: dict[str, Array], shape: tuple[int, ...]) -> tuple[Singles, Doubles]:
+        """Where the kind of each animal is (empty: no matter), and how sociable each species is."""
+        if self.company is None:
+            return np.empty((4, 0), np.float32), np.zeros(len(self.stride))
+        size = shape[2] * self.cell_m, shape[1] * self.cell_m
+        where = values["x"], values["y"], values["heading"]
+        return neighbours(values["species"], where, self.company, size, self.threads), self.company.sociable
+
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
-        """Walk; nothing comes or goes."""
+        """Walk; who leaves an open window goes, in kg."""
         place = values["x"], values["y"], values["heading"], values["cell"]
         # quality is told apart to a ten-millionth, which halves what must be kept at hand
         worth = np.exp(values["quality"].astype(np.float32))
-        agents = values["who"], values["species"], worth
+        left = np.zeros(len(values["who"]) if self.leaves else 0, np.bool_)
+        # all look before the first of them moves
+        kin, sociable = self._kin(values, worth.shape)
+        agents = values["who"], values["species"], worth, left, kin
         gates = self.gates.east, self.gates.south
-        how = np.concatenate([[moment.step, self.persistence, self.cell_m], self.stride * math.sqrt(moment.days)])
+        knobs = [moment.step, self.persistence, self.cell_m, self.cohesion, self.alignment]
+        how = np.concatenate([knobs, self.stride * math.sqrt(moment.days), sociable])
         spans = parts(len(values["who"]), self.threads)
         spread(lambda span: _roam(agents, place, gates, span, moment.chance, how), spans)
-        return {}
+        if not left.any():
+            return {}
+        went = float((values["number"][left] * values["mass"][left]).sum())
+        values["number"][left] = 0
+        return {"biomass": Flow(went=went / 1000.0)}
 
 
 Place = tuple[Doubles, Doubles, Doubles, Integers]
@@ -105,7 +145,7 @@ Place = tuple[Doubles, Doubles, Doubles, Integers]
 
 @compiled
 def _roam(
-    agents: tuple[Integers, Integers, Singles],
+    agents: tuple[Integers, Integers, Singles, npt.NDArray[np.bool_], Singles],
     place: Place,
     gates: tuple[Doubles, Doubles],
     span: tuple[int, int],
@@ -114,10 +154,12 @@ def _roam(
 ) -> None:
     """Walk those of a span, in place.
 
-    agents: who, species, exp(quality) [s, y, x]. how: step, persistence, cell m, then the mean length of a step of each species. One block of chance goes to
-    an animal and step: of its first three words the highest 12 bits are a turn and the lowest 12 a length, the fourth is the choice.
+    agents: who, species, exp(quality) [s, y, x], who has left (empty: none may), and where its kind is [4, a] (of merian.twin.herds.company; empty: it keeps no
+    company). how: step, persistence, cell m, weights of cohesion and alignment, then for each species the mean length of a step, and how sociable it is. One
+    block of chance goes to an animal and step: of its first three words the highest 12 bits are a turn and the lowest 12 a length, the fourth is the choice.
     """
-    who, species, worth = agents
+    who, species, worth, left, kin = agents
+    beside, sociable = kin.shape[1] > 0, 5 + len(worth)
     x, y, heading, cell = place
     _, rows, columns = worth.shape
     step, wander, narrow, circle = int(how[0]), (1.0 - how[1]) / 2.0, 1.0 / how[2], 2.0 * math.pi / WAYS
@@ -128,7 +170,7 @@ def _roam(
         draws.blocks(chance, who[begin:end], step, 0, block)
         for animal in range(begin, end):
             own = species[animal]
-            mean = how[3 + own]
+            mean = how[5 + own]
             if mean <= 0.0:
                 continue
             total, ahead = 0.0, int(heading[animal] / circle + 0.5)
@@ -146,26 +188,46 @@ def _roam(
                         lets = _lets(east, south, new_x, new_y, gates, narrow)
                     if lets >= 1.0 or (lets > 0.0 and draws.uniform(chance, who[animal], step, 100 + choice) < lets):
                         worthy = float(worth[own, next_row, next_column])
+                elif len(left) > 0:
+                    worthy = float(worth[own, row, column])
+                if beside and worthy > 0.0 and not np.isnan(kin[0, animal]):
+                    worthy *= _together(far * WAY[way, 0], far * WAY[way, 1], mean, kin[:, animal], how[sociable + own] * how[3:5])
                 to_x[choice], to_y[choice], to_way[choice], weight[choice] = new_x, new_y, way, worthy
                 total += worthy
             if total <= 0.0:
                 # nowhere to go: it turns round
                 heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * circle
                 continue
-            left, taken = (block[3, animal - begin] + 0.5) * SHARE * total, 0
+            rest, taken = (block[3, animal - begin] + 0.5) * SHARE * total, 0
             for choice in range(CHOICES):
                 if weight[choice] > 0.0:
                     taken = choice
-                    left -= weight[choice]
-                    if left < 0.0:
+                    rest -= weight[choice]
+                    if rest < 0.0:
                         break
+            next_row, next_column = math.floor(to_y[taken] * narrow), math.floor(to_x[taken] * narrow)
+            if not (0 <= next_row < rows and 0 <= next_column < columns):
+                left[animal] = True
+                continue
             x[animal], y[animal], heading[animal] = to_x[taken], to_y[taken], to_way[taken] * circle
-            cell[animal] = int(to_y[taken] * narrow) * columns + int(to_x[taken] * narrow)
+            cell[animal] = next_row * columns + next_column
+
+
+@compiled
+def _together(east: float, south: float, mean: float, kin: Singles, weights: Doubles) -> float:
+    """What a step is worth for the company that it leads to (merian.twin.herds.company). kin: the middle of those seen, m, and their mean heading [4]."""
+    near = 0.5 * mean
+    gained = max(math.hypot(kin[0], kin[1]), near) - max(math.hypot(kin[0] - east, kin[1] - south), near)
+    along = (east * kin[2] + south * kin[3]) / max(math.hypot(east, south), 1e-9)
+    return math.exp(weights[0] * gained / mean + weights[1] * along)
 
 
 @compiled
 def _lets(x: float, y: float, to_x: float, to_y: float, gates: tuple[Doubles, Doubles], narrow: float) -> float:
-    """How open the way to another cell is in a straight line: the product of the gates on it, looked at every quarter of a cell where it is not the next. narrow: cells in a m."""
+    """How open the way to another cell is in a straight line: the product of the gates on it, looked at every quarter of a cell.
+
+    narrow: cells in a m.
+    """
     east, south = gates
     row, column = int(y * narrow), int(x * narrow)
     next_row, next_column = int(to_y * narrow), int(to_x * narrow)

@@ -16,6 +16,7 @@ from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.grid.weather import MONTH_DAYS, YEAR_DAYS
+from merian.twin.herds.maturing import Growth
 from merian.twin.ledger import Array, Flow, Variable
 
 __all__ = ["BREEDING", "Births", "Breeding", "begun", "breeding_of", "greenest_day"]
@@ -34,7 +35,7 @@ BREEDING = (
 @dataclass(frozen=True, eq=False)
 class Breeding:
     """How species breed, each [s]: young of a `litter`, `litters_year`, `gestation_days`, the day of the year at which births are most (`peak_day`, 0: 1
-    January) and the standard deviation about it (`spread_days`; infinite: at any time).
+    January) and the standard deviation about it (`spread_days`; infinite: at any time). `growth`: how the young grow up; None: they are born grown up.
 
     A litter of 0: the species does not breed by season. Raises Mismatch when lengths differ, BadData for what cannot be.
     """
@@ -44,10 +45,12 @@ class Breeding:
     gestation_days: Doubles
     peak_day: Doubles
     spread_days: Doubles
+    growth: Growth | None = None
 
     def __post_init__(self) -> None:
         columns = self.litter, self.litters_year, self.gestation_days, self.peak_day
-        for column in (*columns, self.spread_days):
+        grows = () if self.growth is None else (self.growth.birth_g,)
+        for column in (*columns, self.spread_days, *grows):
             if column.shape != self.litter.shape:
                 raise Mismatch("columns of breeding", column.shape, self.litter.shape)
         breeds = self.seasonal
@@ -114,18 +117,24 @@ class Births:
     """Females conceive in the season that lets them give birth about the peak of births, when they are fit, and bear their litter after gestation.
 
     A herd's date of conception in a season is peak - gestation + spread * N(0, 1), its own by chance (where there is no season: the same in each year). Of
-    its free females (half of the herd) such a share then conceives that each has litters_year when fit, less as they are thin: (M / A - thin) / (fit -
-    thin), from 0 to 1, A being the mass of an adult. They bear `litter` young each, but no more than the herd has laid on: what M is above A, which is what
-    it takes to raise them (as elsewhere in this tier, young count with the mass of adults). What the young weigh their mothers lose. Until then fat is
-    kept, up to that of a litter, or to `fattest` times A where that is more; beyond it nothing is laid on. The mass pool as a gate of condition: Harfoot et
-    al. 2014, doi:10.1371/journal.pbio.1001841; the gate's ends are a choice. Where sexes are told apart (`male_bias`), the females of a herd are those that it
-    has, and where there are fewer males of the species than one for `harem` females, so many of them stay barren; of the young half are males.
+    its free grown-up females (half of those who are not young) such a share then conceives that each has litters_year when fit, less as they are thin: (M / F
+    - thin) / (fit - thin), from 0 to 1, F being what well-fed animals of the herd's ages weigh (merian.twin.herds.maturing; the mass of an adult, A, where
+    the young are born grown up). They bear `litter` young each, but no more than the herd has laid on to raise until they are weaned: n (M - F) over the
+    mass at weaning. What the young weigh at birth their mothers lose. Until then fat is kept, up to that of a litter, or to `fattest` times F where that is
+    more; beyond it nothing is laid on. The mass pool as a gate of condition: Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841; the gate's ends are a
+    choice. Where sexes are told apart (`male_bias`), the females of a herd are those that it has, and where there are fewer males of the species than one for
+    `harem` females, so many of them stay barren; of the young half are males.
     """
 
     name = "births"
     reads = ("who", "species")
-    writes: tuple[str, ...] = ("number", "mass", "pregnant", "due")
     harem = 0.0
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The animals of a herd and their pregnancies, how grown up they are, and of which sex."""
+        ages = () if self.breeding.growth is None else ("young", "ungrown")
+        return ("number", "mass", "pregnant", "due", *ages, *(("male_bias",) if self.harem else ()))
 
     def __init__(
         self, breeding: Breeding, adult_g: Doubles, thin: float = 0.9, fit: float = 1.0, fattest: float = 1.3
@@ -138,11 +147,29 @@ class Births:
             raise BadData("condition of females", rule, [str((thin, fit, fattest))])
         self.breeding, self.adult_g = breeding, adult_g
         self.thin, self.fit, self.fattest = thin, fit, fattest
+        birth, weaned = (adult_g, adult_g) if breeding.growth is None else breeding.growth.masses(adult_g)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            laid_on = np.nan_to_num(FEMALES * breeding.litter * weaned / adult_g)
+        self._rates = np.stack(
+            [
+                breeding.litter,
+                breeding.chance,
+                breeding.gestation_days,
+                breeding.peak_day,
+                np.minimum(breeding.spread_days, YEAR_DAYS),
+                YEAR_DAYS / breeding.seasons,
+                breeding.slack_days,
+                adult_g,
+                np.maximum(fattest, 1 + laid_on),
+                birth,
+                weaned,
+            ]
+        )
 
     def by_sex(self, harem: float) -> Births:
         """The same where herds know their share of males (`male_bias`, beyond one half), and a male serves so many females."""
         other = copy(self)
-        other.harem, other.writes = harem, (*self.writes, "male_bias")
+        other.harem = harem
         return other
 
     def _mothers(self, values: dict[str, Array]) -> Doubles:
@@ -156,24 +183,13 @@ class Births:
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Bear and conceive; what fat animals do not keep goes out."""
-        how = self.breeding
-        rates = np.stack(
-            [
-                how.litter,
-                how.chance,
-                how.gestation_days,
-                how.peak_day,
-                np.minimum(how.spread_days, YEAR_DAYS),
-                YEAR_DAYS / how.seasons,
-                how.slack_days,
-                self.adult_g,
-                self.adult_g * np.maximum(self.fattest, 1 + FEMALES * how.litter),
-            ]
-        )
         herds = values["who"], values["species"], values["number"], values["mass"]
+        none = np.zeros(0 if self.breeding.growth is not None else len(herds[0]))
+        ages = (values["young"], values["ungrown"]) if self.breeding.growth is not None else (none, none.copy())
+        state = values["pregnant"], values["due"], self._mothers(values), *ages
         when = np.array([moment.step, moment.day, moment.days, self.thin, self.fit])
-        before = values["number"].copy()
-        went = _breed(herds, (values["pregnant"], values["due"], self._mothers(values)), rates, when, moment.chance)
+        before = values["number"].copy() if self.harem else none
+        went = _breed(herds, state, self._rates, when, moment.chance)
         if self.harem:
             # half of the young are males
             values["male_bias"] *= np.divide(
@@ -185,36 +201,41 @@ class Births:
 @compiled
 def _breed(
     herds: tuple[Integers, Integers, Integers, Doubles],
-    state: tuple[Doubles, Doubles, Doubles],
+    state: tuple[Doubles, Doubles, Doubles, Doubles, Doubles],
     rates: Doubles,
     when: Doubles,
     chance: draws.Key,
 ) -> float:
-    """One step of every herd that breeds by season, in place: what went, g. rates: as Births.step stacks them [9, s]."""
+    """One step of every herd that breeds by season, in place: what went, g. rates: as Births stacks them [11, s]; state: pregnant,
+    due, the share of females that find a male, young, ungrown.
+    """
     who, species, number, mass = herds
-    pregnant, due, mothers = state
+    pregnant, due, mothers, young, ungrown = state
     step, day, days, thin, fit = int(when[0]), when[1], when[2], when[3], when[4]
     went, terms = 0.0, pregnant.shape[1]
     for herd in range(len(who)):
         own = species[herd]
-        litter, adult, most = rates[0, own], rates[7, own], rates[8, own]
+        litter, adult = rates[0, own], rates[7, own]
         if litter <= 0.0 or number[herd] <= 0:
             continue
         for term in range(terms):
             if pregnant[herd, term] > 0.0 and due[herd, term] < day + days:
-                heads = number[herd]
+                heads, fat = number[herd], mass[herd] - (adult - ungrown[herd])
                 wanted = heads * pregnant[herd, term] * litter + draws.uniform(chance, who[herd], step, 1 + term)
-                born = int(max(min(wanted, heads * (mass[herd] / adult - 1.0)), 0.0))
+                born = int(max(min(wanted, heads * fat / rates[10, own]), 0.0))
                 pregnant[herd, term] = 0.0
                 if born > 0:
-                    mass[herd] *= heads / (heads + born)
+                    share = heads / (heads + born)
+                    mass[herd] *= share
                     number[herd] += born
+                    young[herd] = min(young[herd] * share + (1.0 - share), 1.0)
+                    ungrown[herd] = ungrown[herd] * share + (adult - rates[9, own]) * (1.0 - share)
                     for other in range(terms):
-                        pregnant[herd, other] *= heads / (heads + born)
+                        pregnant[herd, other] *= share
         conceived = _conceived(who[herd], rates[:, own], day, days, chance)
         if conceived >= 0.0:
-            fitness = min(max((mass[herd] / adult - thin) / (fit - thin), 0.0), 1.0)
-            free = mothers[herd]
+            fitness = min(max((mass[herd] / (adult - ungrown[herd]) - thin) / (fit - thin), 0.0), 1.0)
+            free = mothers[herd] * (1.0 - young[herd])
             for term in range(terms):
                 if due[herd, term] > conceived + rates[6, own]:
                     free -= pregnant[herd, term]
@@ -223,7 +244,7 @@ def _breed(
                     pregnant[herd, term] = max(free, 0.0) * rates[1, own] * fitness
                     due[herd, term] = conceived + rates[2, own]
                     break
-        over = mass[herd] - most
+        over = mass[herd] - (adult - ungrown[herd]) * rates[8, own]
         if over > 0.0:
             mass[herd] -= over
             went += number[herd] * over

@@ -16,8 +16,11 @@ from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.grid.moving import Gates
 from merian.twin.grid.weather import Air, Rain, Season, Soil, season_mean
 from merian.twin.herds.eating import Census, Eating, Growing, Meeting, blocks
+from merian.twin.herds.company import Company
+from merian.twin.herds.edges import NAMED, Beyond, Passage, open_sides
 from merian.twin.herds.groups import Groups
 from merian.twin.herds.living import Living
+from merian.twin.herds.maturing import GROWING, Maturing
 from merian.twin.herds.roaming import Choosing, Roaming
 from merian.twin.herds.seasons import BREEDING, Births, Breeding, begun
 from merian.twin.herds.sight import SEEN, Seeing, Sight
@@ -38,8 +41,8 @@ BYTES = 8 * 8 * 3
 @dataclass(frozen=True, eq=False)
 class Animals:
     """What is known of the animals of a food web beside its links, arrays [s] (of plants nothing is read): adult mass g, the part of the web's loss that is
-    death (day-1), how far they diffuse (m2 day-1), and how many go together. Where it is known: how they breed by season, see their prey, and meet in
-    groups."""
+    death (day-1), how far they diffuse (m2 day-1), and how many go together. Where it is known: how they breed by season, see their prey, meet in
+    groups, and keep company."""
 
     adult_g: Doubles
     mortality: Doubles
@@ -48,6 +51,7 @@ class Animals:
     breeding: Breeding | None = None
     sight: Sight | None = None
     groups: Groups | None = None
+    company: Company | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,10 @@ class WindowSettings:
     rain_spread: float = knob(0.2, "Standard deviation of the logarithm of a year's rain", ge=0, le=3)
     choice: float = knob(0.5, "How strongly animals choose better cells", ge=0, le=10)
     persistence: float = knob(0.0, "How much they keep their heading: 0 not at all, 1 straight on", ge=0, le=1)
+    cohesion: float = knob(
+        1.0, "How strongly sociable animals step toward those of their kind that they see: log odds of a mean step", ge=0, le=20
+    )
+    alignment: float = knob(0.5, "And how strongly they go their way: log odds of a step along it", ge=0, le=20)
     crossing: float = knob(0.0, "Share of those at a fence that cross it", ge=0, le=1)
     meeting_km: float = knob(
         0.0,
@@ -80,6 +88,13 @@ class WindowSettings:
     fit: float = knob(1.0, "Mass, as a share of an adult's, from which on all do", ge=1, le=1.3)
     fattest: float = knob(
         1.3, "Mass, as a share of an adult's, up to which those who breed by season keep fat at least", ge=1.3, le=5
+    )
+    open_edges: bool = knob(
+        False, "Whether animals leave over the window's edges and others come in, as many as there were at the start"
+    )
+    open_edges: bool = knob(
+        False,
+        "Whether animals leave over the window's edges, and others come in from a land that is as the window was at its start",
     )
     seed: int = knob(0, "Names all chance", ge=0)
     threads: int = knob(0, "Threads; 0: one for each core", ge=0)
@@ -154,11 +169,18 @@ def window(
     if animals.breeding is not None:
         books = books.wider(BREEDING)
         values |= begun(len(values["who"]))
+        if animals.breeding.growth is not None:
+            books = books.wider(GROWING)
+            values |= {variable.name: np.zeros(len(values["who"])) for variable in GROWING}
     if animals.sight is not None:
         room_for(32.0 * len(web.eater) * land.size, "rows", land.shape, "a coarser landscape, or none of sight")
         books = books.wider([SEEN])
         values["seen"] = np.ones((len(web.eater), *land.shape))
     processes = _processes(web, animals, landscape, settings, air, mean)
+    if settings.open_edges and len(open_sides(land)):
+        books = books.wider([NAMED])
+        values["named"] = np.array([len(values["who"]) - 1])
+        processes = _opened(processes, _beyond(web, start, animals), landscape)
     return Engine(World(books, values, settings.seed), processes, settings.days)
 
 
@@ -220,13 +242,16 @@ def _processes(
     gates = Gates.of(land, landscape.layers["fences"], settings.crossing)
     adult, stride = np.where(eats, animals.adult_g, 1.0), np.where(eats, np.sqrt(2 * animals.diffusion), 0.0)
     burnt, largest = np.maximum(web["loss"] - animals.mortality, 0.0), np.maximum(animals.group, 1).astype(np.int64)
+    roaming = Roaming(stride, settings.persistence, gates, landscape.frame.cell, settings.threads)
     living: list[Process] = [Living(adult, burnt, animals.mortality, largest, settings.starves)]
     seeing: list[Process] = []
     if animals.breeding is not None:
         if animals.breeding.litter.shape != adult.shape:
             raise Mismatch("breeding and food web", animals.breeding.litter.shape, adult.shape)
-        carried = tuple(variable.name for variable in BREEDING)
+        grows = animals.breeding.growth
+        carried = tuple(variable.name for variable in (*BREEDING, *(GROWING if grows is not None else ())))
         living = [
+            *([Maturing(grows)] if grows is not None else []),
             Births(animals.breeding, adult, settings.thin, settings.fit, settings.fattest),
             Living(adult, burnt, animals.mortality, largest, settings.starves)
             .carrying(carried)
@@ -235,7 +260,13 @@ def _processes(
     wide = round(1000.0 * settings.meeting_km / landscape.frame.cell)
     ground = blocks((land.shape[0], land.shape[1]), wide) if wide > 1 else None
     meeting = Meeting(
-        animals.groups, animals.sight is not None, ground, land.ravel().astype(float), settings.hunger, adult
+        animals.groups,
+        animals.sight is not None,
+        ground,
+        land.ravel().astype(float),
+        settings.hunger,
+        adult,
+        animals.breeding is not None and animals.breeding.growth is not None,
     )
     if animals.sight is not None:
         seeing = [Seeing(web, animals.sight, land, landscape.layers["trees"], settings.latitude_deg)]
@@ -249,5 +280,26 @@ def _processes(
         Eating(web, cell_m2, settings.threads, meeting),
         *living,
         Choosing(web, land, landscape.layers["water"], settings.choice),
-        Roaming(stride, settings.persistence, gates, landscape.frame.cell, settings.threads),
+        roaming if animals.company is None else roaming.beside(animals.company, settings.cohesion, settings.alignment),
     ]
+
+
+def _beyond(web: FoodWeb, start: Doubles, animals: Animals) -> Beyond:
+    """A land with as many of each animal as there are at the start, in herds of the same size."""
+    number = np.where(web.producer, 0, np.maximum(np.round(animals.group), 1)).astype(np.int64)
+    mass = np.where(web.producer, 0.0, animals.adult_g)
+    density = np.divide(start, number * mass, out=np.zeros(len(start)), where=~web.producer)
+    return Beyond(density, number, mass)
+
+
+def _opened(processes: list[Process], beyond: Beyond, landscape: Landscape) -> list[Process]:
+    """The same processes in a window over whose edges animals leave and come."""
+    found: list[Process] = []
+    carried = tuple(name for p in processes if isinstance(p, Living) for name in p.carried)
+    for process in processes:
+        if not isinstance(process, Roaming):
+            found.append(process)
+            continue
+        passage = Passage(beyond, process.stride, landscape.land, landscape.frame.cell)
+        found += [process.leaving(), passage.carrying(carried)]
+    return found
