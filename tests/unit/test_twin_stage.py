@@ -17,7 +17,8 @@ from merian.twin.frames.views import STATS, View
 from merian.twin.scenario import Change, Scenario
 from merian.twin.worked import shipped
 
-SMALL = StageSettings(window_km=8.0, rows=8, herds=150, step_hours=6.0)
+SMALL = StageSettings(window_km=8.0, rows=8, herds=150, step_hours=6.0, open_edges=False)
+OPEN = replace(SMALL, open_edges=True, step_hours=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,64 @@ def test_what_happened_adds_up(stage: Stage) -> None:
         assert change == pytest.approx(after.stats[:, 0] - before.stats[:, 0])
         seen, before = seen + len(event.id), after
     assert seen > 0
+
+
+def test_who_passes_the_edges_is_neither_born_nor_died(savanna: Ecosystem) -> None:
+    """Births less deaths, who came less who left, by herds: the change of heads."""
+    stage = Stage(savanna, OPEN)
+    (before,) = go(stage, 1)
+    passed = 0
+    for _ in range(12):
+        stage.step()
+        came, left = stage._passed[0]
+        (after,) = stage.views()
+        signs = np.where(after.event.what == 1, 1, -1) * after.event.count.astype(int)
+        change = np.bincount(after.event.species, signs, len(stage.web.names)).astype(float)
+        new, gone = np.isin(after.who, came), np.isin(before.who, left)
+        change += np.bincount(after.herds.species[new], after.number[new], len(change))
+        change -= np.bincount(before.herds.species[gone], before.number[gone], len(change))
+        assert change == pytest.approx(after.stats[:, 0] - before.stats[:, 0])
+        passed, before = passed + len(came) + len(left), after
+    assert passed > 0
+
+
+def test_the_window_of_an_island_is_shut(savanna: Ecosystem) -> None:
+    assert Stage(savanna, OPEN).open
+    assert any("home range larger than the window" in said for said in Stage(savanna, OPEN).remarks)
+    worked = shipped("isle-royale")
+    assert not Stage(made(worked.facts, worked.landscape(0, 16)), OPEN).open
+
+
+def test_between_two_hours_herds_are_on_their_ways(savanna: Ecosystem) -> None:
+    """The end of one hour is the beginning of the next, a view between is between, and looking changes nothing."""
+    stage, blind = Stage(savanna, OPEN), Stage(savanna, OPEN)
+    (start,) = stage.views()
+    for _ in range(3):
+        stage.step(), blind.step()
+        (first,) = stage.views(0.0)
+        stays = np.isin(first.who, start.who)
+        was = np.searchsorted(start.who, first.who[stays])
+        assert (first.x[stays] == start.x[was]).all()
+        assert (first.y[stays] == start.y[was]).all()
+        assert first.day == pytest.approx(stage.day - 1 / 24)
+        looks = [stage.views(share)[0] for share in (0.25, 0.5, 0.5 + 1 / 3600)]
+        assert (looks[0].x != looks[1].x).any()
+        # a second: nobody is faster than 30 m/s
+        assert np.hypot(looks[1].x - looks[2].x, looks[1].y - looks[2].y).max() < 30
+        assert any((look.herds.speed > 0).any() for look in looks)
+        assert any((look.herds.speed == 0).any() for look in looks)
+        (start,) = stage.views(1.0)
+        values = stage.worlds[0].values
+        order = np.argsort(values["who"][values["number"] > 0])
+        assert (start.x == values["x"][values["number"] > 0][order]).all()
+        assert start.day == stage.day
+    assert stage.worlds[0].digest() == blind.worlds[0].digest()
+
+
+def test_a_view_before_the_first_step_is_the_world(stage: Stage) -> None:
+    (still,), (plain,) = stage.views(0.5), Stage(stage.ecosystem, SMALL).views()
+    assert np.abs(still.x - plain.x).max() < 100
+    assert (stage.views(1.0)[0].x == plain.x).all()
 
 
 def test_animals_go_as_fast_as_they_went(stage: Stage) -> None:

@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 
 from merian.core.errors import BadSetting
+from merian.twin import draws
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.engine import Engine
 from merian.twin.ensemble import Setting
+from merian.twin.foodweb import Doubles, Integers
 from merian.twin.frames.codec import DOES, WHAT
+from merian.twin.frames.motion import Hour, gait_of, moved
 from merian.twin.frames.settings import NOTICE, SHOWN_KINDS, StageSettings
-from merian.twin.frames.views import FIELDS, SPEED_UNIT, STATS, Room, View, viewed
-from merian.twin.herds.edges import held, open_sides
+from merian.twin.frames.views import FIELDS, NOBODY, SPEED_UNIT, STATS, Going, Passed, Room, View, viewed
+from merian.twin.herds.edges import Passage, held, open_sides
 from merian.twin.herds.known import behaving
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.kinds import KINDS
@@ -49,6 +52,12 @@ class Stage:
         if len(self.web.names) > 255:
             raise BadSetting("ecosystem", len(self.web.names), "has 255 species and pools at most to be shown")
         self.setting = Setting.of_ecosystem(ecosystem)
+        self._gait = gait_of(np.concatenate([ecosystem.species["speed_km_h"], np.zeros(len(ecosystem.pools))]))
+        flesh = ~self.web.producer[self.web.eaten]
+        self._prey, self._hunts = (
+            np.isin(np.arange(len(self.start)), side[flesh]) for side in (self.web.eaten, self.web.eater)
+        )
+        self._chance = draws.key(settings.seed, "motion")
         rain = ecosystem.landscape.layers["rain"][:, ecosystem.landscape.land].mean(1)
         width_m = 1000.0 * settings.window_km
         self.ground = generated("plain", settings.seed, settings.rows, width_m / settings.rows, tuple(rain.tolist()))
@@ -101,6 +110,8 @@ class Stage:
         self._engines = [self._engine(Scenario("baseline", ()), 0.0)]
         self.room.top = 1.2 * float(self._engines[0].world.values["plants"].sum(0).max())
         self._views: list[View | None] = [None, None]
+        self._was: list[Places | None] = [None, None]
+        self._passed: list[Passed] = [NOBODY, NOBODY]
 
     @property
     def day(self) -> float:
@@ -142,15 +153,45 @@ class Stage:
 
     def step(self) -> None:
         """Go on by one step, in both worlds. Raises Unstable where a value leaves its bounds."""
-        for engine in self._engines:
+        for at, engine in enumerate(self._engines):
+            self._was[at] = _places(engine.world)
             engine.step()
+            for process in engine.processes:
+                if isinstance(process, Passage):
+                    came, left = self._passed[at]
+                    self._passed[at] = np.concatenate([came, process.came]), np.concatenate([left, process.left])
         self._follow()
 
-    def views(self) -> list[View]:
-        """What is to be seen of each world now; what happened and how fast animals are is told since the views before."""
+    def views(self, share: float | None = None) -> list[View]:
+        """What is to be seen of each world now; what happened and how fast animals are is told since the views before.
+
+        share: of the last step, from 0 (its beginning) to 1, for a viewer that looks more often than once a step: herds are on their ways through it
+        (merian.twin.frames.motion). None: after it, speeds being those of straight lines from view to view.
+        """
         for at, world in enumerate(self.worlds):
-            self._views[at] = viewed(self.room, world, at, self._views[at])
+            going = None if share is None else self._going(at, share)
+            self._views[at] = viewed(self.room, world, at, self._views[at], self._passed[at], going)
+            self._passed[at] = NOBODY
         return [view for view in self._views[: len(self._engines)] if view is not None]
+
+    def _going(self, at: int, share: float) -> Going:
+        """Where the herds of a world are after a share of its last step. One that is new is where it came to be; in the first step nothing has moved yet."""
+        world, was = self._engines[at].world, self._was[at]
+        now = _places(world)
+        start, end = np.stack(now[1:4]), np.stack(now[1:4])
+        bursts = np.zeros(len(now[0]), bool)
+        if was is not None and len(was[0]):
+            order = np.argsort(was[0])
+            found = order[np.minimum(np.searchsorted(was[0][order], now[0]), len(order) - 1)]
+            known = was[0][found] == now[0]
+            start[:, known] = np.stack(was[1:4])[:, found[known]]
+            lost = known & (now[4] < was[4][found])
+            bursts = (self._prey[now[6]] & lost) | (self._hunts[now[6]] & known & (now[5] > was[5][found]))
+        seconds = self.room.step_s
+        hour = Hour(now[0], now[6], start, end, bursts, world.step, seconds, self.room.width_m)
+        moment = moved(hour, self._gait, share * seconds, self._chance)
+        days = self.settings.step_hours / 24.0
+        return Going(moment.x, moment.y, moment.heading, moment.speed, world.day - (1.0 - share) * days)
 
     @property
     def common(self) -> list[str]:
@@ -251,6 +292,19 @@ class Stage:
         if world is not None:
             engine.world = world
         return engine
+
+
+Places = tuple[Integers, Doubles, Doubles, Doubles, Integers, Doubles, Integers]
+"""Number, x, y, heading, animals, mass and species of each herd of a world [a]."""
+
+
+def _places(world: World) -> Places:
+    """Of the herds that live, copied."""
+    values = world.values
+    lives = values["number"] > 0
+    names = ("who", "x", "y", "heading", "number", "mass", "species")
+    who, x, y, heading, number, mass, species = (values[name][lives] for name in names)
+    return who, x, y, heading, number, mass, species
 
 
 def _eyes(name: str) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from merian.twin.frames.codec import Event, Field, Frame, Herds, Kind, encode, p
 from merian.twin.landscape import Landscape
 from merian.twin.world import World
 
-__all__ = ["FIELDS", "SPEED_UNIT", "STATS", "Room", "View", "viewed"]
+__all__ = ["FIELDS", "NOBODY", "SPEED_UNIT", "STATS", "Going", "Passed", "Room", "View", "viewed"]
 
 Integers = npt.NDArray[np.int64]
 SPEED_UNIT = 0.02
@@ -25,6 +25,9 @@ STATS = ("heads", "kg_km2")
 """Columns of the numbers of each species: animals in the window, and biomass (heads of plants are 0)."""
 MOVES = 2
 """Units of speed from which an animal walks."""
+Passed = tuple[Integers, Integers]
+"""The numbers of herds that came over the edges, and of those that left."""
+NOBODY: Passed = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 EVENTS = 500
 """Most events of one view; the first by number of the herd."""
 
@@ -102,31 +105,52 @@ class View:
         return encode(Frame(kind, body, self.step, self.day, self.world, self.key))
 
 
-def viewed(room: Room, world: World, number: int, before: View | None) -> View:
-    """What is to be seen of a world (the `number`th), after a view `before`."""
+@dataclass(frozen=True, eq=False)
+class Going:
+    """Herds under way, arrays [a]: place x, y in m, heading in rad and speed in m/s; and the `day` that it is then."""
+
+    x: Doubles
+    y: Doubles
+    heading: Doubles
+    speed: Doubles
+    day: float
+
+
+def viewed(
+    room: Room, world: World, number: int, before: View | None, passed: Passed = NOBODY, going: Going | None = None
+) -> View:
+    """What is to be seen of a world (the `number`th), after a view `before`, since which those who `passed` its edges came or left.
+
+    going: where its living herds are, in the order of the world, at a moment of the step that ended last.
+    """
     values = world.values
     alive = values["number"] > 0
     order = np.flatnonzero(alive)[np.argsort(values["who"][alive], kind="stable")]
     who, many, species = values["who"][order], values["number"][order], values["species"][order]
     if len(who) and who[-1] >= 2**32:
         raise BadData("stage", "herds are numbered to 4,294,967,295 at most; begin anew")
-    x, y = values["x"][order], values["y"][order]
-    speed = _speed(room, world, (who, x, y), before)
+    if going is None:
+        x, y, heading = (values[name][order] for name in ("x", "y", "heading"))
+        speed, day = _speed(room, world, (who, x, y), before), world.day
+    else:
+        at = np.argsort(values["who"][alive], kind="stable")
+        x, y, heading, day = going.x[at], going.y[at], going.heading[at], going.day
+        speed = np.minimum(np.round(going.speed[at] / SPEED_UNIT), 255).astype(np.uint8)
     herds = Herds(
         placed(x, room.width_m),
         placed(y, room.width_m),
-        (np.round(values["heading"][order] * (256 / (2 * np.pi))).astype(np.int64) % 256).astype(np.uint8),
+        (np.round(heading * (256 / (2 * np.pi))).astype(np.int64) % 256).astype(np.uint8),
         speed,
         species.astype(np.uint8),
         pack_state(speed >= MOVES, many),
         who.astype(np.uint32),
     )
     key = before.key if before is not None and np.array_equal(before.who, who) else room.roster()
-    event = _happened(room, (who, many, species, x, y), before)
+    event = _happened(room, (who, many, species, x, y), before, passed)
     return View(
         room,
         world.step,
-        world.day,
+        day,
         number,
         key,
         who,
@@ -163,8 +187,11 @@ def _stats(room: Room, world: World, species: Integers, many: Integers, mass: Do
     return np.stack([heads, kg], 1).astype(np.float32)
 
 
-def _happened(room: Room, now: tuple[Integers, Integers, Integers, Doubles, Doubles], before: View | None) -> Event:
-    """Births and deaths since the view before, herd by herd. A herd that is new has parted from the nearest of its kind, and counts to that."""
+def _happened(
+    room: Room, now: tuple[Integers, Integers, Integers, Doubles, Doubles], before: View | None, passed: Passed
+) -> Event:
+    """Births and deaths since the view before, herd by herd. A herd that is new has parted from the nearest of its kind, and counts to that; who passed the
+    edges of the window was neither born nor died."""
     who, many, species, x, y = now
     if before is None:
         return _event(room, *(np.zeros(0, np.int64),) * 3, np.zeros(0), np.zeros(0))
@@ -175,7 +202,9 @@ def _happened(room: Room, now: tuple[Integers, Integers, Integers, Doubles, Doub
     change = -before.number
     change[stays] += many[old[stays]]
     kinds = before.herds.species.astype(np.int64)
-    for at in np.flatnonzero(~np.isin(who, before.who)).tolist():
+    came, left = passed
+    change[~stays & np.isin(before.who, left)] = 0
+    for at in np.flatnonzero(~np.isin(who, before.who) & ~np.isin(who, came)).tolist():
         kin = np.flatnonzero(kinds == species[at])
         if len(kin):
             near = kin[np.argmin((before.x[kin] - x[at]) ** 2 + (before.y[kin] - y[at]) ** 2)]

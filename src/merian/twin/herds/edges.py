@@ -1,10 +1,10 @@
 """A window that is open: animals leave over its edges, and others come in from a land beyond that is as it was at the start.
 
 Walkers whose steps point in any direction, with a mean length of s, cross a line of length L from one side at L rho s / pi a step, rho being how many there are
-on a m2 of that side: the mean of the part of a step that goes over the line is s / pi (Hutchinson & Waser 2007, Biol. Rev. 82:335, for the same gas in time). So
-many come in, a Poisson number. The step with which one comes is drawn from those that cross: its length from l exp(-l / s), the sine of its angle to the line's
-normal evenly from -1 to 1, and how much of it lay before the line evenly from 0 to 1. Who steps out is gone. A window in which there are as many as beyond it,
-and no cell is better than another, so has no flow in the mean; one that has lost a species gets it back by diffusion.
+on a m2 of that side: the mean of the part of a step that goes over the line is s / pi (Hutchinson & Waser 2007, Biol. Rev. 82:335, for the same gas in
+time). So many come in, a Poisson number. The step with which one comes is drawn from those that cross: its length from l exp(-l / s), the sine of its angle
+to the line's normal evenly from -1 to 1, and how much of it lay before the line evenly from 0 to 1. Who steps out is gone. A window in which there are as many
+as beyond it, and no cell is better than another, so has no flow in the mean; one that has lost a species gets it back by diffusion.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class Passage(Carrying):
     """Herds come in over the edges of the window, as many as leave one of the density beyond; who left (in roaming) is taken off the list.
 
     Poisson with mean L rho s / pi a step for each species, from steps that cross the edge (merian.twin.herds.edges). They are grown up and of the usual number.
+    `came` and `left` are the numbers of the herds of the step before.
     """
 
     name = "passage"
@@ -95,10 +96,12 @@ class Passage(Carrying):
             raise Mismatch("strides and what lies beyond", stride.shape, beyond.density.shape)
         self.beyond, self.stride, self.land, self.cell_m = beyond, stride, land, cell_m
         self.sides = open_sides(land)
+        self.came, self.left = np.zeros(0, np.int64), np.zeros(0, np.int64)
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Let herds come; their mass comes with them, kg."""
         gone = np.flatnonzero(values["number"] <= 0)
+        self.came, self.left = np.zeros(0, np.int64), values["who"][gone]
         if len(gone):
             dropped(values, self.herd, gone)
         named = max(int(values["named"][0]), int(values["who"].max(initial=-1)))
@@ -108,11 +111,12 @@ class Passage(Carrying):
         values["named"][0] = named + len(species)
         if not len(species):
             return {}
+        self.came = named + 1 + np.arange(len(species))
         x, y, heading = place
         number = self.beyond.number[species]
         mass = self.beyond.mass[species]
         fresh: dict[str, Array] = {
-            "who": named + 1 + np.arange(len(species)),
+            "who": self.came,
             "species": species,
             "cell": (y // self.cell_m).astype(np.int64) * self.land.shape[1] + (x // self.cell_m).astype(np.int64),
             "x": x,

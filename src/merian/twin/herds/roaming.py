@@ -159,7 +159,7 @@ def _roam(
     block of chance goes to an animal and step: of its first three words the highest 12 bits are a turn and the lowest 12 a length, the fourth is the choice.
     """
     who, species, worth, left, kin = agents
-    beside, sociable = kin.shape[1] > 0, 5 + len(worth)
+    beside, land = kin.shape[1] > 0, (gates[0], gates[1], 1.0 / how[2], len(left) > 0)
     x, y, heading, cell = place
     _, rows, columns = worth.shape
     step, wander, narrow, circle = int(how[0]), (1.0 - how[1]) / 2.0, 1.0 / how[2], 2.0 * math.pi / WAYS
@@ -173,38 +173,30 @@ def _roam(
             mean = how[5 + own]
             if mean <= 0.0:
                 continue
+            # how far it is to the middle of its kind, below 0 where it sees none; the equation is that of merian.twin.herds.company
+            near, sociable = -1.0, how[5 + len(worth) + own]
+            if beside and not np.isnan(kin[0, animal]):
+                near = max(math.hypot(kin[0, animal], kin[1, animal]), 0.5 * mean)
             total, ahead = 0.0, int(heading[animal] / circle + 0.5)
             east, south = x[animal], y[animal]
-            row, column = int(south * narrow), int(east * narrow)
             for choice in range(CHOICES):
                 word = block[choice, animal - begin]
                 way = (ahead + int(wander * (2.0 * (word >> TURN) + 1.0 - WAYS))) & (WAYS - 1)
                 far = mean * STEP[word & LENGTH]
-                new_x, new_y, worthy = east + far * WAY[way, 0], south + far * WAY[way, 1], 0.0
-                next_row, next_column = math.floor(new_y * narrow), math.floor(new_x * narrow)
-                if 0 <= next_row < rows and 0 <= next_column < columns:
-                    lets = 1.0
-                    if next_row != row or next_column != column:
-                        lets = _lets(east, south, new_x, new_y, gates, narrow)
-                    if lets >= 1.0 or (lets > 0.0 and draws.uniform(chance, who[animal], step, 100 + choice) < lets):
-                        worthy = float(worth[own, next_row, next_column])
-                elif len(left) > 0:
-                    worthy = float(worth[own, row, column])
-                if beside and worthy > 0.0 and not np.isnan(kin[0, animal]):
-                    worthy *= _together(far * WAY[way, 0], far * WAY[way, 1], mean, kin[:, animal], how[sociable + own] * how[3:5])
+                new_x, new_y = east + far * WAY[way, 0], south + far * WAY[way, 1]
+                worthy = _worthy(worth[own], (new_x, new_y), (east, south), land, (chance, who[animal], step, choice))
+                if near >= 0.0 and worthy > 0.0:
+                    dx, dy = kin[0, animal] - far * WAY[way, 0], kin[1, animal] - far * WAY[way, 1]
+                    gained = near - max(math.sqrt(dx * dx + dy * dy), 0.5 * mean)
+                    along = WAY[way, 0] * kin[2, animal] + WAY[way, 1] * kin[3, animal]
+                    worthy *= math.exp(sociable * (how[3] * gained / mean + how[4] * along))
                 to_x[choice], to_y[choice], to_way[choice], weight[choice] = new_x, new_y, way, worthy
                 total += worthy
             if total <= 0.0:
                 # nowhere to go: it turns round
                 heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * circle
                 continue
-            rest, taken = (block[3, animal - begin] + 0.5) * SHARE * total, 0
-            for choice in range(CHOICES):
-                if weight[choice] > 0.0:
-                    taken = choice
-                    rest -= weight[choice]
-                    if rest < 0.0:
-                        break
+            taken = _taken(weight, (block[3, animal - begin] + 0.5) * SHARE * total)
             next_row, next_column = math.floor(to_y[taken] * narrow), math.floor(to_x[taken] * narrow)
             if not (0 <= next_row < rows and 0 <= next_column < columns):
                 left[animal] = True
@@ -214,12 +206,40 @@ def _roam(
 
 
 @compiled
-def _together(east: float, south: float, mean: float, kin: Singles, weights: Doubles) -> float:
-    """What a step is worth for the company that it leads to (merian.twin.herds.company). kin: the middle of those seen, m, and their mean heading [4]."""
-    near = 0.5 * mean
-    gained = max(math.hypot(kin[0], kin[1]), near) - max(math.hypot(kin[0] - east, kin[1] - south), near)
-    along = (east * kin[2] + south * kin[3]) / max(math.hypot(east, south), 1e-9)
-    return math.exp(weights[0] * gained / mean + weights[1] * along)
+def _worthy(
+    worth: Singles,
+    to: tuple[float, float],
+    start: tuple[float, float],
+    land: tuple[Doubles, Doubles, float, bool],
+    draw: tuple[draws.Key, int, int, int],
+) -> float:
+    """What a step is worth to an animal for the cell that it leads to; 0.0 where it is not thought of. land: gates east and south, cells in a m, whether it is
+    open at its edges; draw: key, who, step and choice, for a fence that lets some through."""
+    rows, columns = worth.shape
+    east, south, narrow, leaves = land
+    chance, who, step, choice = draw
+    row, column = int(start[1] * narrow), int(start[0] * narrow)
+    next_row, next_column = math.floor(to[1] * narrow), math.floor(to[0] * narrow)
+    if not (0 <= next_row < rows and 0 <= next_column < columns):
+        return float(worth[row, column]) if leaves else 0.0
+    if next_row != row or next_column != column:
+        lets = _lets(start[0], start[1], to[0], to[1], (east, south), narrow)
+        if lets < 1.0 and (lets <= 0.0 or draws.uniform(chance, who, step, 100 + choice) >= lets):
+            return 0.0
+    return float(worth[next_row, next_column])
+
+
+@compiled
+def _taken(weight: Doubles, rest: float) -> int:
+    """The first choice up to which the weights add up to more than the rest."""
+    taken = 0
+    for choice in range(CHOICES):
+        if weight[choice] > 0.0:
+            taken = choice
+            rest -= weight[choice]
+            if rest < 0.0:
+                break
+    return taken
 
 
 @compiled

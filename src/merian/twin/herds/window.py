@@ -15,8 +15,8 @@ from merian.twin.engine import Engine, Process
 from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.grid.moving import Gates
 from merian.twin.grid.weather import Air, Rain, Season, Soil, season_mean
-from merian.twin.herds.eating import Census, Eating, Growing, Meeting, blocks
 from merian.twin.herds.company import Company
+from merian.twin.herds.eating import Census, Eating, Growing, Meeting, blocks
 from merian.twin.herds.edges import NAMED, Beyond, Passage, open_sides
 from merian.twin.herds.groups import Groups
 from merian.twin.herds.living import Living
@@ -66,7 +66,10 @@ class WindowSettings:
     choice: float = knob(0.5, "How strongly animals choose better cells", ge=0, le=10)
     persistence: float = knob(0.0, "How much they keep their heading: 0 not at all, 1 straight on", ge=0, le=1)
     cohesion: float = knob(
-        1.0, "How strongly sociable animals step toward those of their kind that they see: log odds of a mean step", ge=0, le=20
+        1.0,
+        "How strongly sociable animals step toward those of their kind that they see: log odds of a mean step",
+        ge=0,
+        le=20,
     )
     alignment: float = knob(0.5, "And how strongly they go their way: log odds of a step along it", ge=0, le=20)
     crossing: float = knob(0.0, "Share of those at a fence that cross it", ge=0, le=1)
