@@ -41,11 +41,13 @@ LENGTHS = 4096
 TURN, LENGTH = np.uint32(20), np.uint32(LENGTHS - 1)
 """Where the bits of a turn begin in a word, and which are those of a length."""
 SHARE = 2.0**-32
+CIRCLE = 2.0 * math.pi / WAYS
 CHOICES = 3
 """Steps that are thought of (a choice)."""
 CHUNK = 512
 """Animals whose chance is drawn at once."""
 Singles = npt.NDArray[np.float32]
+Words = npt.NDArray[np.uint32]
 
 
 def _lengths() -> Singles:
@@ -141,11 +143,16 @@ class Roaming:
 
 
 Place = tuple[Doubles, Doubles, Doubles, Integers]
+"""x, y, heading and cell of animals [a]."""
+Agents = tuple[Integers, Integers, Singles, npt.NDArray[np.bool_], Singles]
+"""Who, species, exp(quality) [s, y, x], who has left (empty: none may), and where its kind is [4, a] (of merian.twin.herds.company; empty: no matter)."""
+Thoughts = tuple[Doubles, Doubles, Integers, Doubles]
+"""Where each choice of some animals leads, x and y, which way, and what it is worth [CHOICES, CHUNK]."""
 
 
 @compiled
 def _roam(
-    agents: tuple[Integers, Integers, Singles, npt.NDArray[np.bool_], Singles],
+    agents: Agents,
     place: Place,
     gates: tuple[Doubles, Doubles],
     span: tuple[int, int],
@@ -154,92 +161,114 @@ def _roam(
 ) -> None:
     """Walk those of a span, in place.
 
-    agents: who, species, exp(quality) [s, y, x], who has left (empty: none may), and where its kind is [4, a] (of merian.twin.herds.company; empty: it keeps no
-    company). how: step, persistence, cell m, weights of cohesion and alignment, then for each species the mean length of a step, and how sociable it is. One
-    block of chance goes to an animal and step: of its first three words the highest 12 bits are a turn and the lowest 12 a length, the fourth is the choice.
+    how: step, persistence, cell m, weights of cohesion and alignment, then for each species the mean length of a step, and how sociable it is. One block of
+    chance goes to an animal and step: of its first three words the highest 12 bits are a turn and the lowest 12 a length, the fourth is the choice.
     """
-    who, species, worth, left, kin = agents
-    beside, land = kin.shape[1] > 0, (gates[0], gates[1], 1.0 / how[2], len(left) > 0)
-    x, y, heading, cell = place
-    _, rows, columns = worth.shape
-    step, wander, narrow, circle = int(how[0]), (1.0 - how[1]) / 2.0, 1.0 / how[2], 2.0 * math.pi / WAYS
-    block = np.empty((4, CHUNK), np.uint32)
-    to_x, to_y, to_way, weight = np.empty(CHOICES), np.empty(CHOICES), np.empty(CHOICES, np.int64), np.empty(CHOICES)
+    block, size = np.empty((4, CHUNK), np.uint32), (CHOICES, CHUNK)
+    thoughts = np.empty(size), np.empty(size), np.empty(size, np.int64), np.empty(size)
     for begin in range(span[0], span[1], CHUNK):
-        end = min(begin + CHUNK, span[1])
-        draws.blocks(chance, who[begin:end], step, 0, block)
-        for animal in range(begin, end):
-            own = species[animal]
-            mean = how[5 + own]
-            if mean <= 0.0:
-                continue
-            # how far it is to the middle of its kind, below 0 where it sees none; the equation is that of merian.twin.herds.company
-            near, sociable = -1.0, how[5 + len(worth) + own]
-            if beside and not np.isnan(kin[0, animal]):
-                near = max(math.hypot(kin[0, animal], kin[1, animal]), 0.5 * mean)
-            total, ahead = 0.0, int(heading[animal] / circle + 0.5)
-            east, south = x[animal], y[animal]
+        part = begin, min(begin + CHUNK, span[1])
+        draws.blocks(chance, agents[0][part[0] : part[1]], int(how[0]), 0, block)
+        _thought(agents, place, part, block, how, thoughts)
+        _weighed(agents, place, gates, (part, chance), how, thoughts)
+        _gone(agents, place, part, block, how, thoughts)
+
+
+@compiled
+def _thought(
+    agents: Agents, place: Place, part: tuple[int, int], block: Words, how: Doubles, thoughts: Thoughts
+) -> None:
+    """Where each choice leads."""
+    species = agents[1]
+    x, y, heading, _ = place
+    to_x, to_y, to_way, _ = thoughts
+    wander = (1.0 - how[1]) / 2.0
+    for animal in range(part[0], part[1]):
+        at, mean = animal - part[0], how[5 + species[animal]]
+        ahead = int(heading[animal] / CIRCLE + 0.5)
+        for choice in range(CHOICES):
+            word = block[choice, at]
+            way = (ahead + int(wander * (2.0 * (word >> TURN) + 1.0 - WAYS))) & (WAYS - 1)
+            far = mean * STEP[word & LENGTH]
+            to_way[choice, at] = way
+            to_x[choice, at], to_y[choice, at] = x[animal] + far * WAY[way, 0], y[animal] + far * WAY[way, 1]
+
+
+@compiled
+def _weighed(
+    agents: Agents,
+    place: Place,
+    gates: tuple[Doubles, Doubles],
+    draw: tuple[tuple[int, int], draws.Key],
+    how: Doubles,
+    thoughts: Thoughts,
+) -> None:
+    """What each choice is worth, 0.0 where it is not thought of: the cell that it leads to, and the company."""
+    who, species, worth, left, kin = agents
+    x, y, _, _ = place
+    to_x, to_y, to_way, weight = thoughts
+    part, chance = draw
+    _, rows, columns = worth.shape
+    narrow, beside, leaves = 1.0 / how[2], kin.shape[1] > 0, len(left) > 0
+    for animal in range(part[0], part[1]):
+        at, own = animal - part[0], species[animal]
+        row, column, mean = int(y[animal] * narrow), int(x[animal] * narrow), how[5 + own]
+        for choice in range(CHOICES):
+            worthy = 0.0
+            next_row, next_column = math.floor(to_y[choice, at] * narrow), math.floor(to_x[choice, at] * narrow)
+            if next_row == row and next_column == column:
+                worthy = float(worth[own, row, column])
+            elif 0 <= next_row < rows and 0 <= next_column < columns:
+                lets = _lets(x[animal], y[animal], to_x[choice, at], to_y[choice, at], gates, narrow)
+                # a fence that lets some through lets this one through by chance
+                if lets >= 1.0 or (lets > 0.0 and draws.uniform(chance, who[animal], int(how[0]), 100 + choice) < lets):
+                    worthy = float(worth[own, next_row, next_column])
+            elif leaves:
+                worthy = float(worth[own, row, column])
+            weight[choice, at] = worthy
+        if beside and not np.isnan(kin[0, animal]) and mean > 0.0:
+            # the equation is that of merian.twin.herds.company
+            near = max(math.hypot(kin[0, animal], kin[1, animal]), 0.5 * mean)
             for choice in range(CHOICES):
-                word = block[choice, animal - begin]
-                way = (ahead + int(wander * (2.0 * (word >> TURN) + 1.0 - WAYS))) & (WAYS - 1)
-                far = mean * STEP[word & LENGTH]
-                new_x, new_y = east + far * WAY[way, 0], south + far * WAY[way, 1]
-                worthy = _worthy(worth[own], (new_x, new_y), (east, south), land, (chance, who[animal], step, choice))
-                if near >= 0.0 and worthy > 0.0:
-                    dx, dy = kin[0, animal] - far * WAY[way, 0], kin[1, animal] - far * WAY[way, 1]
-                    gained = near - max(math.sqrt(dx * dx + dy * dy), 0.5 * mean)
-                    along = WAY[way, 0] * kin[2, animal] + WAY[way, 1] * kin[3, animal]
-                    worthy *= math.exp(sociable * (how[3] * gained / mean + how[4] * along))
-                to_x[choice], to_y[choice], to_way[choice], weight[choice] = new_x, new_y, way, worthy
-                total += worthy
-            if total <= 0.0:
-                # nowhere to go: it turns round
-                heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * circle
-                continue
-            taken = _taken(weight, (block[3, animal - begin] + 0.5) * SHARE * total)
-            next_row, next_column = math.floor(to_y[taken] * narrow), math.floor(to_x[taken] * narrow)
-            if not (0 <= next_row < rows and 0 <= next_column < columns):
-                left[animal] = True
-                continue
-            x[animal], y[animal], heading[animal] = to_x[taken], to_y[taken], to_way[taken] * circle
-            cell[animal] = next_row * columns + next_column
+                dx, dy = (
+                    kin[0, animal] - (to_x[choice, at] - x[animal]),
+                    kin[1, animal] - (to_y[choice, at] - y[animal]),
+                )
+                gained, way = near - max(math.sqrt(dx * dx + dy * dy), 0.5 * mean), to_way[choice, at]
+                along = WAY[way, 0] * kin[2, animal] + WAY[way, 1] * kin[3, animal]
+                weight[choice, at] *= math.exp(how[5 + len(worth) + own] * (how[3] * gained / mean + how[4] * along))
 
 
 @compiled
-def _worthy(
-    worth: Singles,
-    to: tuple[float, float],
-    start: tuple[float, float],
-    land: tuple[Doubles, Doubles, float, bool],
-    draw: tuple[draws.Key, int, int, int],
-) -> float:
-    """What a step is worth to an animal for the cell that it leads to; 0.0 where it is not thought of. land: gates east and south, cells in a m, whether it is
-    open at its edges; draw: key, who, step and choice, for a fence that lets some through."""
-    rows, columns = worth.shape
-    east, south, narrow, leaves = land
-    chance, who, step, choice = draw
-    row, column = int(start[1] * narrow), int(start[0] * narrow)
-    next_row, next_column = math.floor(to[1] * narrow), math.floor(to[0] * narrow)
-    if not (0 <= next_row < rows and 0 <= next_column < columns):
-        return float(worth[row, column]) if leaves else 0.0
-    if next_row != row or next_column != column:
-        lets = _lets(start[0], start[1], to[0], to[1], (east, south), narrow)
-        if lets < 1.0 and (lets <= 0.0 or draws.uniform(chance, who, step, 100 + choice) >= lets):
-            return 0.0
-    return float(worth[next_row, next_column])
-
-
-@compiled
-def _taken(weight: Doubles, rest: float) -> int:
-    """The first choice up to which the weights add up to more than the rest."""
-    taken = 0
-    for choice in range(CHOICES):
-        if weight[choice] > 0.0:
-            taken = choice
-            rest -= weight[choice]
-            if rest < 0.0:
-                break
-    return taken
+def _gone(agents: Agents, place: Place, part: tuple[int, int], block: Words, how: Doubles, thoughts: Thoughts) -> None:
+    """Each takes one of its choices, with chance in proportion to what they are worth; who has none turns round, who steps out has left."""
+    _, species, worth, left, _ = agents
+    x, y, heading, cell = place
+    to_x, to_y, to_way, weight = thoughts
+    _, rows, columns = worth.shape
+    narrow = 1.0 / how[2]
+    for animal in range(part[0], part[1]):
+        if how[5 + species[animal]] <= 0.0:
+            continue
+        at, total = animal - part[0], 0.0
+        for choice in range(CHOICES):
+            total += weight[choice, at]
+        if total <= 0.0:
+            ahead = int(heading[animal] / CIRCLE + 0.5)
+            heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * CIRCLE
+            continue
+        rest, taken = (block[3, at] + 0.5) * SHARE * total, 0
+        for choice in range(CHOICES):
+            # the last that is worth something is taken where rounding leaves a rest
+            if weight[choice, at] > 0.0 and rest >= 0.0:
+                taken = choice
+                rest -= weight[choice, at]
+        row, column = math.floor(to_y[taken, at] * narrow), math.floor(to_x[taken, at] * narrow)
+        if not (0 <= row < rows and 0 <= column < columns):
+            left[animal] = True
+            continue
+        x[animal], y[animal] = to_x[taken, at], to_y[taken, at]
+        heading[animal], cell[animal] = to_way[taken, at] * CIRCLE, row * columns + column
 
 
 @compiled
