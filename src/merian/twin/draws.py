@@ -75,13 +75,21 @@ def words(key: Key, who: int, step: int, slot: int) -> tuple[np.uint32, np.uint3
 
 @compiled
 def blocks(key: Key, who: npt.NDArray[np.int64], step: int, slot: int, out: npt.NDArray[np.uint32]) -> None:
-    """The `words` of each of `who` [n] into `out`, uint32 [4, n or more]: several at a time, in a tenth of the time of one by one."""
+    """The `words` of each of `who` [n] into `out`, uint32 [4, n or more].
+
+    The rounds stand here once more: without a call a processor does several counters at a time, in a tenth of the time of one by one.
+    """
     first, second, third, fourth = out[0], out[1], out[2], out[3]
-    left, right = np.uint64(key[0]), np.uint64(key[1])
+    left_key, right_key = np.uint64(key[0]), np.uint64(key[1])
     when, where = np.uint64(np.uint32(step)), np.uint64(np.uint32(slot))
     for at in range(len(who)):
         number = np.uint64(who[at])
-        a, b, c, d = _mixed(left, right, number & LOW, number >> WORD, when, where)
+        a, b, c, d, left, right = number & LOW, number >> WORD, when, where, left_key, right_key
+        for _ in range(ROUNDS):
+            one, two = FIRST * a, SECOND * c
+            a, c = (two >> WORD) ^ b ^ left, (one >> WORD) ^ d ^ right
+            b, d = two & LOW, one & LOW
+            left, right = (left + WEYL[0]) & LOW, (right + WEYL[1]) & LOW
         first[at], second[at], third[at], fourth[at] = a, b, c, d
 
 
