@@ -17,6 +17,7 @@ from merian.twin.engine import Moment
 from merian.twin.ensemble import EnsembleSettings, Setting, ensemble
 from merian.twin.foodweb import FoodWeb
 from merian.twin.grid.moving import Gates, spread
+from merian.twin.hazards.asked import renewed
 from merian.twin.hazards.disturbance import Disturbance, disturbed, shunned
 from merian.twin.hazards.livestock import Livestock, LivestockSettings, cropped, grazing, stocked
 from merian.twin.hazards.mixed import CHANCES, reach, wetness
@@ -383,7 +384,7 @@ def alone(*changes: Change, ground: Landscape, years: float = 1.0) -> tuple[np.n
 @pytest.mark.parametrize(
     ("change", "species", "far"),
     [
-        (Change(what="disease", species="hare", amount=4.0, how=("fatal=0.6",), year=0.25), 1, 0.03),
+        (Change(what="disease", species="hare", amount=4.0, how=("fatal=0.6",), year=0.25), 1, 0.04),
         (Change(what="livestock", amount=60.0, year=0.25), 0, 0.01),
         (Change(what="poaching", species="hare", amount=1.0, path=(0.5, 0.5), how=("best_kg=3",), year=0.25), 1, 0.01),
         (Change(what="road", amount=50_000.0, path=(0, 0.5, 1, 0.5), year=0.25), 1, 0.01),
@@ -399,6 +400,30 @@ def test_a_threat_in_the_food_web_alone_is_that_of_one_cell(change: Change, spec
     )
     assert with_it[-1, species] < 0.99 * without[-1, species]
     assert (with_it[0] == without[0]).all()
+
+
+def test_as_many_are_born_as_die_and_are_eaten() -> None:
+    found = renewed(web(), np.array(START), DEATHS)
+    fox = 3e-3 * START[1] / (1 + 0.3 * START[2] + 3e-3 * 8.0 * START[1]) * START[2] / START[1]
+    assert found[1] == pytest.approx(1e-3 + fox)
+    assert found[2] == pytest.approx(1e-3)
+
+
+def test_poaching_among_herds_ends_where_a_zone_is_and_the_whole_window_lies_between() -> None:
+    hunt = Change(
+        what="poaching", species="hare", amount=30.0, path=(0.5, 0, 0.5, 1), how=("best_kg=3", "decay_km=100")
+    )
+    zone = Change(what="protect", within=(0, 0, 0.5, 1))
+    how = replace(GRID, tier="herds", years=0.1, step_days=0.5)
+    ground = field(flat(6, cell=300.0))
+    without, both = pair(ground, Scenario("x", (hunt, zone)), how, 0)
+    _, hunted = pair(ground, Scenario("x", (hunt,)), how, 0)
+    inside = [course.late[1, :, :3].sum() for course in (without, both, hunted)]
+    outside = [course.late[1, :, 3:].sum() for course in (without, both, hunted)]
+    assert inside[1] > 0.93 * inside[0] > 2 * inside[2]
+    assert outside[1] == pytest.approx(outside[2], rel=0.25)
+    whole = [course.rows[-1, 1] for course in (without, both, hunted)]
+    assert 1.3 * whole[2] < whole[1] < 0.8 * whole[0]
 
 
 def test_fire_in_the_food_web_alone_takes_about_what_it_takes_on_even_land() -> None:

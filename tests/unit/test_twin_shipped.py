@@ -14,6 +14,7 @@ from merian.cli.main import run
 from merian.core.errors import BadData, BadSetting
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.ensemble import EnsembleSettings, Setting, effects, ensemble
+from merian.twin.hazards.asked import how_table
 from merian.twin.placeless import NOWHERE, placeless
 from merian.twin.scenario import Scenario
 from merian.twin.shipped import SCENARIOS, Shipped, scenario_file, shipped_scenario
@@ -45,6 +46,11 @@ def common(name: str) -> list[str]:
 def asked(shipped: Shipped) -> Scenario:
     own = shipped.ecosystem
     return shipped.scenario.named(dict(zip(common(own), setting(own).web.names, strict=True)))
+
+
+def test_the_docs_hold_the_settings_of_all_threats() -> None:
+    text = (Path(__file__).parents[2] / "docs/how/simulate.md").read_text(encoding="utf-8")
+    assert how_table() in text
 
 
 def test_there_are_as_many_as_the_docs_say() -> None:

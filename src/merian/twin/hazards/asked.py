@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.errors import BadSetting
-from merian.core.settings import load
+from merian.core.settings import knobs, load
 from merian.twin.change import Change
+from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.hazards.disease import DiseaseSettings
 from merian.twin.hazards.disturbance import DisturbanceSettings
 from merian.twin.hazards.fire import FireSettings
@@ -19,8 +20,9 @@ from merian.twin.hazards.people import PoachingSettings
 from merian.twin.hazards.roads import RoadSettings
 from merian.twin.kinds import KINDS
 from merian.twin.scenario import Scenario
+from merian.twin.solver import flows
 
-__all__ = ["ARRIVES", "CONSUMED", "Asked", "settings_of", "threats"]
+__all__ = ["ARRIVES", "CONSUMED", "Asked", "how_table", "renewed", "settings_of", "threats"]
 
 ARRIVES = 0.01
 """Share of a species that is infectious when a disease arrives (a choice)."""
@@ -38,6 +40,23 @@ SETTINGS: Mapping[str, tuple[type[Asked], str]] = {
     "road": (RoadSettings, "vehicles_day"),
 }
 """The settings of each threat, and which of them is the amount of the change."""
+
+
+def how_table() -> str:
+    """All settings of threats beside their amounts, as a Markdown table: for the docs."""
+    rows = ["| of | setting | default | unit | bounds | meaning |", "|---|---|---|---|---|---|"]
+    for what, (kind, amount) in SETTINGS.items():
+        for name, (_, default, knob) in knobs(kind).items():
+            if name != amount:
+                shown = str(default).lower() if isinstance(default, bool) else f"{default:g}"
+                rows.append(f"| `{what}` | `{name}` | {shown} | {knob.unit or '1'} | {knob.bounds} | {knob.help} |")
+    return "\n".join(rows) + "\n"
+
+
+def renewed(web: FoodWeb, start: Doubles, mortality: Doubles) -> Doubles:
+    """Births per head where a run begins, day-1 [s]: as many as die of age (`mortality`) and are eaten there (`start` g m-2 [s])."""
+    eaten = np.bincount(web.eaten, flows(web, start), len(start))
+    return np.asarray(mortality + np.divide(eaten, start, out=np.zeros_like(eaten), where=start > 0))
 
 
 def threats(scenario: Scenario, grass: npt.NDArray[np.bool_] | None = None) -> list[Change]:

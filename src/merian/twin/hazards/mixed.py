@@ -22,7 +22,7 @@ import numpy.typing as npt
 from merian.twin import draws
 from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.grid.weather import YEAR_DAYS, Air, mean_rain, wetted_mm
-from merian.twin.hazards.asked import ARRIVES, CONSUMED, settings_of
+from merian.twin.hazards.asked import ARRIVES, CONSUMED, renewed, settings_of
 from merian.twin.hazards.disease import DiseaseSettings, Pathogen, course, pathogen
 from merian.twin.hazards.fire import FireSettings, passes, reached
 from merian.twin.hazards.livestock import LivestockSettings, cropped, stocked
@@ -66,7 +66,7 @@ class Mixed:
                 if not there[web.names.index(change.species)]:
                     continue
                 heads = np.where(there, start * 1e6 / np.where(there, self.known.adult_g, 1.0), 0.0)
-                found = pathogen(how, there, heads, self.known.mortality)
+                found = pathogen(how, there, heads, renewed(web, start, self.known.mortality))
                 hosts = np.flatnonzero(there)
                 self.ill.append(_Epidemic(at, found.among(hosts), hosts, np.zeros((ILL, len(hosts)))))
 

@@ -10,7 +10,7 @@ import numpy as np
 from merian.core.errors import BadData, BadSetting
 from merian.twin.engine import Engine
 from merian.twin.foodweb import Doubles
-from merian.twin.hazards.asked import ARRIVES, CONSUMED, settings_of, threats
+from merian.twin.hazards.asked import ARRIVES, CONSUMED, renewed, settings_of, threats
 from merian.twin.hazards.contagion import Arrival, contagion
 from merian.twin.hazards.disease import DiseaseSettings, pathogen
 from merian.twin.hazards.disturbance import disturbed, shunned
@@ -91,7 +91,7 @@ def _ill(engine: Engine, altered: Altered, change: Change, told: tuple[Bodies, D
     heads = np.where(hosts, bodies.start * 1e6 / np.where(hosts, bodies.animals.adult_g, 1.0), 0.0)
     if (heads[hosts] <= 0).any():
         raise BadData("disease", f"of {change.species} cannot come where a host is gone before")
-    found = pathogen(how, hosts, heads, bodies.animals.mortality)
+    found = pathogen(how, hosts, heads, renewed(altered.setting.web, bodies.start, bodies.animals.mortality))
     at = altered.scenario.changes.index(change)
     own = altered.setting.web.names.index(change.species)
     # half a step in, so that rounding of days puts it in no other
