@@ -34,6 +34,8 @@ def page() -> str:
             Change(what="habitat", amount=0.4, pattern="clustered"),
             Change(what="poaching", path=(0.2, 0.2), amount=0.5),
             Change(what="warming", amount=12.0, within=(0, 0, 0.5, 0.5)),
+            Change(what="protect", area=(0.6, 0.2, 0.9, 0.3, 0.8, 0.8)),
+            Change(what="road", amount=500.0, path=(0.0, 0.9, 1.0, 0.7)),
         ),
     )
     years = np.arange(0, 10.25, 0.25)
@@ -71,6 +73,22 @@ def test_maps_fit_and_can_be_read(browser: Any, tmp_path: Path, wide: int, schem
         assert box["apart"] > -4
         assert box["inside"] > 0
         assert box["size"] >= 10
+    # each sentence has its bar, beside it or below, and in it
+    rows = shown.evaluate(
+        """[...document.querySelectorAll('.effects li:not(.scale)')].map(row => {
+            const [words, bar] = ['span', '.bar'].map(name => row.querySelector(name).getBoundingClientRect());
+            return {beside: bar.left - words.right, below: bar.top - words.bottom, over: bar.right - innerWidth};
+        })"""
+    )
+    assert len(rows) == 3
+    for row in rows:
+        assert (row["beside"] if wide > 720 else row["below"]) >= 0
+        assert row["over"] < 0
+    lines = [
+        shown.evaluate(f"getComputedStyle(document.querySelector('.maps path.{name}')).stroke")
+        for name in ("reserve", "road", "box")
+    ]
+    assert len(set(lines)) == 3
     land = shown.evaluate("getComputedStyle(document.querySelector('.maps path.c3')).fill")
     paper = shown.evaluate("getComputedStyle(document.body).backgroundColor")
     assert land != paper

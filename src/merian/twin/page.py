@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -86,7 +86,7 @@ def simulation_page(told: Simulated) -> str:
     ]
     return environment.get_template("simulation.html.j2").render(
         told=told,
-        changes=[_change(change) for change in told.scenario.changes],
+        changes=[_change(change, dict(zip(told.web.names, called, strict=True))) for change in told.scenario.changes],
         beyond=beyond,
         fans=fans,
         shown=SHOWN,
@@ -113,29 +113,33 @@ def _units(text: str) -> Markup:
     return Markup(re.sub(r"(?<=[a-z])-(\d)", "<sup>\N{MINUS SIGN}\\1</sup>", str(escape(text))))
 
 
-def _change(change: Change) -> dict[str, str]:
-    """A change as the page tells it: what and how much, whom and when, where, and what that means."""
-    whom = "" if KINDS[change.what].whom == "land" else change.species
-    whom = "all species" if whom == ALL else ", ".join([whom, *change.hosts]) if whom else ""
+def _change(change: Change, called: Mapping[str, str]) -> dict[str, str]:
+    """A change as the page tells it: what and how much, whom (as they are `called`) and when, where, and what that means."""
+    named = [] if KINDS[change.what].whom == "land" else [change.species, *change.hosts]
+    whom = "all species" if ALL in named else ", ".join(called.get(name, name) for name in named)
     settings = ", ".join(f"{name} {value}" for name, _, value in (text.partition("=") for text in change.how))
     pattern = "" if change.pattern == EVEN else f"{change.pattern} cells"
     return {
         "what": _capital(change.what),
         "much": _set(change.much),
         "whom": ", ".join(part for part in (whom, pattern, change.when) if part),
-        "where": "; ".join(part for part in (_capital(change.where), settings) if part),
+        "where": _capital("; ".join(part for part in (change.where, settings) if part)),
         "means": KINDS[change.what].meaning,
     }
 
 
 def bar(effect: Effect) -> str:
-    """An effect as SVG: the median and nine tenths of the runs, from nothing (left) over as much as without the change (middle) to twice as much (right)."""
+    """An effect as SVG: the median and nine tenths of the runs, from nothing (left) over as much as without the change (middle) to twice as much (right).
+
+    It has a colour where most runs go one way.
+    """
     parts = [
         f'<svg class="bar" viewBox="0 0 {BAR} 14" aria-hidden="true"><path class="grid" d="M0 7h{BAR}M{BAR / 2:g} 0v14"/>'
     ]
     if math.isfinite(effect.median):
         low, middle, high = (BAR / 2 * min(max(times, 0.0), 2.0) for times in (effect.low, effect.median, effect.high))
-        way = "falls" if effect.high < 1 else "rises" if effect.low > 1 else "stays"
+        half = effect.members / 2
+        way = "falls" if effect.fell > half else "rises" if effect.rose > half else "stays"
         wide = max(high - low, 2.0)
         parts.append(f'<rect class="{way}" x="{min(low, BAR - wide):.1f}" y="4" width="{wide:.1f}" height="6"/>')
         parts.append(f'<circle class="{way}" cx="{min(max(middle, 4.0), BAR - 4.0):.1f}" cy="7" r="4"/>')

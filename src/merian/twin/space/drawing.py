@@ -205,8 +205,10 @@ def _over(over: Marks, cell: float, high: float) -> list[str]:
             f"M{x * cell:.1f} {(y + 1) * cell:.1f}l{cell:.1f} {-cell:.1f}" for y, x in np.argwhere(over.lost).tolist()
         ]
         parts.append(f'<path class="lost" d="{"".join(slant)}"/>')
-    for name, zones in (("reserve", over.reserves), ("box", over.boxes)):
-        parts += [f'<path class="{name}" d="M{_corners(zone, high)}z"/>' for zone in zones]
+    for zone in over.reserves:
+        line = f"M{_corners(zone, high)}z"
+        parts += [f'<path class="casing" d="{line}"/>', f'<path class="reserve" d="{line}"/>']
+    parts += [f'<path class="box" d="M{_corners(zone, high)}z"/>' for zone in over.boxes]
     for road in over.roads:
         line = _corners(road, high)
         parts += [f'<path class="casing" d="M{line}"/>', f'<path class="road" d="M{line}"/>']
