@@ -1,7 +1,7 @@
 """The loop through cameras, by commands: a world runs and is photographed, a classifier names the photos, and what it says gives the densities back.
 
-Two grazers that look alike, one thirty times as common. The classifier is the toy encoder with the mean vector of each species' drawings: it is often wrong,
-and what it takes for the rare species is mostly the common one.
+Two grazers that look alike, one thirty times as common, and cameras that also shoot nothing at all. The classifier is the toy encoder with the mean vector of
+each species' drawings: it is often wrong, and what it takes for the rare species is mostly the common one or nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 from small_world import COMMON, RARE, written
 
 from merian.cli.main import run
+from merian.core.report import Report
 from merian.core.tree import Tree
 from merian.core.vectors import Embeddings, normalise
 from merian.encode import open_encoder
@@ -25,7 +26,20 @@ from merian.identify import Head
 from merian.identify.calibrate import Calibration
 
 pytestmark = pytest.mark.story
-WATCH = ("--cameras", "30", "--days", "12", "--window-km", "5", "--start-spread", "0.2", "--held-out", "150")
+WATCH = (
+    "--cameras",
+    "30",
+    "--days",
+    "12",
+    "--window-km",
+    "5",
+    "--start-spread",
+    "0.2",
+    "--held-out",
+    "150",
+    "--false-day",
+    "0.5",
+)
 SMALL = ("--drawn-species", "40", "--taught", "60", "--size", "48", "--seed", "3")
 
 
@@ -90,6 +104,19 @@ def test_the_matrix_gives_the_truth_back_and_labels_taken_for_truth_do_not(there
     true, naive = found[RARE, "truth"]["median"], found[RARE, "labels as truth"]
     assert naive["q05"] > 1.5 * true
     assert naive["q05"] > found[RARE, "calibrated"]["median"]
+
+
+def test_frames_of_nothing_are_told_from_animals_by_their_row_of_the_matrix(there: Path) -> None:
+    """The classifier knows no word for nothing: it takes many of them for a grazer. How often cameras shoot in vain is found nevertheless."""
+    shown = pl.read_parquet(there / "world" / "truth_photos.parquet").filter(pl.col("scientificName") == "empty")
+    names = pl.read_csv(there / "names.csv")
+    said = dict(names.select(pl.col("file_name").str.split("/").list.tail(3).list.join("/"), "species").iter_rows())
+    wrongly = [said[place] for place in shown["filePath"] if said[place]]
+    assert len(wrongly) > 0.1 * len(shown) > 5
+    report = Report.load(there / "result" / "report.json")
+    (line,) = [remark for remark in report.remarks if remark.startswith("false triggers")]
+    low, high = (float(word) for word in line.split("(")[1].split(")")[0].split(" to "))
+    assert low < len(shown) / (30 * 12) < high
 
 
 def test_the_page_says_who_is_misled(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
