@@ -6,9 +6,9 @@ Biomass in g m-2 (of plants dry, of animals fresh), days. For an animal of mass 
     intake    at most y x of its own worth: y = (1 + b)(1 + (m + r) / x), so that where food is as it is today a small population grows by r, its known
               highest rate of increase; or y = 89.2 / 54.9 for endotherms, 8.9 / 2.3 for other vertebrates, 9.7 / 0.5 for invertebrates (Yodzis & Innes 1992,
               doi:10.1086/285380; from memory, not re-read)
-    food      half of the highest intake is reached at b times the food of today, 0.02: grazers reach it at 10 to 30 g m-2 of grass (Wilmshurst et al. 2000, J.
-              Anim. Ecol. 69:301; from memory, not re-read), where Brose et al. 2006 take half of a plant's capacity. Of all foods, in the shares of the
-              diet: w_ij a_ij = share_ij / (h_ij b B_j), h_ij = e_ij / (y x)
+    food      half of the highest intake is reached at b times the food of today, 0.02: grazers reach it at 10 to 30 g m-2 of grass (Wilmshurst et al. 2000,
+              doi:10.1098/rspb.2000.1007, abstract read; the figures from memory), where Brose et al. 2006 take half of a plant's capacity. Of all foods, in the
+              shares of the diet: w_ij a_ij = share_ij / (h_ij b B_j), h_ij = e_ij / (y x)
     worth     e = kJ that the eater gains from a gram, over the 27.25 kJ that a gram of animal costs (GRAM_PER_KJ)
 
 Balance (as in Ecopath, Polovina 1984): at today's biomass B each animal must gain what it loses to metabolism, age and its eaters, x + m + p, which follows
