@@ -47,25 +47,6 @@ export interface Row {
   best: RankedTaxon[];
   place: Spot | null;
 }
-export interface Colouring {
-  key: string;
-  label: string;
-  kind: "rank" | "text" | "number";
-  names?: string[];
-  common?: (string | null)[];
-  taxa?: string[];
-  order?: number[];
-  codes?: number[];
-  values?: (number | null)[];
-  unit?: string;
-}
-export interface Layout {
-  ids: string[];
-  x: number[];
-  y: number[];
-  total: number;
-  colourings: Colouring[];
-}
 export interface Credited {
   id: string;
   rights_holder: string | null;
@@ -257,10 +238,16 @@ async function refused(answer: Response): Promise<Refusal> {
   return new Refusal(said.error ?? t("server.status", { status: answer.status }), said.what_to_do ?? t("again"), said.error ? answer.status : 0);
 }
 
-async function ask<T>(path: string, options?: RequestInit): Promise<T> {
+/** The answer, when it is one of success. Raises Refusal. */
+export async function answered(path: string, options?: RequestInit): Promise<Response> {
   const answer = await reached(path, options);
   if (!answer.ok) throw await refused(answer);
-  return (await answer.json().catch(() => ({}))) as T;
+  return answer;
+}
+
+/** What the server answers in JSON. */
+export async function ask<T>(path: string, options?: RequestInit): Promise<T> {
+  return (await (await answered(path, options)).json().catch(() => ({}))) as T;
 }
 
 const json = (method: string, body: unknown): RequestInit => ({
@@ -270,7 +257,6 @@ const json = (method: string, body: unknown): RequestInit => ({
 });
 
 export const about = (): Promise<About> => ask("/api/about");
-export const layout = (): Promise<Layout> => ask("/api/layout");
 export const samples = async (count: number): Promise<(Brief & { held_out: boolean })[]> =>
   (await ask<{ samples: (Brief & { held_out: boolean })[] }>(`/api/samples?n=${count}`)).samples;
 export const neighbours = (id: string, count: number): Promise<{ photo: Photo; neighbours: Near[] }> =>

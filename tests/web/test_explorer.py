@@ -272,17 +272,24 @@ def test_too_few_species_are_said_not_drawn(site: Site, ask: Ask) -> None:
 def test_variation_inside_species_is_the_figures(site: Site, ask: Ask) -> None:
     told = ask("GET", "/api/explorer/within?column=sex").json()
     assert told["why"] is None
-    ids = told["photos"]["ids"]
-    frame = {row["id"]: row for row in site.catalog.kept().rows(named=True)}
-    vectors = site.embeddings.take(pl.Series(ids)).vectors
-    species = [f"{int(site.catalog.tree.ancestors[frame[i]['taxon'], 6]):012d}" for i in ids]
-    made = panel(vectors, species, [frame[i]["sex"] for i in ids], np.random.default_rng(0), 5)
+    rows = site.catalog.kept().filter(pl.col("sex").is_not_null() & (pl.col("sex") != ""))
+    species = site.catalog.tree.ancestors[rows["taxon"].to_numpy(), 6]
+    rows, species = rows.filter(pl.Series(species >= 0)), species[species >= 0]
+    vectors = site.embeddings.take(rows["id"]).vectors
+    names = [f"{int(s):012d}" for s in species]
+    made = panel(vectors, names, rows["sex"].to_list(), np.random.default_rng(0), 5)
+    assert told["measured"] == {"species": len(made.species), "photos": len(rows)}
     assert told["rho"]["value"] == pytest.approx(made.rho[0], abs=1e-3)
     assert told["chance"] == pytest.approx(2 / vectors.shape[1], abs=1e-4)
     assert (told["plane"], told["upright"]) == pytest.approx((made.plane, made.upright), abs=1e-3)
     at = np.array(told["photos"]["at"]).reshape(-1, 3)
-    assert at == pytest.approx(made.points / np.abs(made.points).max(), abs=1e-3)
-    assert told["variants"] == sorted({frame[i]["sex"] for i in ids})
+    place = {id_: k for k, id_ in enumerate(rows["id"])}
+    own = np.array([place[i] for i in told["photos"]["ids"]])
+    assert at == pytest.approx(made.points[own] / np.abs(made.points[own]).max(), abs=1e-3)
+    assert told["variants"] == sorted(set(rows["sex"]))
+    shown = [told["species"][k]["taxon"]["id"] for k in told["photos"]["species"]]
+    assert shown == [site.catalog.tree.ids[int(species[k])] for k in own]
+    assert 3 <= len(told["species"]) <= 10
 
 
 def test_too_few_species_to_vary_are_said(site: Site, ask: Ask) -> None:

@@ -1,8 +1,9 @@
 /** The card of a picked photo, and what the pointer is over. */
+import { useEffect, useState } from "preact/hooks";
 import * as api from "../api";
 import { Crumbs, Scientific, Strip, TaxonLink } from "../names";
 import { capital, t, word } from "../words";
-import type { Named } from "./painting";
+import { photos, type Told } from "./data";
 
 interface Props {
   photo: api.Photo;
@@ -39,15 +40,38 @@ export function PhotoCard({ photo, neighbours, about, open, over, ask }: Props) 
   );
 }
 
+/** Who points are, as far as it was asked. */
+const told = new Map<number, Told>();
+const REMEMBERED = 2000;
+/** A pointer that rests for so long is asking. */
+const PAUSE_MS = 60;
+
 /** A thumbnail and a name beside the pointer. */
-export function Tip({ id, named, x, y, frame }: { id: string; named: Named | null; x: number; y: number; frame: HTMLElement }) {
+export function Tip({ point, x, y, frame }: { point: number; x: number; y: number; frame: HTMLElement }) {
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    if (told.has(point)) return;
+    const timer = setTimeout(() => {
+      photos([point]).then(
+        ([one]) => {
+          if (told.size > REMEMBERED) told.clear();
+          if (one) told.set(point, one);
+          redraw((n) => n + 1);
+        },
+        () => undefined,
+      );
+    }, PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [point]);
+  const one = told.get(point);
+  if (!one) return null;
   const right = x < frame.clientWidth - 150;
   const style = { left: `${right ? x + 16 : x - 16}px`, top: `${Math.min(Math.max(y - 30, 6), frame.clientHeight - 150)}px` };
   return (
     <div id="tip" class={right ? "tip" : "tip left"} style={style} aria-hidden="true">
-      <img src={api.imageUrl(id, 192)} alt="" width={96} height={96} />
-      {named ? <Scientific taxon={named} /> : t("unnamed")}
-      {named?.common ? <small>{named.common}</small> : null}
+      <img src={api.imageUrl(one.id, 192)} alt="" width={96} height={96} />
+      {one.taxon ? <Scientific taxon={one.taxon} /> : t("unnamed")}
+      {one.taxon?.common ? <small>{one.taxon.common}</small> : null}
     </div>
   );
 }

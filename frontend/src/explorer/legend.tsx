@@ -1,8 +1,8 @@
-/** The names or the measure that colours stand for. */
-import type { Colouring } from "../api";
+/** The names or the measure that colours stand for; a press shows one alone. */
 import { say } from "../saying";
-import { figure, many, t, unitOf } from "../words";
-import { css, type Painted } from "./colours";
+import { figure, many, percent, t, unitOf } from "../words";
+import { css, type Painted, STEPS } from "./colours";
+import type { Colouring } from "./data";
 import { isItalic } from "./painting";
 
 interface Props {
@@ -14,15 +14,14 @@ interface Props {
 
 export function Legend({ by, painted, only, choose }: Props) {
   const { ramp, entries } = painted;
+  const press = (code: number, label: string): void => {
+    choose(only === code ? null : code);
+    say(only === code ? t("map.all") : label);
+  };
   return (
     <div id="legend" class="legend" role="group" aria-label={t("legend")}>
       {ramp ? (
-        <span class="ramp">
-          {figure(ramp.low)}
-          <span class="wash" style={{ background: `linear-gradient(to right, ${ramp.colours.join(", ")})` }} />
-          {figure(ramp.high)}
-          {unitOf(ramp.unit)} <i>{t("legend.faint")}</i>
-        </span>
+        <Wash by={by} ramp={ramp} only={only} press={press} n={painted.shades.length} />
       ) : (
         entries.map((entry) => {
           const photos = many("photos", entry.points);
@@ -34,10 +33,7 @@ export function Legend({ by, painted, only, choose }: Props) {
               key={entry.code}
               title={entry.common ? `${entry.common}: ${photos}` : photos}
               aria-pressed={only === entry.code}
-              onClick={() => {
-                choose(only === entry.code ? null : entry.code);
-                say(only === entry.code ? t("map.all") : `${entry.label}: ${photos}`);
-              }}
+              onClick={() => press(entry.code, `${entry.label}: ${photos}`)}
             >
               <span class="dot" style={{ "--dot": css(entry.rgb) }} />
               <Name>{entry.label}</Name>
@@ -45,6 +41,42 @@ export function Legend({ by, painted, only, choose }: Props) {
           );
         })
       )}
+    </div>
+  );
+}
+
+interface WashProps {
+  by: Colouring;
+  ramp: NonNullable<Painted["ramp"]>;
+  only: number | null;
+  n: number;
+  press(code: number, label: string): void;
+}
+
+/** The wash in steps; the ends hold what lies beyond them too. */
+function Wash({ by, ramp, only, n, press }: WashProps) {
+  const { low, high, unit, colours, points, known } = ramp;
+  const edge = (k: number): number => Number((low + ((high - low) * k) / STEPS).toPrecision(3));
+  return (
+    <div class="ramp">
+      <div class="steps" style={{ background: `linear-gradient(to right, ${colours.join(", ")})` }}>
+        {points.map((count, k) => {
+          const label = `${figure(edge(k))}–${figure(edge(k + 1))}${unitOf(unit)}: ${many("photos", count)}`;
+          return <button type="button" key={k} class="step" title={label} aria-label={label} aria-pressed={only === k} onClick={() => press(k, label)} />;
+        })}
+      </div>
+      <div class="ticks" aria-hidden="true">
+        <span>{figure(edge(0))}</span>
+        <span>{figure(edge(STEPS / 2))}</span>
+        <span>
+          {figure(edge(STEPS))}
+          {unitOf(unit)}
+        </span>
+      </div>
+      <i class="said">
+        {known < n ? `${t("legend.known", { share: percent(known / n) })} ` : ""}
+        {by.kind === "uncertainty" ? t(by.key === "probability" ? "legend.probability" : "legend.distance") : ""}
+      </i>
     </div>
   );
 }

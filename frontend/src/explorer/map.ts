@@ -1,10 +1,24 @@
 /** The map: points that can be moved, zoomed, pointed at and picked, by mouse, finger or keyboard. */
 import { calm } from "../theme";
-import type { Rgb } from "./colours";
+import type { Painted } from "./colours";
+import { type Box, Cover, type Ink, type Staged } from "./cover";
+import type { Points } from "./data";
 import { Overlay } from "./overlay";
-import { painter } from "./points";
+import { type Painter, painter } from "./points";
 
 const NEAR_PX = 14;
+/** How far beyond the window points are made ready, as a share of it: so far one can pan before they are chosen anew. */
+const MARGIN = 0.35;
+/** Points that are ready for a part so many times as wide as what is seen are too many. */
+const SPARE = 3;
+/** A view that is left alone for so long gets its pictures. */
+const REST_MS = 160;
+const STRONG = 232;
+const FAINT = 34;
+/** Corners of a loop that the server is sent at most. */
+const CORNERS = 190;
+/** Names are placed by the first so many points: an even part of all. */
+const LOOKED = 60_000;
 
 /** A photo that is placed on the map; `neighbours` are points. */
 export interface Guest {
@@ -17,6 +31,10 @@ export interface Guest {
 
 interface Told {
   picked(i: number): void;
+  /** A loop was drawn: x and y of its corners in turn, in units of the map. */
+  looped(loop: number[]): void;
+  /** Whether the lasso is in the hand. */
+  armed(yes: boolean): void;
   /** -1 when nothing is near. */
   pointed(i: number, x: number, y: number): void;
 }
@@ -31,7 +49,11 @@ const ease = (t: number): number => 1 - (1 - t) ** 3;
 export class LikenessMap {
   readonly frame: HTMLElement;
   readonly over: HTMLCanvasElement;
-  xy = new Float32Array(0);
+  xy: Float32Array = new Float32Array(0);
+  cover: Cover | null = null;
+  lasso = false;
+  /** The loop that is drawn or was, in units of the map. */
+  loop: number[] = [];
   view = { x: 0, y: 0, zoom: 1 };
   picked = -1;
   hovered = -1;
@@ -46,11 +68,18 @@ export class LikenessMap {
   private readonly told: Told;
   private readonly canvas: HTMLCanvasElement;
   private readonly overlay: Overlay;
-  private readonly painter;
+  private painter: Painter | null = null;
+  private painted: Painted | null = null;
+  private ink: Ink | null = null;
+  private staged: (Staged & { box: Box }) | null = null;
+  private closed = false;
+  private rested: { seen: string; ink: Ink | null } = { seen: "", ink: null };
+  private rest: ReturnType<typeof setTimeout> | undefined;
   private readonly watcher: ResizeObserver;
   /** px on the right that a card covers */
   private inset = 0;
-  private mix = 1;
+  /** How far points lie from the middle, sideways and upwards. */
+  private reach: [number, number] = [1, 1];
   private waiting = false;
   private readonly moves = new Map<string, { start: number; ms: number; step(t: number): void }>();
 
@@ -61,7 +90,13 @@ export class LikenessMap {
     this.canvas = frame.querySelector(".points") as HTMLCanvasElement;
     this.over = frame.querySelector(".over") as HTMLCanvasElement;
     this.overlay = new Overlay(this);
-    this.painter = painter(this.canvas);
+    void painter(this.canvas).then((made) => {
+      if (this.closed) return made.close();
+      this.painter = made;
+      this.frame.dataset.painter = made.name;
+      this.staged = null;
+      this.redraw();
+    });
     this.listen();
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(frame);
@@ -70,30 +105,62 @@ export class LikenessMap {
 
   /** Stop watching the frame. */
   close(): void {
+    this.closed = true;
+    clearTimeout(this.rest);
     this.watcher.disconnect();
     this.moves.clear();
+    this.painter?.close();
   }
 
-  place(x: number[], y: number[]): void {
-    this.xy = new Float32Array(2 * x.length);
-    x.forEach((value, i) => this.xy.set([value, y[i] ?? 0], 2 * i));
-    this.painter.place(this.xy);
+  place(points: Points): void {
+    this.cover = new Cover(points);
+    this.xy = points.xy;
+    this.reach = [0.2, 0.2];
+    this.xy.forEach((v, k) => (this.reach[k % 2] = Math.max(this.reach[k % 2] as number, Math.abs(v))));
+    this.staged = null;
     this.bloom = calm() ? 1 : 0;
     this.animate("bloom", 1400, (t) => (this.bloom = ease(t)));
   }
 
-  /** Colour the points; those that are `kept` stay strong, all when it is null. */
-  paint(rgb: Rgb[], kept: ((i: number) => boolean) | null): void {
-    const rgba = new Uint8Array(4 * rgb.length);
-    rgb.forEach((colour, i) => rgba.set([...colour, !kept || kept(i) ? 226 : 42], 4 * i));
-    this.painter.paint(rgba);
-    this.mix = 0;
-    this.animate("mix", 350, (t) => (this.mix = t));
+  /** Colour the points; those that are `kept` stay strong, all that are known when it is null. */
+  paint(painted: Painted, kept: ((i: number) => boolean) | null): void {
+    const { shades, palette } = painted;
+    const strong = kept ?? ((i: number) => painted.group(i) !== -1);
+    this.painted = painted;
+    this.ink = {
+      faint: (i) => !strong(i),
+      write(i, rgba, at, faint) {
+        const from = 3 * (shades[i] as number);
+        rgba[at] = palette[from] as number;
+        rgba[at + 1] = palette[from + 1] as number;
+        rgba[at + 2] = palette[from + 2] as number;
+        rgba[at + 3] = faint ? FAINT : STRONG;
+      },
+    };
+    this.staged = null;
+    this.redraw();
+  }
+
+  /** The colour of a point as CSS. */
+  colourOf(i: number): string {
+    if (!this.painted) return "";
+    const from = 3 * (this.painted.shades[i] as number);
+    return `rgb(${this.painted.palette.subarray(from, from + 3).join(" ")})`;
+  }
+
+  isFaint(i: number): boolean {
+    return this.ink?.faint(i) ?? false;
   }
 
   /** Names to write where most of their points lie. */
-  name(groups: { text: string; italic: boolean; points: number[] }[]): void {
-    this.labels = groups.map(({ text, italic, points }) => ({ text, italic, weight: points.length, ...this.densest(points) }));
+  name(groups: { text: string; italic: boolean; code: number }[], group: (i: number) => number): void {
+    const members = new Map(groups.map((one) => [one.code, [] as number[]]));
+    const looked = Math.min(this.xy.length / 2, LOOKED);
+    for (let i = 0; i < looked; i++) members.get(group(i))?.push(i);
+    this.labels = groups.flatMap(({ text, italic, code }) => {
+      const points = members.get(code) ?? [];
+      return points.length ? [{ text, italic, weight: points.length, ...this.densest(points) }] : [];
+    });
     this.labels.sort((a, b) => b.weight - a.weight);
     this.redraw();
   }
@@ -169,7 +236,7 @@ export class LikenessMap {
 
   /** Pixels per unit at zoom 1. */
   private get unit(): number {
-    return Math.min(this.width, this.height) * 0.47;
+    return 0.47 * Math.min(this.width / this.reach[0], this.height / this.reach[1]);
   }
 
   /** Where a point lies on the map. */
@@ -184,24 +251,45 @@ export class LikenessMap {
 
   /** Where a place of the map is drawn, px. */
   screen(x: number, y: number): [number, number] {
-    const k = this.unit * this.view.zoom;
+    const k = this.scale;
     return [this.middle + (x * this.bloom - this.view.x) * k, this.height / 2 - (y * this.bloom - this.view.y) * k];
   }
 
-  /** The nearest point, or -1. */
+  /** Pixels per unit now. */
+  get scale(): number {
+    return this.unit * this.view.zoom;
+  }
+
+  /** The place of the map at a place of the window. */
+  private under(px: number, py: number): [number, number] {
+    return [(px - this.middle) / this.scale + this.view.x, (this.height / 2 - py) / this.scale + this.view.y];
+  }
+
+  /** The part of the map that is seen, and so much beyond it as a share of the window. */
+  box(beyond = 0): Box {
+    const [left, top] = this.under(-beyond * this.width, -beyond * this.height);
+    const [right, bottom] = this.under((1 + beyond) * this.width, (1 + beyond) * this.height);
+    return [left, bottom, right, top];
+  }
+
+  /** The deepest level that is drawn at this zoom. */
+  get level(): number {
+    return this.cover?.level(this.scale, this.painter?.gap ?? 2) ?? 0;
+  }
+
+  /** The nearest point that is drawn, or -1. */
   private nearest(px: number, py: number, reach = NEAR_PX): number {
-    const k = this.unit * this.view.zoom;
-    const x = (px - this.middle) / k + this.view.x;
-    const y = (this.height / 2 - py) / k + this.view.y;
-    let best = (reach / k) ** 2;
+    const [x, y] = this.under(px, py);
+    const far = reach / this.scale;
+    let best = far ** 2;
     let found = -1;
-    for (let i = 0; i < this.xy.length; i += 2) {
-      const gap = ((this.xy[i] as number) - x) ** 2 + ((this.xy[i + 1] as number) - y) ** 2;
+    this.cover?.each(this.level, [x - far, y - far, x + far, y + far], (i) => {
+      const gap = ((this.xy[2 * i] as number) - x) ** 2 + ((this.xy[2 * i + 1] as number) - y) ** 2 + (this.isFaint(i) ? best / 2 : 0);
       if (gap < best) {
         best = gap;
-        found = i / 2;
+        found = i;
       }
-    }
+    });
     return found;
   }
 
@@ -210,10 +298,9 @@ export class LikenessMap {
     this.width = this.frame.clientWidth;
     this.height = this.frame.clientHeight;
     this.ratio = ratio;
-    for (const canvas of [this.canvas, this.over]) {
-      canvas.width = Math.max(1, Math.round(this.width * ratio));
-      canvas.height = Math.max(1, Math.round(this.height * ratio));
-    }
+    this.over.width = Math.max(1, Math.round(this.width * ratio));
+    this.over.height = Math.max(1, Math.round(this.height * ratio));
+    this.staged = null;
     this.redraw();
   }
 
@@ -237,17 +324,78 @@ export class LikenessMap {
       }
       this.draw();
       if (this.moves.size) this.redraw();
+      else this.settle();
     });
+  }
+
+  /** The view came to rest: if it is another than before, pictures are chosen for it. */
+  private settle(): void {
+    const seen = `${this.box().join(" ")} ${this.width} ${this.level}`;
+    const inked = this.ink;
+    if (seen === this.rested.seen && inked === this.rested.ink) return;
+    this.rested = { seen, ink: inked };
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => void this.overlay.thumbs.settle(), REST_MS);
   }
 
   private draw(): void {
     const { x, y, zoom } = this.view;
-    const k = this.unit * zoom;
-    const scale: [number, number] = [(2 * k) / this.width, (2 * k) / this.height];
-    const crowd = Math.sqrt(3000 / Math.max(this.xy.length / 2, 300));
-    const size = Math.min(Math.max(6 * crowd, 3), 9) * Math.min(zoom ** 0.4, 2) * this.ratio * Math.min(Math.max(this.unit / 330, 0.6), 1.2);
-    this.painter.draw({ scale, shift: [-x * scale[0] - this.inset / this.width, -y * scale[1]], size, bloom: this.bloom, mix: this.mix });
-    this.overlay.draw(size / this.ratio);
+    this.ready();
+    const shown = this.staged?.count ?? 0;
+    const crowd = Math.sqrt(3000 / Math.max(shown, 300));
+    const size = Math.min(Math.max(6 * crowd, 3), 9) * Math.min(zoom ** 0.4, 2) * Math.min(Math.max(this.unit / 330, 0.6), 1.2);
+    const { width, height, ratio, middle, bloom } = this;
+    this.painter?.draw({ x, y, unit: this.scale, middle, width, height, ratio, size: Math.min(size, 14), bloom });
+    this.overlay.draw(size);
+  }
+
+  /** Choose the points anew when the view has left those that are ready, or tells more or fewer levels apart. */
+  private ready(): void {
+    const { cover, ink, painter } = this;
+    if (!cover || !ink || !painter) return;
+    const level = cover.level(this.scale, painter.gap);
+    const seen = this.box();
+    const had = this.staged;
+    const near = had && had.box[2] - had.box[0] < SPARE * (seen[2] - seen[0]);
+    if (near && had.level === level && had.box[0] <= seen[0] && had.box[1] <= seen[1] && had.box[2] >= seen[2] && had.box[3] >= seen[3]) return;
+    const box = this.box(MARGIN);
+    this.staged = { ...cover.stage(level, box, ink), box };
+    painter.stage(this.staged);
+    this.frame.dataset.drawn = String(this.staged.count);
+  }
+
+  // ---- lasso -------------------------------------------------------------------------------------------------------
+
+  /** Take the lasso in the hand, or lay it down. */
+  arm(yes: boolean): void {
+    this.lasso = yes;
+    this.over.classList.toggle("lasso", yes);
+    this.told.armed(yes);
+    this.redraw();
+  }
+
+  /** Choose what the window shows. */
+  loopView(): void {
+    const inset = 6;
+    const corners = [[inset, inset], [this.width - this.inset - inset, inset], [this.width - this.inset - inset, this.height - inset], [inset, this.height - inset]] as const;
+    this.finish(corners.flatMap(([px, py]) => this.under(px, py)));
+  }
+
+  unloop(): void {
+    this.loop = [];
+    this.redraw();
+  }
+
+  /** A loop is closed; of very many corners every so many are kept. */
+  private finish(loop: number[]): void {
+    const corners = loop.length / 2;
+    const step = Math.max(1, corners / CORNERS);
+    const kept: number[] = [];
+    for (let k = 0; k < corners; k += step) kept.push(...loop.slice(2 * Math.floor(k), 2 * Math.floor(k) + 2));
+    this.arm(false);
+    this.loop = kept.length >= 6 ? kept : [];
+    if (this.loop.length) this.told.looped(this.loop);
+    this.redraw();
   }
 
   // ---- hands -------------------------------------------------------------------------------------------------------
@@ -263,11 +411,18 @@ export class LikenessMap {
       this.over.setPointerCapture(event.pointerId);
       down.set(event.pointerId, spot(event));
       if (down.size === 1) moved = 0;
+      if (this.lasso) this.loop = [...this.under(spot(event).x, spot(event).y)];
     });
     this.over.addEventListener("pointermove", (event) => {
       const now = spot(event);
       const before = down.get(event.pointerId);
       if (!before) return this.point(event.pointerType === "mouse" ? this.nearest(now.x, now.y) : -1, now);
+      if (this.lasso) {
+        if (Math.hypot(now.x - before.x, now.y - before.y) < 3) return;
+        this.loop.push(...this.under(now.x, now.y));
+        down.set(event.pointerId, now);
+        return this.redraw();
+      }
       moved += Math.hypot(now.x - before.x, now.y - before.y);
       const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
       if (other) this.zoom(Math.hypot(now.x - other.x, now.y - other.y) / Math.max(Math.hypot(before.x - other.x, before.y - other.y), 1), (now.x + other.x) / 2, (now.y + other.y) / 2);
@@ -277,6 +432,7 @@ export class LikenessMap {
     });
     const up = (event: PointerEvent): void => {
       const one = down.size === 1;
+      if (this.lasso && down.delete(event.pointerId)) return this.finish(event.type === "pointercancel" ? [] : this.loop);
       if (!down.delete(event.pointerId) || !one || moved > 6 || event.type === "pointercancel") return;
       const { x, y } = spot(event);
       const guest = this.guests.find((g) => Math.hypot(this.screen(g.x, g.y)[0] - x, this.screen(g.x, g.y)[1] - y) < 20);
@@ -305,7 +461,7 @@ export class LikenessMap {
   }
 
   private pan(dx: number, dy: number): void {
-    const k = this.unit * this.view.zoom;
+    const k = this.scale;
     this.moves.delete("fly");
     this.view.x = Math.min(Math.max(this.view.x - dx / k, -1.2), 1.2);
     this.view.y = Math.min(Math.max(this.view.y + dy / k, -1.2), 1.2);
@@ -313,7 +469,7 @@ export class LikenessMap {
   }
 
   zoom(factor: number, px = this.middle, py = this.height / 2): void {
-    const zoom = Math.min(Math.max(this.view.zoom * factor, 0.7), 60);
+    const zoom = Math.min(Math.max(this.view.zoom * factor, 0.7), 120);
     const before = this.unit * this.view.zoom;
     const after = this.unit * zoom;
     this.moves.delete("fly");
@@ -323,7 +479,7 @@ export class LikenessMap {
     this.redraw();
   }
 
-  /** Arrows step from point to point (with Shift they move the map), + and - zoom, 0 shows all, Escape lets go. */
+  /** Arrows step from point to point (with Shift they move the map), + and - zoom, 0 shows all, L takes the lasso, V chooses the view, Escape lets go. */
   private key(event: KeyboardEvent): void {
     const ways: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const way = ways[event.key];
@@ -332,6 +488,9 @@ export class LikenessMap {
     else if (event.key === "+" || event.key === "=") this.zoom(1.4);
     else if (event.key === "-") this.zoom(1 / 1.4);
     else if (event.key === "0" || event.key === "Home") this.home();
+    else if (event.key === "l" || event.key === "L") this.arm(!this.lasso);
+    else if (event.key === "v" || event.key === "V") this.loopView();
+    else if (event.key === "Escape" && this.lasso) this.arm(false);
     else if (event.key === "Escape") this.told.picked(-1);
     else return;
     event.preventDefault();
@@ -342,14 +501,16 @@ export class LikenessMap {
     const [fx, fy] = this.picked >= 0 ? this.spot(this.picked) : [this.middle, this.height / 2];
     let best = Infinity;
     let found = this.picked < 0 ? this.nearest(fx, fy, 1e4) : -1;
-    for (let i = 0; this.picked >= 0 && i < this.xy.length / 2; i++) {
-      const [px, py] = this.spot(i);
-      const along = (px - fx) * dx + (py - fy) * dy;
-      const across = Math.abs((px - fx) * dy) + Math.abs((py - fy) * dx);
-      if (along > 1 && along > across && along + 2 * across < best && i !== this.picked) {
-        best = along + 2 * across;
-        found = i;
-      }
+    if (this.picked >= 0) {
+      this.cover?.each(this.level, null, (i) => {
+        const [px, py] = this.spot(i);
+        const along = (px - fx) * dx + (py - fy) * dy;
+        const across = Math.abs((px - fx) * dy) + Math.abs((py - fy) * dx);
+        if (along > 1 && along > across && along + 2 * across < best && i !== this.picked && !this.isFaint(i)) {
+          best = along + 2 * across;
+          found = i;
+        }
+      });
     }
     if (found >= 0) this.told.picked(found);
   }

@@ -1,6 +1,7 @@
 /** What is drawn over the points: names where a kind is densest, rings, threads to neighbours, placed photos as medallions. */
 
 import type { Guest, LikenessMap } from "./map";
+import { SIDE, Thumbs } from "./thumbs";
 
 const LABELS = 14;
 type Box = [left: number, top: number, right: number, bottom: number];
@@ -9,9 +10,11 @@ export class Overlay {
   private readonly map: LikenessMap;
   private readonly ink: CanvasRenderingContext2D;
   private readonly pictures = new Map<string, HTMLImageElement>();
+  readonly thumbs: Thumbs;
 
   constructor(map: LikenessMap) {
     this.map = map;
+    this.thumbs = new Thumbs(map);
     this.ink = map.over.getContext("2d") as CanvasRenderingContext2D;
   }
 
@@ -24,6 +27,7 @@ export class Overlay {
     const dark = style.getPropertyValue("--ink");
     const paper = style.getPropertyValue("--paper");
     const accent = style.getPropertyValue("--madder");
+    if (map.bloom === 1) this.photographs(paper);
     this.threads(dark);
     for (const i of [...map.kin, ...(map.guest?.neighbours ?? [])]) this.ring(i, size / 2 + 2.5, dark, 1.2);
     if (map.hovered >= 0) this.ring(map.hovered, size / 2 + 3, dark, 1.4);
@@ -31,6 +35,41 @@ export class Overlay {
     if (map.bloom > 0.9) this.write(dark, paper, style.getPropertyValue("--serif"));
     for (const guest of map.guests) if (guest !== map.guest) this.medallion(guest, 15, paper, dark);
     if (map.guest) this.medallion(map.guest, 27, paper, accent);
+    if (map.loop.length) this.lasso(accent);
+  }
+
+  /** Small pictures in the place of their points, framed in the points' colours. */
+  private photographs(paper: string): void {
+    const { ink, map } = this;
+    for (const { point, picture } of this.thumbs.shown) {
+      if (!picture.complete || !picture.naturalWidth) continue;
+      const [px, py] = map.spot(point);
+      const half = SIDE / 2;
+      if (px < -half || py < -half || px > map.width + half || py > map.height + half) continue;
+      ink.fillStyle = paper;
+      ink.fillRect(px - half - 2, py - half - 2, SIDE + 4, SIDE + 4);
+      ink.drawImage(picture, px - half, py - half, SIDE, SIDE);
+      ink.strokeStyle = map.colourOf(point);
+      ink.lineWidth = 2;
+      ink.strokeRect(px - half - 2, py - half - 2, SIDE + 4, SIDE + 4);
+    }
+  }
+
+  /** The loop, as a thread laid on the map. */
+  private lasso(accent: string): void {
+    const { ink, map } = this;
+    ink.beginPath();
+    for (let k = 0; k < map.loop.length; k += 2) ink.lineTo(...map.screen(map.loop[k] as number, map.loop[k + 1] as number));
+    if (!map.lasso) ink.closePath();
+    ink.globalAlpha = 0.07;
+    ink.fillStyle = accent;
+    ink.fill();
+    ink.globalAlpha = 1;
+    ink.strokeStyle = accent;
+    ink.lineWidth = 1.6;
+    ink.setLineDash([7, 4]);
+    ink.stroke();
+    ink.setLineDash([]);
   }
 
   private ring(i: number, radius: number, colour: string, width: number): void {

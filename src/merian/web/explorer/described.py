@@ -75,6 +75,7 @@ def _figures(trait: Json) -> Json:
             variants=listed(STRING),
             species=listed(kind),
             photos=maybe(photos),
+            measured=maybe(object_(species=WHOLE, photos=WHOLE)),
             rho=three,
             chance=maybe(NUMBER),
             plane=maybe(NUMBER),

@@ -25,9 +25,11 @@ Ints = npt.NDArray[np.int64]
 INSIDE = ("sex", "life_stage", "health", "behaviour")
 """What individuals of a species differ in."""
 MOST = 6_000
-"""Photos of a picture; of more, as many of each species as fit, evenly. From taste: what turns at 60 frames/s on a small machine."""
-SPECIES = 24
-"""Species of a picture, those with most photos. From taste: more are a cloud."""
+"""Photos that are measured; of more, a like number of each variant of each species. From taste: some seconds of a core."""
+SPECIES = 300
+"""Species that are measured, those with most photos."""
+SHOWN = 10
+"""Species that the picture shows, those with most photos: as many as there are pigments."""
 REPLICATES = 200
 """Resamplings behind an interval. From taste: its ends are told to two digits."""
 VARIANTS = 6
@@ -115,25 +117,35 @@ class Within:
 
 
 def _told(made: Panel, board: Board, ids: list[str]) -> Json:
-    """The panel as JSON, its three axes in one unit so that right angles stay right."""
+    """The panel as JSON, its three axes in one unit so that right angles stay right; of the species those with most photos and several variants."""
     assert board.parts.catalog is not None
     tree = board.parts.catalog.tree
-    reach = max(float(np.abs(made.points).max()), 1e-12)
     counts = np.bincount(made.of_species, minlength=len(made.species))
+    several = np.isfinite(made.means[:, :, 0]).sum(1) > 1
+    shown = np.lexsort((np.arange(len(counts)), -counts, ~several))[:SHOWN]
+    place = np.full(len(counts), -1)
+    place[shown] = np.arange(len(shown))
+    kept = np.flatnonzero(place[made.of_species] >= 0)
+    reach = max(float(np.abs(made.points[kept]).max()), 1e-12)
     rho = dict(zip(("value", "low", "high"), (round(v, 4) for v in made.rho), strict=True))
     return {
         "why": None,
         "variants": list(made.variants),
         "species": [
-            {"taxon": facts.taxon(tree, int(name)), "count": int(n), "means": _means(made.means[s] / reach)}
-            for s, (name, n) in enumerate(zip(made.species, counts, strict=True))
+            {
+                "taxon": facts.taxon(tree, int(made.species[s])),
+                "count": int(counts[s]),
+                "means": _means(made.means[s] / reach),
+            }
+            for s in shown.tolist()
         ],
         "photos": {
-            "ids": ids,
-            "at": np.round(made.points / reach, 4).ravel().tolist(),
-            "species": made.of_species.tolist(),
-            "variant": made.of_variant.tolist(),
+            "ids": [ids[i] for i in kept.tolist()],
+            "at": np.round(made.points[kept] / reach, 4).ravel().tolist(),
+            "species": place[made.of_species[kept]].tolist(),
+            "variant": made.of_variant[kept].tolist(),
         },
+        "measured": {"species": len(made.species), "photos": len(made.points)},
         "rho": rho,
         "chance": round(made.chance, 5),
         "k": IN_PLANE,
@@ -148,5 +160,5 @@ def _means(means: npt.NDArray[np.float64]) -> list[Any]:
 
 
 def _nothing(why: str) -> Json:
-    none = dict.fromkeys(("photos", "rho", "chance", "k", "dimensions", "plane", "upright"))
+    none = dict.fromkeys(("photos", "measured", "rho", "chance", "k", "dimensions", "plane", "upright"))
     return {"why": why, "variants": [], "species": [], **none}
