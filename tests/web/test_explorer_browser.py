@@ -69,6 +69,11 @@ def test_the_map_is_drawn_moved_coloured_and_filtered(site: Site, browser: Any, 
     page.wait_for_function(
         "(all) => Number(document.querySelector('#map').dataset.drawn) < all", arg=len(site.catalog.kept())
     )
+    page.keyboard.press("0")
+    for _ in range(4):
+        page.keyboard.press("+")
+    pictures = "() => performance.getEntriesByType('resource').some((one) => one.name.includes('/api/image/') && one.name.endsWith('size=128'))"
+    page.wait_for_function(pictures)
     page.keyboard.press("Shift+ArrowLeft")
     page.keyboard.press("0")
     page.wait_for_function(

@@ -56,7 +56,9 @@ interface WashProps {
 /** The wash in steps; the ends hold what lies beyond them too. */
 function Wash({ by, ramp, only, n, press }: WashProps) {
   const { low, high, unit, colours, points, known } = ramp;
-  const edge = (k: number): number => Number((low + ((high - low) * k) / STEPS).toPrecision(3));
+  // told as finely as steps differ
+  const grain = 10 ** (Math.floor(Math.log10((high - low) / STEPS || 1)) - 1);
+  const edge = (k: number): number => Number((Math.round((low + ((high - low) * k) / STEPS) / grain) * grain).toPrecision(6));
   return (
     <div class="ramp">
       <div class="steps" style={{ background: `linear-gradient(to right, ${colours.join(", ")})` }}>

@@ -61,7 +61,7 @@ export class Overlay {
     ink.beginPath();
     for (let k = 0; k < map.loop.length; k += 2) ink.lineTo(...map.screen(map.loop[k] as number, map.loop[k + 1] as number));
     if (!map.lasso) ink.closePath();
-    ink.globalAlpha = 0.07;
+    ink.globalAlpha = 0.04;
     ink.fillStyle = accent;
     ink.fill();
     ink.globalAlpha = 1;

@@ -193,7 +193,7 @@ export class Turning {
     if (!width || !height) return;
     this.renderer.setPixelRatio(Math.min(devicePixelRatio || 1, 2));
     this.renderer.setSize(width, height, false);
-    const half = 1.08 / this.zoom;
+    const half = 0.8 / this.zoom;
     const wide = Math.max(width / height, 1);
     const high = Math.max(height / width, 1);
     Object.assign(this.camera, { left: -half * wide, right: half * wide, top: half * high, bottom: -half * high });
