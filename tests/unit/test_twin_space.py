@@ -227,6 +227,17 @@ def test_rates_hold_where_they_were_changed() -> None:
         ({"what": "fence", "path": (0, 0, 1, 1), "width_km": 2.0}, "is that of a corridor"),
         ({"what": "rain", "amount": 0.9, "pattern": "edge"}, "is that of lost habitat"),
         ({"what": "drought", "amount": 1.2}, "lies from 0 to 1"),
+        ({"what": "protect", "area": (0, 0, 1, 1)}, "three or more corners"),
+        ({"what": "protect", "area": (0, 0, 1, 1, 0.5)}, "three or more corners"),
+        ({"what": "protect", "area": (0, 0, 1, 1, 0, 2)}, "from 0 to 1"),
+        ({"what": "protect", "area": (0, 0, 1, 1, 0, 1), "within": (0, 0, 1, 1)}, "instead of a box"),
+        ({"what": "poaching", "path": (0, 0), "area": (0, 0, 1, 1, 0, 1)}, "has no box"),
+        ({"what": "livestock", "path": (0, 0), "within": (0, 0, 1, 1)}, "has no box"),
+        ({"what": "livestock", "species": "fox"}, "concerns the land"),
+        ({"what": "road", "amount": 5.0, "path": (0.5, 0.5)}, "needs 2 or more"),
+        ({"what": "disturbance", "amount": 0.5}, "needs 1 or more points"),
+        ({"what": "disturbance", "amount": 1.0, "path": (0.5, 0.5)}, "lies from 0 to 0.999"),
+        ({"what": "drought", "amount": 0.5, "path": (0.5, 0.5)}, "has no path"),
     ],
 )
 def test_places_that_cannot_be(given: dict, said: str) -> None:
@@ -263,6 +274,10 @@ def test_words_say_where() -> None:
         == "harvest fox: 0.5 year-1, between 0 and 0.5 of the map's width and 0.5 and 1 of its height, from year 2"
     )
     assert Change(what="fence", path=(0.5, 0, 0.5, 1)).words == "fence: 1, along (0.5, 0) (0.5, 1), from year 0"
+    zone = Change(what="protect", area=(0, 0, 1, 0, 0, 1))
+    assert zone.words == "protect all: 1, in the area of (0, 0) (1, 0) (0, 1), from year 0"
+    assert zone.reserve
+    assert not Change(what="protect").reserve
     lost = Change(what="habitat", amount=0.3, pattern="clustered")
     assert lost.words == "habitat all: 0.3 (clustered), from year 0"
 

@@ -170,3 +170,45 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
         assert run(["simulate", "isle-royale", change, str(tmp_path / name), *how]) == 0
     for name in ("ensemble.parquet", "maps.parquet", "effects.parquet"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+EVERYWHERE = """title = "Everywhere"
+[[change]]
+what = "poaching"
+species = "grey wolf"
+amount = 20
+path = [0.5, 0.5]
+how = {{ males = 1, best_kg = 30, decay_km = 50 }}
+year = {year}
+[[change]]
+what = "protect"
+area = [0.4, 0.4, 0.6, 0.4, 0.5, 0.6]
+year = {year}
+[[change]]
+what = "fence"
+path = [0.5, 0.0, 0.5, 1.0]
+year = {year}
+"""
+TIERS = {
+    "web": ("--years", "1"),
+    "grid": ("--years", "0.25", "--rows", "6"),
+    "herds": ("--years", "0.05", "--window-km", "10", "--step-days", "0.5"),
+    "cohorts": ("--years", "0.25", "--cohort-rows", "1", "--stages-years", "0.1"),
+}
+
+
+@pytest.mark.parametrize("tier", sorted(TIERS))
+def test_the_same_file_runs_in_every_tier_and_what_it_cannot_know_is_said(tmp_path: Path, tier: str) -> None:
+    file, out = tmp_path / "all.toml", tmp_path / "out"
+    file.write_text(EVERYWHERE.format(year=0.0))
+    few = ("--members", "1", "--settle", "2", "--spin", "0", "--threads", "1")
+    assert run(["simulate", "isle-royale", str(file), str(out), "--tier", tier, *few, *TIERS[tier]]) == 0
+    rows = pl.read_parquet(out / "ensemble.parquet").filter(pl.col("species") == "Canis lupus")
+    last = rows.filter(pl.col("year") == rows["year"].max())
+    assert last["with"].sum() < last["without"].sum()
+    said = (out / "report.json").read_text()
+    assert ("left out" in said) == (tier in ("web", "cohorts"))
+    assert ("takes from all alike" in said) == (tier in ("web", "cohorts"))
+    assert ("knows no sexes" in said) == (tier != "herds")
+    page = (out / "simulation.html").read_text()
+    assert ('class="reserve"' in page) == (tier in ("grid", "herds"))

@@ -7,7 +7,7 @@ the mean over the land of what a map would have. Fences, corridors, water and di
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,7 @@ class Placeless(Scenario):
     zones: Zones
     told: Scenario
     known: Known
+    _rates: dict[int, Doubles] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def mapped(self) -> list[Change]:
@@ -76,19 +77,26 @@ class Placeless(Scenario):
 
     def _taken(self, web: FoodWeb, at: int, year: float) -> Doubles:
         """What people, or vehicles, take of each species in a year: day-1 [s], the mean over the land."""
+        change, land = self.told.changes[at], self.known.landscape.land
+        if at not in self._rates:
+            self._rates[at] = self._where(web, at)
+        rates, how = self._rates[at], settings_of(change)
+        if isinstance(how, PoachingSettings) and any(one.what == "protect" for one in self.told.changes):
+            rates = rates * (1 - how.guarded * (1 - self.zones.spared(web.names, year)[:, land]))
+        return np.asarray(change.share(year) * rates.mean(1))
+
+    def _where(self, web: FoodWeb, at: int) -> Doubles:
+        """The rates of poaching or of a road on the land, without protection: day-1 [s, cells of land]."""
         change, land, frame = self.told.changes[at], self.known.landscape.land, self.known.landscape.frame
-        how, names = settings_of(change), web.names
-        own = np.array([change.species in (ALL, name) for name in names]) & ~web.producer
-        mass = np.where(own, self.known.adult_g, 0.0)
+        own = np.array([change.species in (ALL, name) for name in web.names]) & ~web.producer
+        mass, how = np.where(own, self.known.adult_g, 0.0), settings_of(change)
         if isinstance(how, PoachingSettings):
             km = km_to(settled(frame, change), frame.cell)
-            rates = taken(how, km, np.zeros(km.shape), mass)
-            rates = rates * (1 - how.guarded * (1 - self.zones.spared(names, year)))
-        elif isinstance(how, RoadSettings):
-            rates = killed(how, lengths_m(change.points, (frame.rows, frame.columns), frame.cell), frame.cell**2, mass)
-        else:
-            raise BadSetting("what", change.what, "takes nothing at a rate of its own")
-        return np.asarray(change.share(year) * rates[:, land].mean(1))
+            return taken(how, km, np.zeros(km.shape), mass)[:, land]
+        if isinstance(how, RoadSettings):
+            long = lengths_m(change.points, (frame.rows, frame.columns), frame.cell)
+            return killed(how, long, frame.cell**2, mass)[:, land]
+        raise BadSetting("what", change.what, "takes nothing at a rate of its own")
 
 
 def placeless(scenario: Scenario, known: Known, mixed: bool) -> Scenario:
