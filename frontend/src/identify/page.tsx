@@ -37,7 +37,7 @@ export default function Identify({ about }: PageProps) {
         <Caption tab="Tab. I" title={t("what")} />
         <Drop limits={about.limits} />
         {about.model.says ? (
-          <p id="says" class="says">
+          <p id="says" class="says" lang="en">
             {about.model.says}
           </p>
         ) : null}
