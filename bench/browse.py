@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gzip
 import itertools
 import json
 import os
@@ -41,6 +42,8 @@ PROMISE_MS = 4.0
 """Scripts in a frame, median: a quarter of the 16.7 ms that a frame has at 60 a second."""
 WAYS = {"wheel, 120 px": (120, 0), "wheel, all rows": (2400, 0), "bar, other pages": (0, 1500)}
 """Pixels by the wheel, or by the bar, in each frame."""
+PAINT_MS, SCRIPTS_KB = 1500, 300
+"""First paint on localhost, and the scripts that every page loads, gzipped."""
 SCRIPTS = ("FireAnimationFrame", "EventDispatch", "FunctionCall", "RunMicrotasks", "TimerFire", "EvaluateScript")
 """Slices of the browser's trace in which scripts run."""
 TRACED = 200
@@ -143,16 +146,8 @@ def browse(address: str, asked: argparse.Namespace, taxa: int) -> None:
 
     with sync_playwright() as running:
         chromium = running.chromium.launch(executable_path=str(asked.chromium), args=["--no-sandbox", "--disable-gpu"])
-        for path in ("", "life", "explorer"):
-            seen = []
-            for _ in range(5):
-                page = chromium.new_context().new_page()
-                page.goto(address + path)
-                seen.append(float(page.evaluate(PAINTED)))
-                page.context.close()
-            print(
-                f"first contentful paint of /{path}, a new profile each: median {statistics.median(seen):.0f}, most {max(seen):.0f} ms"
-            )
+        for path in ("", "life", "twin"):
+            painted(chromium, address, path)
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}life")
         page.wait_for_selector("body[data-ready=yes]")
@@ -169,6 +164,27 @@ def browse(address: str, asked: argparse.Namespace, taxa: int) -> None:
         )
         print(f"to the last row and its name: {1000 * (time.perf_counter() - begun):.0f} ms")
         chromium.close()
+
+
+def painted(chromium: Any, address: str, path: str) -> None:
+    """First paint of a page in a new profile, five times, and its scripts as they would be sent gzipped: those at once, and those loaded for it."""
+    seen, asked = [], set[str]()
+    for _ in range(5):
+        page = chromium.new_context().new_page()
+        page.on("request", lambda request: asked.add(request.url))
+        page.goto(address + path)
+        seen.append(float(page.evaluate(PAINTED)))
+        page.wait_for_load_state("networkidle")
+        page.context.close()
+    scripts = {}
+    for url in sorted(url for url in asked if url.endswith(".js")):
+        with urllib.request.urlopen(url) as reply:
+            scripts[url] = len(gzip.compress(reply.read()))
+    first = sum(size for url, size in scripts.items() if "/index-" in url) / 1000
+    print(
+        f"/{path}: first contentful paint, a new profile each: median {statistics.median(seen):.0f}, most {max(seen):.0f} ms "
+        f"(promise {PAINT_MS}); scripts {first:.0f} kB at once (promise {SCRIPTS_KB}), {sum(scripts.values()) / 1000:.0f} kB with its own, gzipped"
+    )
 
 
 def scrolled(chromium: Any, page: Any, way: str, moves: tuple[int, int], frames: int) -> None:
