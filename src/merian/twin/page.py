@@ -199,7 +199,7 @@ def web_figure(told: Simulated, warned: bool) -> str:
     dashed where inferred, dotted where assumed; a mark says which species the scenario made more or fewer."""
     web = told.web
     rest = np.median(told.ensemble.baseline[:, -1], axis=0)
-    flow = flows(web, rest)
+    flow, after = flows(web, rest), flows(web, np.median(told.ensemble.scenario[:, -1], axis=0))
     levels = trophic_levels(web, flow)
     wide, high = 900, 460
     places = _placed(web, levels, wide, high)
@@ -208,14 +208,14 @@ def web_figure(told: Simulated, warned: bool) -> str:
     most = float(flow.max()) if len(flow) and flow.max() > 0 else 1.0
     for link, (eater, eaten) in enumerate(zip(web.eater.tolist(), web.eaten.tolist(), strict=True)):
         (x1, y1), (x2, y2) = places[eaten], places[eater]
-        width = 0.6 + 7 * math.sqrt(float(flow[link]) / most)
+        width = 0.8 + 7 * math.sqrt(float(flow[link]) / most)
         bend = (y1 + y2) / 2
-        title = (
-            f"{web.names[eater]} eats {web.names[eaten]}: {flow[link] * 365.25:.3g} g m-2 a year; {told.evidence[link]}"
-        )
+        then = f"{after[link] * 365.25:.3g} with the change, at the same rates"
+        title = f"{told.called(eater)} eats {told.called(eaten)}: {flow[link] * 365.25:.3g} g m-2 a year, {then}; {told.evidence[link]}"
+        dash = f' stroke-dasharray="{5 + 1.6 * width:.1f} {3 + width:.1f}"' if told.evidence[link] == "inferred" else ""
         parts.append(
             f'<path class="link {told.evidence[link]}" d="M{x1:.0f},{y1:.0f} C{x1:.0f},{bend:.0f} {x2:.0f},{bend:.0f} {x2:.0f},{y2:.0f}" '
-            f'stroke-width="{width:.2f}"><title>{_escaped(title)}</title></path>'
+            f'stroke-width="{width:.2f}"{dash}><title>{_escaped(title)}</title></path>'
         )
     for at in range(len(web.names)):
         x, y = places[at]
