@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,9 +15,9 @@ from merian.cli.main import run
 from merian.core.errors import BadData, BadSetting
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.ensemble import EnsembleSettings, Setting, effects, ensemble
-from merian.twin.hazards.asked import how_table
+from merian.twin.hazards.asked import how_table, threats
 from merian.twin.placeless import NOWHERE, placeless
-from merian.twin.scenario import Scenario
+from merian.twin.scenario import Scenario, read_scenario
 from merian.twin.shipped import SCENARIOS, Shipped, scenario_file, shipped_scenario
 from merian.twin.space.altered import Altered
 from merian.twin.space.pairs import Field, pair
@@ -51,6 +52,16 @@ def asked(shipped: Shipped) -> Scenario:
 def test_the_docs_hold_the_settings_of_all_threats() -> None:
     text = (Path(__file__).parents[2] / "docs/how/simulate.md").read_text(encoding="utf-8")
     assert how_table() in text
+
+
+def test_the_scenarios_of_the_docs_can_be_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/how/simulate.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 3
+    for number, block in enumerate(blocks):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block)
+        assert threats(read_scenario(file)) is not None
 
 
 def test_there_are_as_many_as_the_docs_say() -> None:

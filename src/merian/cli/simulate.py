@@ -25,8 +25,8 @@ SHOWN = 12
 
 @with_settings(MapSettings, "simulate")
 def simulate(
-    ecosystem: str = "",
-    scenario: str = "",
+    ecosystem: Annotated[str, Parameter(show_default=False)] = "",
+    scenario: Annotated[str, Parameter(show_default=False)] = "",
     out: Path | None = None,
     /,
     *,
