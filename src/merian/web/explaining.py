@@ -13,7 +13,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -171,7 +171,7 @@ class Explaining:
 
         return StreamingResponse(lines(), media_type=LINES)
 
-    async def _steps(self, named: Named, asked: _Asked) -> AsyncIterator[Json]:
+    async def _steps(self, named: Named, asked: _Asked) -> AsyncGenerator[Json, None]:
         """What is done, whenever some of it was, and at last the answer."""
         model, left, done = model_of(self.parts), threading.Event(), queue.SimpleQueue[tuple[int, int]]()
         loop, told = asyncio.get_running_loop(), asyncio.Event()
@@ -185,10 +185,15 @@ class Explaining:
             with listen(lambda title, count, total, note: None):
                 return _explained(model, encoder, named, asked, tell)
 
+        def heard(future: asyncio.Future[Json]) -> None:
+            if not future.cancelled():
+                future.exception()  # who is gone does not ask for it
+            told.set()
+
         with self.places.one():
             until = time.monotonic() + limits.PATIENCE
             doing = loop.run_in_executor(self._threads, work)
-            doing.add_done_callback(lambda future: (future.cancelled() or future.exception(), told.set()))
+            doing.add_done_callback(heard)
             try:
                 yield {"done": 0, "of": 0}
                 while not doing.done():

@@ -46,7 +46,8 @@ class Wire(H11Protocol):
         mine = client_of({"client": self.client})
         return (
             mine is not None
-            and sum(client_of({"client": one.client}) == mine for one in self.connections) > CONNECTIONS
+            and sum(client_of({"client": getattr(one, "client", None)}) == mine for one in self.connections)
+            > CONNECTIONS
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
