@@ -27,7 +27,8 @@ NOTED = 3
 FEWEST = 10
 """Taxa to compare with from which a place among them says something. From taste."""
 STEPS = 2
-"""A look-alike disagrees with the Tree when its shared rank is at least so many ranks above that of the nearest kin. From taste."""
+"""A look-alike disagrees with the Tree when its shared rank is at least so many ranks above that of the nearest kin, from taste; or when it is above it at all
+and no nearest kin looks as like, as with the monarch and the viceroy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,8 @@ class Kin:
         kin = by_tree[shared[by_tree] == best]
         far = kin[2 * places[kin] > len(others)] if best >= 0 and len(others) >= FEWEST else kin[:0]
         top = by_looks[:NOTED]
-        near = top[shared[top] <= best - STEPS]
+        before = places[top] < places[kin].min(initial=len(others) + 1)
+        near = top[(shared[top] <= best - STEPS) | (before & (shared[top] < best))]
         return {
             "tree": told(by_tree[:SHOWN]),
             "looks": told(by_looks[:SHOWN]),
