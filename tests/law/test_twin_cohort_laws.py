@@ -10,15 +10,20 @@ from hypothesis import strategies as st
 from merian.twin import draws
 from merian.twin.cohorts.bodies import Metabolism, Warmth, active_share, burnt_g_day
 from merian.twin.cohorts.breeding import Breeding, born, falls
+from merian.twin.cohorts.choosing import Judging
 from merian.twin.cohorts.columns import COHORT
+from merian.twin.cohorts.dispersing import Dispersing
 from merian.twin.cohorts.dying import Dying, hazard_day
 from merian.twin.cohorts.feasting import Feasting
+from merian.twin.cohorts.ground import Ground
 from merian.twin.cohorts.hunting import Hunting
 from merian.twin.cohorts.kinds import Kinds, functional_groups
 from merian.twin.cohorts.merging import Merging
 from merian.twin.cohorts.worlds import founded, young_g
 from merian.twin.engine import Moment, Process
 from merian.twin.foodweb import FoodWeb
+from merian.twin.grid.moving import Gates
+from merian.twin.grid.weather import Air
 from merian.twin.rates import ectotherm_g_day
 
 CELL_M2 = 1e6
@@ -253,3 +258,46 @@ def test_kinds_that_nobody_links_are_left_alone(seed: int) -> None:
     assert (values["number"] == before["number"]).all()
     assert (values["gut"] == 0).all()
     assert values["plants"] == pytest.approx(before["plants"], rel=1e-15)
+
+
+def test_animals_left_alone_come_to_stand_as_the_quality_of_cells_says() -> None:
+    """Metropolis' rule on ways that lead back and forth alike: shares of exp(q); without a choice all cells alike; no fence is chosen through."""
+    quality = np.log(np.array([[1.0, 3.0], [2.0, 2.0]]))
+    names = np.arange(8000)
+    begun = {"kind": 0 * names, "cell": 0 * names, "number": 1.0, "mass": 1e4, "adult": 2e4, "young": 1e3}
+    alone = Kinds.of(["one"], {}, np.zeros((1, 1)), np.zeros((1, 1)))
+    for chooses, closed in ((True, False), (False, False), (True, True)):
+        values = {**founded(begun), "quality": quality[None]}
+        gates = Gates.of(np.ones((2, 2), bool), 4.0 * closed * np.ones((2, 2)))
+        roaming = Dispersing(alone, gates, 3000.0, chooses=chooses)
+        for step in range(150):
+            roaming.step(values, Moment(step, 7.0 * step, 7.0, WEEK.chance))
+        shares = np.bincount(values["cell"], minlength=4) / len(names)
+        wanted = np.array([1, 3, 2, 2]) / 8 if chooses else np.full(4, 0.25)
+        if closed:
+            wanted = np.array([0.25, 0.75, 0, 0])
+        assert shares == pytest.approx(wanted, abs=4 * 0.5 / np.sqrt(len(names)))
+
+
+def test_cells_are_judged_by_the_food_and_water_in_them() -> None:
+    """Of two kinds of grazers on two pools and a hunter, by a food web and by size alone, against the equation written out."""
+    web = FoodWeb.of(
+        ["grass", "leaf", "hare", "fox"],
+        [(2, 0), (2, 1), (3, 2)],
+        {"growth": [0.1, 0.1, 0, 0], "capacity": [9, 9, np.inf, np.inf], "loss": [0, 0, 0.1, 0.1]},
+        {"attack": 0.1, "share": [0.75, 0.25, 1.0]},
+    )
+    kinds = Kinds.of(["hare", "fox"], {}, [[0.5, 0.5], [0, 0]], [[0, 0], [0.8, 0]])
+    land, near = np.array([[True, True, False]]), np.array([[0.0, 1.0, 0.0]])
+    air = Air(0.0, 20.0, 10.0, 150.0)
+    ground = Ground(land, 1000.0, Gates.of(land), np.ones((12, 1, 3)), air, 0.0 * near, 0.0 * near, near)
+    hares = founded({"kind": [0, 0], "cell": [0, 1], "number": [3e3, 1e3], "mass": 1e3, "adult": 1e3, "young": 10.0})
+    values = {**hares, "plants": np.array([[[4.0, 2.0, 0.0]], [[1.0, 3.0, 0.0]]])}
+    by_web, by_size = (Judging(kinds, one, ground, 2.0) for one in (web, None))
+    by_web.step(values, WEEK)
+    hare, fox = values["quality"][:, 0]
+    assert hare == pytest.approx([2 * np.log(0.05 + 0.75 * 4 / 3 + 0.25 / 2), 2 * np.log(0.55 + 0.5 + 0.25 * 1.5), 0])
+    assert fox == pytest.approx([2 * np.log(0.05 + 1.5), 2 * np.log(0.55 + 0.5), 0])
+    by_size.step(values, WEEK)
+    assert values["quality"][0, 0] == pytest.approx([2 * np.log(0.05 + 5 / 5), 2 * np.log(0.55 + 5 / 5), 0])
+    assert values["quality"][1, 0] == pytest.approx(fox)

@@ -53,8 +53,9 @@ BLOCK = 256
 ONE, PLACE, PLANTS = ("cohort",), ("y", "x"), ("plant", "y", "x")
 
 
-def ledger(cell_m2: float) -> Ledger:
-    """The ledger of cohorts on cells of so many m2."""
+def ledger(cell_m2: float, chooses: bool = False) -> Ledger:
+    """The ledger of cohorts on cells of so many m2, and whether they choose between cells."""
+    quality = Variable("quality", "1", ("animal", "y", "x"), "How good a cell is for a kind", kind="made")
     return Ledger.of(
         [
             Variable("who", "1", ONE, "Names the cohort's chance", 0),
@@ -76,6 +77,7 @@ def ledger(cell_m2: float) -> Ledger:
             Variable("room", "1", PLACE, "Room of what grows, as a multiple of the mean", 0.0, 100.0),
             Variable("rain", "mm day-1", PLACE, "Rain of the step", 0.0, 5000.0, "made"),
             Variable("green", "1", PLACE, "Growth of plants, as a multiple of its mean", 0.0, 1e6, "made"),
+            *([quality] if chooses else []),
         ],
         [
             Budget(

@@ -2,7 +2,8 @@
 
 Of the Madingley model (Harfoot et al. 2014, doi:10.1371/journal.pbio.1001841): 0.0278 M^0.48 km a month, in a direction drawn anew each step, by those that are
 not grown up, and by grown-ups that starve, below 0.8 of their adult mass. A kind that has a `diffusion` D goes a normal distance of variance 2 D dt along each
-axis instead, like a random walk. A way of 2.3 cells is one of 2 or 3, by chance; fences and sea stop it.
+axis instead, like a random walk. A way of 2.3 cells is one of 2 or 3, by chance; fences and sea stop it. Who
+chooses may stay where a way ends in a worse cell (merian.twin.cohorts.choosing).
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ STARVED = 0.8
 """Share of adult mass below which grown-ups move."""
 FARTHEST = 1000.0
 """Cells that are gone in a step at most, along each axis."""
+ALIKE = np.empty((0, 0))
+CHOOSING = 2**31 - 1
+"""The slot of the draw by which an animal stays, which no way is long enough to come to."""
 FARTHEST_NORMAL = 8.6
 """No normal distance of these draws is farther, standard deviations: sqrt(2 ln 2^53)."""
 
@@ -46,19 +50,23 @@ class Dispersing:
     """
 
     name = "dispersing"
-    reads = ("who", "kind", "mass", "adult", "ripe")
+    reads: tuple[str, ...] = ("who", "kind", "mass", "adult", "ripe")
     writes = ("cell",)
 
-    def __init__(self, kinds: Kinds, gates: Gates, width_m: float, threads: int = 1) -> None:
+    def __init__(self, kinds: Kinds, gates: Gates, width_m: float, threads: int = 1, chooses: bool = False) -> None:
         self.kinds, self.width_m, self.threads = kinds, width_m, threads
+        if chooses:
+            self.reads = (*self.reads, "quality")
         self.gates = np.ascontiguousarray(gates.east), np.ascontiguousarray(gates.south)
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Move; nothing comes or goes."""
         who, cohorts, draw = values["who"], bodies(values), (moment.chance, moment.step)
+        quality = values["quality"].reshape(len(self.kinds.names), -1) if "quality" in self.reads else ALIKE
+        land = (*self.gates, quality)
 
         def work(first: int, last: int) -> None:
-            _move(self.kinds.table, who, cohorts, self.gates, (self.width_m, moment.days, first, last), draw)
+            _move(self.kinds.table, who, cohorts, land, (self.width_m, moment.days, first, last), draw)
 
         shared(work, len(who), self.threads)
         return {}
@@ -69,14 +77,19 @@ def _move(
     kinds: Doubles,
     who: Integers,
     cohorts: Cohorts,
-    gates: tuple[Doubles, Doubles],
+    land: tuple[Doubles, Doubles, Doubles],
     scale: tuple[float, float, int, int],
     draw: tuple[draws.Key, int],
 ) -> None:
-    """Move in place. scale: width of a cell m, days, and the cohorts from the first to before the last that are meant."""
+    """Move in place.
+
+    land: gates to the east and south, and the quality of cells [k, cells], or none. scale: width of a cell m, days, and the cohorts from the first to before
+    the last that are meant.
+    """
     kind, cell, state = cohorts
     mass, adult, ripe = state[MASS], state[ADULT], state[RIPE]
-    chance, step = draw
+    (chance, step), (east, south, quality) = draw, land
+    gates = east, south
     columns, diffusion = gates[1].shape[1], kinds[DIFFUSION]
     for at in range(scale[2], scale[3]):
         if ripe[at] >= 0.0 and mass[at] >= STARVED * adult[at]:
@@ -104,7 +117,12 @@ def _move(
         row, column = _way(
             gates, place, (right if x > 0 else -right, down if y > 0 else -down), (chance, step, who[at])
         )
-        cell[at] = row * columns + column
+        to = row * columns + column
+        if quality.size > 0:
+            better = quality[kind[at], to] - quality[kind[at], cell[at]]
+            if better < 0.0 and draws.uniform(chance, who[at], step, CHOOSING) >= math.exp(better):
+                continue
+        cell[at] = to
 
 
 @compiled

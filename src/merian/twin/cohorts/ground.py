@@ -20,7 +20,7 @@ __all__ = ["Ground", "coarse"]
 @dataclass(frozen=True, eq=False)
 class Ground:
     """Where it lives: which cells are `land` [y, x], how wide they are, the `gates` between them, the rain of `months_mm` [12, y, x], the soil's `air`, its
-    mean water over a year, and its water at the start, mm [y, x]."""
+    mean water over a year, its water at the start, mm [y, x], and how near to water that can be drunk, 1 at it, 0 far from it [y, x]."""
 
     land: npt.NDArray[np.bool_]
     width_m: float
@@ -29,6 +29,7 @@ class Ground:
     air: Air
     mean: Doubles
     water: Doubles
+    near_water: Doubles
 
     @classmethod
     def of(cls, landscape: Landscape, celsius: float, settings: CohortSettings) -> Ground:
@@ -40,7 +41,8 @@ class Ground:
         mean, water = season_mean(months, air, settings.days)
         land = landscape.land
         gates = Gates.of(land, landscape.layers["fences"], settings.crossing)
-        return cls(land, landscape.frame.cell, gates, months * land, air, np.where(land, mean, 0.0), water)
+        near = landscape.layers["water"]
+        return cls(land, landscape.frame.cell, gates, months * land, air, np.where(land, mean, 0.0), water, near)
 
     @property
     def cells(self) -> npt.NDArray[np.int64]:

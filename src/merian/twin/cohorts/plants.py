@@ -36,6 +36,15 @@ class Leaves:
         grows, room = np.asarray(growth, float), np.asarray(capacity, float)
         return cls(grows, room, np.zeros_like(grows), np.zeros_like(grows))
 
+    @classmethod
+    def steady(cls, growth: npt.ArrayLike, capacity: npt.ArrayLike) -> Leaves:
+        """The pools of a food web, of which as much is made a day as a logistic one grows at most, r K / 4, however little stands: as in the Madingley model.
+
+        What is not eaten falls, so that K stands where nobody eats.
+        """
+        grows, room = np.asarray(growth, float), np.asarray(capacity, float)
+        return cls(np.zeros_like(grows), np.full_like(room, np.inf), grows * room / 4, grows / 4)
+
     def __post_init__(self) -> None:
         for what in ("growth", "made", "loss"):
             if not (np.isfinite(getattr(self, what)).all() and (getattr(self, what) >= 0).all()):

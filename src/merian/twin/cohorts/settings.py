@@ -34,4 +34,10 @@ class CohortSettings:
     range_c: float = knob(12.0, "Mean difference between day and night", unit="K", ge=0, le=60)
     spread_c: float = knob(2.0, "Standard deviation of the months' temperatures", unit="K", ge=0, le=40)
     brim_mm: float = knob(150.0, "Water that the soil can hold", unit="mm", gt=0, le=5000)
+    choice: float = knob(
+        0.0,
+        "How strongly animals that move choose better cells (a choice); 0: they go where chance leads, as in the published model",
+        ge=0,
+        le=10,
+    )
     crossing: float = knob(0.0, "Share of those at a fence that cross it", ge=0, le=1)

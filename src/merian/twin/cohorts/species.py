@@ -8,8 +8,9 @@ By the food web (`response` web) rates are those of the balanced web, so that th
     nursing      the young of mammals eat so much more that they are grown up at the known age where adults gain what they need to grow by the known rate
     diffusion    (7 sqrt(home range))^2 / (4 age of maturity): the young settle 7 home ranges' widths away (Bowman et al. 2002, from memory, not re-read)
 
-By size (`madingley`) metabolism and feeding are those of the published model, links say only who may eat whom, plants are wet (dry / 0.213) while cohorts live,
-and mammals of 21.5 kg and more that live on vertebrates are built for prey of 0.5 to 3 times their mass instead of a tenth.
+By size (`madingley`) metabolism and feeding are those of the published model, links say only who may eat whom, plants are wet (dry / 0.213) while cohorts live
+and are made at a steady rate, as leaves are in that model: logistic ones hardly grow again once grazers have eaten them down.
+Mammals of 21.5 kg and more that live on vertebrates are built for prey of 0.5 to 3 times their mass instead of a tenth.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def life_of(ecosystem: Ecosystem, web: FoodWeb, settings: CohortSettings) -> Lif
     }
     kinds = Kinds.of(species.names, columns, grazes, hunts)
     wet = wetness(ecosystem, settings)
-    plants = Leaves.logistic(web["growth"][count:], web["capacity"][count:] * wet)
+    pools = Leaves.logistic if by_web else Leaves.steady
+    plants = pools(web["growth"][count:], web["capacity"][count:] * wet)
     warmth = Warmth(ecosystem.climate.celsius, settings.spread_c, settings.range_c)
     return Life(kinds, plants, warmth, web if by_web else None)
 

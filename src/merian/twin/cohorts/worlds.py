@@ -13,6 +13,7 @@ from merian.core.chance import stream
 from merian.core.errors import BadData, Mismatch
 from merian.twin.cohorts.bodies import Metabolism, Warmth
 from merian.twin.cohorts.breeding import Breeding
+from merian.twin.cohorts.choosing import Judging
 from merian.twin.cohorts.columns import BYTES, COHORT, ledger
 from merian.twin.cohorts.dispersing import Dispersing
 from merian.twin.cohorts.dying import Dying
@@ -90,6 +91,7 @@ def processes(life: Life, ground: Ground, settings: CohortSettings, rain_spread:
         if life.web is None
         else Feasting(life.web, kinds, life.warmth, cell_m2, threads)
     )
+    judging: list[Process] = [Judging(kinds, life.web, ground, settings.choice)] if settings.choice > 0 else []
     return [
         Rain(ground.months_mm, rain_spread),
         Soil(ground.air, cell_m2),
@@ -99,7 +101,8 @@ def processes(life: Life, ground: Ground, settings: CohortSettings, rain_spread:
         Metabolism(kinds, life.warmth, threads),
         Dying(kinds, cell_m2, threads),
         Breeding(kinds),
-        Dispersing(kinds, ground.gates, ground.width_m, threads),
+        *judging,
+        Dispersing(kinds, ground.gates, ground.width_m, threads, chooses=settings.choice > 0),
         Merging(settings.cohorts, settings.floor, threads),
     ]
 
@@ -137,7 +140,10 @@ def peopled(
         "rain": np.zeros(shape),
         "green": np.zeros(shape),
     }
-    return World(ledger(ground.cell_m2), values, seed)
+    chooses = settings.choice > 0
+    if chooses:
+        values["quality"] = np.zeros((len(life.kinds.names), *shape))
+    return World(ledger(ground.cell_m2, chooses), values, seed)
 
 
 def madingley(

@@ -63,6 +63,7 @@ class MapSettings(EnsembleSettings):
     def of_cohorts(self) -> CohortSettings:
         """The same for cohorts."""
         return CohortSettings(
+            choice=self.choice,
             response=self.response,
             days=self.step_days or 7.0,
             rows=self.cohort_rows,
