@@ -1,4 +1,4 @@
-"""Cohorts by the week: cohort-steps a second by size and by food web, where the time goes, beside NumPy and the floor of memory.
+"""Cohorts by the week: cohort-steps a second by size and by food web, on one thread and on all, where the time goes, beside NumPy and the floor of memory.
 
     .venv/bin/python bench/cohorts.py [--side 24] [--weeks 26] [--rounds 3]
 
@@ -53,21 +53,29 @@ class Timed:
 
 
 def measure(name: str, engine: Engine, weeks: int, rounds: int) -> None:
-    """Print cohort-steps a second (median of rounds of so many weeks) and where the time goes."""
+    """Print cohort-steps a second (median of rounds of so many weeks) and where the time goes; what is no process keeps the books and looks at bounds."""
     engine.run(engine.world.step + 52)
     spent: dict[str, float] = defaultdict(float)
     engine.processes = [Timed(process, spent) for process in engine.processes]
-    rates, total = [], 0
+    rates, total, whole = [], 0, 0.0
     for _ in range(rounds):
         begun, steps = time.perf_counter(), 0
         for _ in range(weeks):
             steps += len(engine.world.values["who"])
             engine.step()
-        rates.append(steps / (time.perf_counter() - begun))
-        total += steps
+        took = time.perf_counter() - begun
+        rates.append(steps / took)
+        total, whole = total + steps, whole + took
     cells = engine.world.values["room"].size
-    each = ", ".join(f"{process} {1e9 * took / total:.0f}" for process, took in spent.items())
-    print(f"| {name} | {len(engine.world.values['who']):,} on {cells:,} cells | {np.median(rates):.2e} | {each} |")
+    spent["books and bounds"] = whole - sum(spent.values())
+    shares = sorted(spent.items(), key=lambda one: -one[1])
+    each = ", ".join(
+        f"{part} {1e9 * took / total:.0f} ({took / whole:.0%})" for part, took in shares if took > 0.01 * whole
+    )
+    print(
+        f"| {name} | {len(engine.world.values['who']):,} on {cells:,} cells | {np.median(rates):.2e} | {each} |",
+        flush=True,
+    )
 
 
 def numpy_bodies(values: Values, kinds: Kinds, warmth: Warmth, days: float) -> None:
@@ -185,7 +193,7 @@ def beside(engine: Engine, rounds: int) -> None:
 
 def main(side: int, weeks: int, rounds: int) -> None:
     """Print the tables."""
-    print("| world | cohorts | cohort-steps a second | ns a cohort-step, by process |\n|---|---|---|---|")
+    print("| world | cohorts | cohort-steps a second | ns a cohort-step, by process (share) |\n|---|---|---|---|")
     ground = generated("plain", 3, side, CELL_M, MONTHS)
     settings = CohortSettings(cohorts=100, founders=10)
     for threads in sorted({1, cores()}):

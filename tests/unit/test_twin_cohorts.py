@@ -338,7 +338,7 @@ def test_steady_pools_stand_at_their_capacity_and_are_made_however_little_is_lef
 
 
 def test_by_size_the_savannas_grazers_last_though_they_eat_the_grass_down() -> None:
-    """With logistic plants all but one were gone after twenty years (docs/how/twin.md). Lions last too; wild dogs, who are too few to meet prey, do not."""
+    """With logistic plants half of them were gone by then (docs/how/twin.md). Lions last too; wild dogs, who are too few to meet prey, do not."""
     worked = shipped("savanna")
     ecosystem = made(worked.facts, worked.landscape(0, 4))
     settings = CohortSettings(rows=1, response="madingley", cohorts=80)
