@@ -10,7 +10,10 @@ import pytest
 
 from merian.core.errors import BadData, Mismatch
 from merian.twin.foodweb import FoodWeb
-from merian.twin.herds.edges import Beyond, held, open_sides
+from merian.twin.herds.company import Company
+from merian.twin.herds.edges import Beyond, Passage, held, open_sides, straddling
+from merian.twin.herds.maturing import Growth
+from merian.twin.herds.seasons import Breeding
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.landscape import Landscape, generated
 
@@ -51,11 +54,55 @@ def test_a_window_as_full_as_the_land_beyond_has_no_net_flow(persistence: float)
             went += moved["roaming"]["biomass"].went / 3.0 if moved["roaming"] else 0.0
         counts.append(len(engine.world.values["who"]))
     stride, edge, herds_m2 = math.sqrt(2e6 * 0.25), 20_000.0, 500 / 25e6
-    expected = 4 * 80 * herds_m2 * stride / math.pi * edge
-    # steps over corners are not taken: two of a thousand here
-    assert came == pytest.approx(expected, abs=4 * math.sqrt(expected) + 0.04 * expected)
+    # of the steps over an edge those over a corner end outside again
+    expected = 4 * 80 * herds_m2 * stride / math.pi * edge * (1 - stride / 10_000)
+    assert came == pytest.approx(expected, abs=6 * math.sqrt(expected) + 0.04 * expected)
     assert np.mean(counts) == pytest.approx(500, abs=3 * math.sqrt(500 / 4))
     assert abs(came - went) < 3 * math.sqrt(4 * 500)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [{"range_km2": np.array([np.nan, 0.5])}, {"company": Company(np.array([0.0, 0.9]), np.array([1.0, 700.0]))}],
+    ids=["home ranges", "company"],
+)
+def test_neither_home_ranges_nor_company_draw_animals_in_or_out(known: dict[str, object]) -> None:
+    """30 days in six worlds: as many in the mean as at the start; with home ranges of 0.5 km2 in 25 km2 three tenths of those who step out pass."""
+    passed, counts = [], []
+    for seed in range(6):
+        engine = still(replace(OPEN, seed=seed), **known)
+        came = 0
+        for _ in range(120):
+            engine.step()
+            came += sum(len(process.came) for process in engine.processes if isinstance(process, Passage))
+        passed.append(came)
+        counts.append(len(engine.world.values["who"]))
+    assert np.mean(counts) == pytest.approx(500, abs=3.5 * math.sqrt(500 / 6))
+    stride = math.sqrt(2e6 * 0.25)
+    whole = 120 * 500 / 25e6 * stride / math.pi * 20_000 * (1 - stride / 10_000)
+    share = straddling(5.0, np.array([0.5]))[0] if "range_km2" in known else 1.0
+    assert share == pytest.approx(1.0 if "company" in known else 0.294, abs=1e-3)
+    # a flock at the edge leaves less than animals one by one
+    assert np.mean(passed) == pytest.approx(share * whole, rel=0.08 if "range_km2" in known else 0.5)
+
+
+def test_who_comes_is_like_those_who_are_there() -> None:
+    """Half of the herds fat and with young: so are half of those who come."""
+    growth = Growth(*(np.array([np.nan, value]) for value in (100.0, 900.0, 1e9)))
+    one = np.array([0.0, 1e-9])
+    breeding = Breeding(one, one, one, one, one, growth)
+    engine = still(OPEN, breeding=breeding)
+    values = engine.world.values
+    fat = values["who"] % 2 == 0
+    values["mass"][fat], values["young"][fat] = 3500.0, 0.4
+    first = len(values["who"])
+    for _ in range(40):
+        engine.step()
+    values = engine.world.values
+    new = values["who"] >= first
+    assert new.sum() > 200
+    assert (values["mass"][new] > 3400.0).mean() == pytest.approx(0.5, abs=0.15)
+    assert ((values["mass"] > 3400.0) == (values["young"] > 0.39)).all()
 
 
 def test_a_species_that_was_lost_comes_back_from_beyond() -> None:
@@ -120,6 +167,6 @@ def test_nobody_comes_over_water() -> None:
 def test_what_a_window_holds_and_what_lies_beyond() -> None:
     assert held(400.0, np.array([100.0, 800.0, np.nan])) == pytest.approx([1.0, 0.5, np.nan], nan_ok=True)
     with pytest.raises(BadData, match="from 0 on"):
-        Beyond(np.array([-1.0]), np.ones(1, np.int64), np.ones(1))
+        Beyond(np.array([-1.0]), np.ones(1, np.int64), np.ones(1), np.ones(1))
     with pytest.raises(Mismatch, match="beyond"):
-        Beyond(np.ones(2), np.ones(1, np.int64), np.ones(2))
+        Beyond(np.ones(2), np.ones(1, np.int64), np.ones(2), np.ones(2))

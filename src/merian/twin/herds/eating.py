@@ -184,12 +184,16 @@ class Eating:
     def _by_kind(self, agents: Agents, ground: Integers, grounds: int) -> Herds:
         """The herds of each kind, in arrays that are used again in the next step."""
         herds, kinds = len(agents[0]), grounds * len(self.web.names)
-        if self._room is None or len(self._room[1]) < herds or len(self._room[0]) != kinds + 1:
+        room = self._room
+        if room is None or len(room[1]) < herds or len(room[0]) != kinds + 1:
             spare = herds + herds // 4 + 16
-            whole = [np.empty(size, np.int32) for size in (kinds + 1, spare, kinds, kinds, spare)]
-            self._room = (*whole[:4], np.empty(kinds), np.empty(kinds if self.grouped else 0), whole[4])
-        _herds(agents, ground, self.groups, self._room)
-        return self._room[:6]
+            first, here, most, heads, kind = (
+                np.empty(size, np.int32) for size in (kinds + 1, spare, kinds, kinds, spare)
+            )
+            room = first, here, most, heads, np.empty(kinds), np.empty(kinds if self.grouped else 0), kind
+            self._room = room
+        _herds(agents, ground, self.groups, room)
+        return room[:6]
 
 
 Herds = tuple[Counts, Counts, Counts, Counts, Doubles, Doubles]

@@ -68,8 +68,9 @@ def behaving(
     # how far off they see their own kind where no tree stands; without eyes that are known, as far as a hundred bodies
     far = np.where(np.isfinite(seeing), sees_body_at_m(sight.size_m, np.nan_to_num(seeing)), 100 * sight.size_m)
     company = company_of(padded(species["group_size"], 1.0), np.maximum(strip_m(far, sight.open_m), 1e-3))
-    known_of = {"breeding": breeding, "groups": groups_of(animals.group), "company": company}
-    return replace(animals, sight=replace(sight, acuity_cpd=seeing), **known_of), told
+    behaved = replace(animals, breeding=breeding, groups=groups_of(animals.group), company=company)
+    ranges = padded(species["home_range_km2"], np.nan)
+    return replace(behaved, sight=replace(sight, acuity_cpd=seeing), range_km2=ranges), told
 
 
 def _eyes(species: Species) -> tuple[Doubles, list[str]]:

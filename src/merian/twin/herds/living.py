@@ -47,10 +47,13 @@ class Carrying:
         return other
 
     def joined(self, values: dict[str, Array], fresh: dict[str, Array]) -> None:
-        """Add herds of whom `fresh` tells AGENT; of all else they have nothing yet, and where animals are counted class by class all are of the first."""
+        """Add herds of whom `fresh` tells AGENT; of what it does not tell they have nothing yet, and where animals are counted class by class all are of the
+        first."""
         size = len(fresh["who"])
+        classes = {name for names in self.counted for name in names}
         for name in self.carried:
-            fresh[name] = np.zeros((size, *values[name].shape[1:]), values[name].dtype)
+            if name not in fresh or name in classes:
+                fresh[name] = np.zeros((size, *values[name].shape[1:]), values[name].dtype)
         for names in self.counted:
             fresh[names[0]] = fresh["number"].copy()
         for name in self.herd:

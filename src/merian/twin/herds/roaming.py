@@ -57,7 +57,7 @@ def _lengths() -> Singles:
     rest = 1 - edge[:-1]
     # the integral of l^2 exp(-l) from l on
     beyond = np.append(rest * (far**2 + 2 * far + 2), 0.0)
-    return np.sqrt(-np.diff(beyond) * LENGTHS).astype(np.float32)
+    return np.asarray(np.sqrt(-np.diff(beyond) * LENGTHS), np.float32)
 
 
 STEP = _lengths()
@@ -82,7 +82,7 @@ class Roaming:
     name = "roaming"
     reads: tuple[str, ...] = ("who", "species", "quality")
     writes: tuple[str, ...] = ("x", "y", "cell", "heading")
-    leaves = False
+    passes: Doubles | None = None
     company: Company | None = None
     cohesion, alignment = 0.0, 0.0
 
@@ -95,10 +95,13 @@ class Roaming:
         self.stride, self.persistence, self.gates, self.cell_m = stride, persistence, gates, cell_m
         self.threads = threads or cores()
 
-    def leaving(self) -> Roaming:
-        """The same in a window that is open: a step over its edge is worth what the cell is from which it leads, and who takes it is gone."""
+    def leaving(self, passes: Doubles) -> Roaming:
+        """The same in a window that is open: a step over its edge is worth what the cell is from which it leads, and who takes it is gone, of each
+        species so large a share (`passes` [s]); the others stay where they are and turn round. Raises Mismatch when lengths differ."""
+        if passes.shape != self.stride.shape:
+            raise Mismatch("who passes the edges and strides", passes.shape, self.stride.shape)
         other = copy(self)
-        other.leaves, other.reads, other.writes = True, (*self.reads, "mass"), (*self.writes, "number")
+        other.passes, other.reads, other.writes = passes, (*self.reads, "mass"), (*self.writes, "number")
         return other
 
     def beside(self, company: Company, cohesion: float, alignment: float) -> Roaming:
@@ -119,20 +122,26 @@ class Roaming:
             return np.empty((4, 0), np.float32), np.zeros(len(self.stride))
         size = shape[2] * self.cell_m, shape[1] * self.cell_m
         where = values["x"], values["y"], values["heading"]
-        return neighbours(values["species"], where, self.company, size, self.threads), self.company.sociable
+        kin = neighbours(values["species"], where, self.company, size, self.threads)
+        if self.passes is not None:
+            # who would see beyond the edge of an open window sees only those on this side, and is left to itself
+            edge = np.minimum(np.minimum(where[0], size[0] - where[0]), np.minimum(where[1], size[1] - where[1]))
+            kin[:, edge < self.company.sight_m[values["species"]]] = np.nan
+        return kin, self.company.sociable
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Walk; who leaves an open window goes, in kg."""
         place = values["x"], values["y"], values["heading"], values["cell"]
         # quality is told apart to a ten-millionth, which halves what must be kept at hand
         worth = np.exp(values["quality"].astype(np.float32))
-        left = np.zeros(len(values["who"]) if self.leaves else 0, np.bool_)
+        left = np.zeros(len(values["who"]) if self.passes is not None else 0, np.bool_)
         # all look before the first of them moves
         kin, sociable = self._kin(values, worth.shape)
         agents = values["who"], values["species"], worth, left, kin
         gates = self.gates.east, self.gates.south
         knobs = [moment.step, self.persistence, self.cell_m, self.cohesion, self.alignment]
-        how = np.concatenate([knobs, self.stride * math.sqrt(moment.days), sociable])
+        passes = sociable if self.passes is None else self.passes
+        how = np.concatenate([knobs, self.stride * math.sqrt(moment.days), sociable, passes])
         spans = parts(len(values["who"]), self.threads)
         spread(lambda span: _roam(agents, place, gates, span, moment.chance, how), spans)
         if not left.any():
@@ -161,8 +170,9 @@ def _roam(
 ) -> None:
     """Walk those of a span, in place.
 
-    how: step, persistence, cell m, weights of cohesion and alignment, then for each species the mean length of a step, and how sociable it is. One block of
-    chance goes to an animal and step: of its first three words the highest 12 bits are a turn and the lowest 12 a length, the fourth is the choice.
+    how: step, persistence, cell m, weights of cohesion and alignment, then of each species the mean length of a step, how sociable it is, and which share of it
+    passes open edges. One block of chance goes to an animal and step: of its first three words the highest 12 bits are a turn and the lowest 12 a length, the
+    fourth is the choice.
     """
     block, size = np.empty((4, CHUNK), np.uint32), (CHOICES, CHUNK)
     thoughts = np.empty(size), np.empty(size), np.empty(size, np.int64), np.empty(size)
@@ -171,7 +181,7 @@ def _roam(
         draws.blocks(chance, agents[0][part[0] : part[1]], int(how[0]), 0, block)
         _thought(agents, place, part, block, how, thoughts)
         _weighed(agents, place, gates, (part, chance), how, thoughts)
-        _gone(agents, place, part, block, how, thoughts)
+        _gone(agents, place, (part, chance), block, how, thoughts)
 
 
 @compiled
@@ -240,9 +250,17 @@ def _weighed(
 
 
 @compiled
-def _gone(agents: Agents, place: Place, part: tuple[int, int], block: Words, how: Doubles, thoughts: Thoughts) -> None:
-    """Each takes one of its choices, with chance in proportion to what they are worth; who has none turns round, who steps out has left."""
-    _, species, worth, left, _ = agents
+def _gone(
+    agents: Agents,
+    place: Place,
+    draw: tuple[tuple[int, int], draws.Key],
+    block: Words,
+    how: Doubles,
+    thoughts: Thoughts,
+) -> None:
+    """Each takes one of its choices, with chance in proportion to what they are worth; who has none turns round, who steps out has left, or turns round."""
+    who, species, worth, left, _ = agents
+    part, chance = draw
     x, y, heading, cell = place
     to_x, to_y, to_way, weight = thoughts
     _, rows, columns = worth.shape
@@ -265,7 +283,11 @@ def _gone(agents: Agents, place: Place, part: tuple[int, int], block: Words, how
                 rest -= weight[choice, at]
         row, column = math.floor(to_y[taken, at] * narrow), math.floor(to_x[taken, at] * narrow)
         if not (0 <= row < rows and 0 <= column < columns):
-            left[animal] = True
+            if draws.uniform(chance, who[animal], int(how[0]), 100) < how[5 + 2 * len(worth) + species[animal]]:
+                left[animal] = True
+            else:
+                ahead = int(heading[animal] / CIRCLE + 0.5)
+                heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * CIRCLE
             continue
         x[animal], y[animal] = to_x[taken, at], to_y[taken, at]
         heading[animal], cell[animal] = to_way[taken, at] * CIRCLE, row * columns + column

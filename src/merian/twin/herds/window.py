@@ -17,7 +17,7 @@ from merian.twin.grid.moving import Gates
 from merian.twin.grid.weather import Air, Rain, Season, Soil, season_mean
 from merian.twin.herds.company import Company
 from merian.twin.herds.eating import Census, Eating, Growing, Meeting, blocks
-from merian.twin.herds.edges import NAMED, Beyond, Passage, open_sides
+from merian.twin.herds.edges import NAMED, Beyond, Passage, open_sides, straddling
 from merian.twin.herds.groups import Groups
 from merian.twin.herds.living import Living
 from merian.twin.herds.maturing import GROWING, Maturing
@@ -42,7 +42,7 @@ BYTES = 8 * 8 * 3
 class Animals:
     """What is known of the animals of a food web beside its links, arrays [s] (of plants nothing is read): adult mass g, the part of the web's loss that is
     death (day-1), how far they diffuse (m2 day-1), and how many go together. Where it is known: how they breed by season, see their prey, meet in
-    groups, and keep company."""
+    groups, keep company, and how large their home ranges are (km2; NaN: not known)."""
 
     adult_g: Doubles
     mortality: Doubles
@@ -52,6 +52,7 @@ class Animals:
     sight: Sight | None = None
     groups: Groups | None = None
     company: Company | None = None
+    range_km2: Doubles | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +92,6 @@ class WindowSettings:
     fit: float = knob(1.0, "Mass, as a share of an adult's, from which on all do", ge=1, le=1.3)
     fattest: float = knob(
         1.3, "Mass, as a share of an adult's, up to which those who breed by season keep fat at least", ge=1.3, le=5
-    )
-    open_edges: bool = knob(
-        False, "Whether animals leave over the window's edges and others come in, as many as there were at the start"
     )
     open_edges: bool = knob(
         False,
@@ -183,7 +181,7 @@ def window(
     if settings.open_edges and len(open_sides(land)):
         books = books.wider([NAMED])
         values["named"] = np.array([len(values["who"]) - 1])
-        processes = _opened(processes, _beyond(web, start, animals), landscape)
+        processes = _opened(processes, _beyond(web, start, animals, landscape), landscape)
     return Engine(World(books, values, settings.seed), processes, settings.days)
 
 
@@ -287,12 +285,14 @@ def _processes(
     ]
 
 
-def _beyond(web: FoodWeb, start: Doubles, animals: Animals) -> Beyond:
-    """A land with as many of each animal as there are at the start, in herds of the same size."""
+def _beyond(web: FoodWeb, start: Doubles, animals: Animals, landscape: Landscape) -> Beyond:
+    """A land with as many of each animal as there are at the start, in herds of the same size; of it goes in and out whose home range lies over the edges."""
     number = np.where(web.producer, 0, np.maximum(np.round(animals.group), 1)).astype(np.int64)
     mass = np.where(web.producer, 0.0, animals.adult_g)
     density = np.divide(start, number * mass, out=np.zeros(len(start)), where=~web.producer)
-    return Beyond(density, number, mass)
+    wide = landscape.frame.cell * math.sqrt(landscape.land.size) / 1000.0
+    passes = np.ones(len(start)) if animals.range_km2 is None else straddling(wide, animals.range_km2)
+    return Beyond(density, number, mass, passes)
 
 
 def _opened(processes: list[Process], beyond: Beyond, landscape: Landscape) -> list[Process]:
@@ -304,5 +304,5 @@ def _opened(processes: list[Process], beyond: Beyond, landscape: Landscape) -> l
             found.append(process)
             continue
         passage = Passage(beyond, process.stride, landscape.land, landscape.frame.cell)
-        found += [process.leaving(), passage.carrying(carried)]
+        found += [process.leaving(beyond.passes), passage.carrying(carried)]
     return found
