@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import threading
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ from merian.identify import Head
 from merian.web import explaining, limits
 from merian.web.app import create_app
 from merian.web.explaining import tells_apart, where
+from merian.web.uploads import Held, Room
 
 EXPLAINED = {"$ref": "#/components/schemas/Explained"}
 
@@ -164,11 +166,30 @@ def test_what_takes_too_long_is_given_up(site: Site, ask: Ask, monkeypatch: pyte
     assert "merian explain" in json.loads(lines[-1])["what_to_do"]
 
 
+def test_nothing_of_a_photo_stays(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    room, taken = Room(), list[int]()
+    build, give_back = limits.Limits.__init__, Held.give_back
+    monkeypatch.setattr(limits.Limits, "__init__", lambda own, app: build(own, app, room=room))
+    monkeypatch.setattr(Held, "give_back", lambda held: (taken.append(held.own), give_back(held)))
+
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("a temporary file was opened")
+
+    for name in ("SpooledTemporaryFile", "TemporaryFile", "NamedTemporaryFile", "mkstemp"):
+        monkeypatch.setattr(tempfile, name, refuse)
+    ask = asker(create_app(site.store, spotted(site, [[1, 0], [0, 1]])))
+    for accept in ("application/json", "application/x-ndjson"):
+        reply = ask("POST", "/api/explain", content=bright(), headers={"content-type": "image/png", "accept": accept})
+        assert json.loads(reply.text.splitlines()[-1])["tells_apart"]
+        assert room.used == 0
+    assert taken == [len(bright())] * 2, "what was sent was counted, until its answer"
+
+
 def test_a_slow_model_is_asked_more_coarsely() -> None:
     fine, coarse = explaining.PLANS
     assert explaining._plan(0.001, 112) == fine
     assert explaining._plan(0.3, 224) == coarse
-    assert sum(one.passes(224) for one in (coarse[0],)) + coarse[1].passes(1) < fine[0].passes(224)
+    assert coarse[0].passes(224) + coarse[1].passes(1) < fine[0].passes(224)
 
 
 def test_others_are_served_between_and_who_hangs_up_is_not_worked_for(site: Site) -> None:
