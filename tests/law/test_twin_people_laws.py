@@ -285,7 +285,8 @@ def test_more_traffic_kills_more_and_who_hurries_less(vehicles: float, sweeps: f
     assert hit(replace(how, vehicles_day=vehicles * 2)) >= hit(how)
     assert hit(replace(how, cross_m_s=speed * 2)) <= hit(how)
     # one who waits for no gap: the chance that no vehicle comes while it crosses (Poisson)
-    assert 1 - hit(how) == pytest.approx(math.exp(-vehicles / 86400 * sweeps / speed))
+    assert 1 - hit(replace(how, heedless=1.0)) == pytest.approx(math.exp(-vehicles / 86400 * sweeps / speed))
+    assert hit(how) == pytest.approx(0.1 * hit(replace(how, heedless=1.0)))
 
 
 @settings(deadline=None, max_examples=30)
@@ -297,7 +298,7 @@ def test_a_road_is_as_long_in_its_cells_as_it_is(points: tuple[float, ...], rows
 
 
 def test_roads_kill_where_they_are_and_the_books_close() -> None:
-    road = Change(what="road", amount=20_000.0, path=(0.5, 0, 0.5, 1))
+    road = Change(what="road", amount=20_000.0, path=(0.5, 0, 0.5, 1), how=("heedless=1",))
     without, with_it = pair(field(flat(2, 3)), Scenario("x", (road,)), replace(GRID, years=0.3), 0)
     ratio = (with_it.late[1] / without.late[1]).mean(0)
     assert ratio[[0, 2]] == pytest.approx(1.0)
@@ -387,7 +388,7 @@ def alone(*changes: Change, ground: Landscape, years: float = 1.0) -> tuple[np.n
         (Change(what="disease", species="hare", amount=4.0, how=("fatal=0.6",), year=0.25), 1, 0.04),
         (Change(what="livestock", amount=60.0, year=0.25), 0, 0.01),
         (Change(what="poaching", species="hare", amount=1.0, path=(0.5, 0.5), how=("best_kg=3",), year=0.25), 1, 0.01),
-        (Change(what="road", amount=50_000.0, path=(0, 0.5, 1, 0.5), year=0.25), 1, 0.01),
+        (Change(what="road", amount=50_000.0, path=(0, 0.5, 1, 0.5), how=("heedless=1",), year=0.25), 1, 0.01),
     ],
 )
 def test_a_threat_in_the_food_web_alone_is_that_of_one_cell(change: Change, species: int, far: float) -> None:

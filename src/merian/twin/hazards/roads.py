@@ -4,7 +4,7 @@ An animal that goes v m a day in all directions alike crosses a line of length L
 
     2 v L / (pi A)                      times a day (the ideal gas, as for cameras: Hutchinson & Waser 2007, Biol. Rev. 82:335),
 
-and who crosses a lane of vehicles that are spread over the day at random is hit with chance
+and who crosses a lane of vehicles that are spread over the day at random, paying them no heed, is hit with chance
 
     1 - exp(-N a / u),                  N: vehicles per second, a: m of road that a vehicle sweeps free, u: the speed of crossing, m s-1
 
@@ -50,6 +50,9 @@ class RoadSettings:
         gt=0,
         le=50,
     )
+    heedless: float = knob(
+        0.1, "Share of crossings that pay vehicles no heed; the others wait for a gap (a choice: toads all)", ge=0, le=1
+    )
     cross_m_s: float = knob(1.5, "Speed at which animals cross (a choice: a walk)", unit="m s-1", gt=0, le=40)
 
 
@@ -66,7 +69,7 @@ def crossing_day(length_m: Doubles, area_m2: float, way_km: Doubles) -> Doubles:
 
 def hit(settings: RoadSettings) -> float:
     """The chance that one crossing ends under a vehicle."""
-    return -math.expm1(-settings.vehicles_day / DAY_S * settings.sweeps_m / settings.cross_m_s)
+    return -settings.heedless * math.expm1(-settings.vehicles_day / DAY_S * settings.sweeps_m / settings.cross_m_s)
 
 
 def killed(settings: RoadSettings, length_m: Doubles, area_m2: float, mass_g: Doubles) -> Doubles:
@@ -92,20 +95,20 @@ def lengths_m(points: Sequence[tuple[float, float]], shape: tuple[int, int], cel
 
 
 class Collisions(Poaching):
-    """Animals of each species die on the roads of each cell: B' = -mu B over the step, mu = 2 v L / (pi A) (1 - exp(-N a / u)).
+    """Animals of each species die on the roads of each cell: B' = -mu B over the step, mu = 2 v L / (pi A) h (1 - exp(-N a / u)).
 
-    L: m of road in a cell of A m2; v: the way of a day, 1.04 M^0.25 km; N: vehicles s-1, a: m that one sweeps, u: m s-1 of who crosses. Who avoids roads stands
-    elsewhere and crosses less (disturbance). The dead go out of the budget. Sources in merian.twin.hazards.roads.
+    L: m of road in a cell of A m2; v: the way of a day, 1.04 M^0.25 km; h: the share of crossings that are heedless; N: vehicles s-1, a: m that one sweeps,
+    u: m s-1 of who crosses. Who avoids roads stands elsewhere and crosses less (disturbance). The dead go out of the budget. Sources in merian.twin.hazards.roads.
     """
 
     name = "roads"
 
 
 class Struck(Snares):
-    """Animals die on roads one by one: each in a step of d days with chance 1 - exp(-mu d), mu = 2 v L / (pi A) (1 - exp(-N a / u)), in its cell.
+    """Animals die on roads one by one: each in a step of d days with chance 1 - exp(-mu d), mu = 2 v L / (pi A) h (1 - exp(-N a / u)), in its cell.
 
-    L: m of road in a cell of A m2; v: the way of a day, 1.04 M^0.25 km; N: vehicles s-1, a: m that one sweeps, u: m s-1 of who crosses. The dead go out of the
-    budget. Sources in merian.twin.hazards.roads.
+    L: m of road in a cell of A m2; v: the way of a day, 1.04 M^0.25 km; h: the share of crossings that are heedless; N: vehicles s-1, a: m that one sweeps,
+    u: m s-1 of who crosses. The dead go out of the budget. Sources in merian.twin.hazards.roads.
     """
 
     name = "roads"
