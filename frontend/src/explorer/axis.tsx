@@ -64,7 +64,7 @@ function Figure({ axis, busy }: { axis: data.Axis; busy: boolean }) {
   if (axis.why !== null)
     return (
       <Absent>
-        {capital(axis.why)}. {t("axis.too.few")}
+        <span lang="en">{capital(axis.why)}.</span> {t("axis.too.few")}
       </Absent>
     );
   const unit = unitOf(axis.unit);

@@ -50,7 +50,7 @@ export function WithinView({ told, query }: { told: data.About; query: URLSearch
         <Clade id={clade} choose={(id) => turn({ clade: id })} />
       </div>
       {failure ? <Refusal error={failure} /> : null}
-      {shown ? shown.why === null ? <Figure within={shown} /> : <Absent>{`${capital(shown.why)}.`}</Absent> : <p class="coming">{t("within.reading")}</p>}
+      {shown ? shown.why === null ? <Figure within={shown} /> : <Absent><span lang="en">{`${capital(shown.why)}.`}</span></Absent> : <p class="coming">{t("within.reading")}</p>}
     </>
   );
 }
