@@ -147,7 +147,7 @@ def test_who_never_acknowledges_is_sent_away(client: TestClient, monkeypatch: py
     assert (ended.value.code, ended.value.reason) == (1008, "no shot was acknowledged")
 
 
-def test_two_worlds_are_shown_side_by_side_and_what_a_change_does_is_foreseen(client: TestClient) -> None:
+def test_two_worlds_are_shown_side_by_side(client: TestClient) -> None:
     with client.websocket_connect(WHERE) as viewer:
         until(viewer, Kind.KEY)
         command(viewer, do="scenario", changes=[{"what": "harvest", "species": "Panthera leo", "amount": 1e9}])
@@ -155,16 +155,9 @@ def test_two_worlds_are_shown_side_by_side_and_what_a_change_does_is_foreseen(cl
             pass
         assert state["changes"][0]["amount"] == 50.0, "what is beyond the bounds is brought within"
         assert "outside 0 to 2 year-1" in state["warnings"][0]
-        worlds, effects = set[int](), None
-        while len(worlds) < 2 or effects is None:  # in whatever order they come
-            found = until(viewer, (Kind.STATS, "effects"), 4000)
-            if isinstance(found, Frame):
-                worlds.add(found.world)
-            else:
-                effects = found
-        lion = next(row for row in effects["rows"] if row["species"] == "Panthera leo")
-        assert lion["gone"] == lion["members"] == effects["members"]
-        assert "lion" in lion["words"]
+        worlds = set[int]()
+        while len(worlds) < 2:
+            worlds.add(until(viewer, Kind.STATS, 4000).world)
         command(viewer, do="baseline")
         while until(viewer, "state")["changes"]:
             pass

@@ -37,6 +37,7 @@ def serve(
     twin: str = "savanna",
     live: Path | None = None,
     token: Annotated[str | None, Parameter(env_var="MERIAN_TOKEN")] = None,
+    panel: Path | None = None,
 ) -> int:
     """Open the web page over a folder: drop a photo and see its names with the lineage; walk through the embedding.
 
@@ -73,6 +74,8 @@ def serve(
         A TOML file of settings of the running twin (table [live]).
     token
         What visitors must bring, 16 characters at least; as MERIAN_TOKEN it is in no list of processes. Else one is made where it is needed.
+    panel
+        A folder that `merian twin validate` wrote: its rows are shown beside the twin. Without one the rows that need no table are computed when they are asked for.
     """
     _check(port, batch, taxa, model)
     own = store is not None and model is None
@@ -80,7 +83,7 @@ def serve(
     from merian.web.app import Options
     from merian.web.running import LiveSettings
 
-    options = Options(batch, twin, load(LiveSettings, live, {}, "live"), token)
+    options = Options(batch, twin, load(LiveSettings, live, {}, "live"), token, panel)
     serve_store(store or NOWHERE, host, port, browser, identifier, options)
     return 0
 

@@ -45,12 +45,14 @@ class Options:
     """How a store is served: photos computed together (`batch`), the ecosystem whose `twin` runs, and how it does (`live`; None for the defaults).
 
     `token`: what visitors must bring; None for one that is made where others than this machine can reach the server, and for none where they cannot.
+    `panel`: a folder that `merian twin validate` wrote, to be shown beside the twin; None to compute what needs no table.
     """
 
     batch: int = BATCH
     twin: str = WORLD
     live: LiveSettings | None = None
     token: str | None = None
+    panel: Path | None = None
 
 
 def create_app(
@@ -137,7 +139,7 @@ def serve(
     hosts = frozenset({"127.0.0.1", "localhost", "[::1]", host.lower()}) if local else None
     own = options or Options()
     token = checked_token(own.token) if own.token is not None else None if local else new_token()
-    live = Live.of(own.twin, own.live or LiveSettings())
+    live = Live.of(own.twin, own.live or LiveSettings(), own.panel)
     app = create_app(store, identifier, Doors(hosts, token), own.batch, local, live)
     listener = _listen(host, port)
     with listener, contextlib.suppress(KeyboardInterrupt):

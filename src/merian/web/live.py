@@ -30,9 +30,12 @@ from merian.twin.senses.receptors import receptor_matrix
 from merian.twin.senses.seen import ROD_NM, translation
 from merian.web.beside import SHIPPED
 from merian.web.commands import Bucket, Command, read_command
+from merian.web.foresight import Foresight
+from merian.web.panel import Panel
 from merian.web.running import LiveSettings, Running, Shot
 
 if TYPE_CHECKING:
+    from merian.twin.ecosystem import Ecosystem
     from merian.twin.frames.stage import Stage
 
 __all__ = ["PATH", "Live", "Viewer"]
@@ -84,10 +87,19 @@ class Viewer:
 
 
 class Live:
-    """The routes of the running twin. `opening` makes its Stage, in a thread, when it is first looked at; `name` and `place` say of what ecosystem."""
+    """The routes of the running twin. `opening` makes its Stage, in a thread, when it is first looked at; `name` and `place` say of what ecosystem; `beside`:
+    what stands beside it."""
 
-    def __init__(self, name: str, opening: Callable[[], Stage], settings: LiveSettings, place: str = "") -> None:
-        self.name, self.settings, self._opening, self.place = name, settings, opening, place
+    def __init__(
+        self,
+        name: str,
+        opening: Callable[[], Stage],
+        settings: LiveSettings,
+        place: str = "",
+        beside: tuple[Foresight | Panel, ...] = (),
+    ) -> None:
+        self.name, self.settings, self._opening = name, settings, opening
+        self.place, self._beside = place, beside
         self._viewers: set[Viewer] = set()
         self._running: Running | None = None
         self._hello: list[bytes] = []
@@ -96,25 +108,31 @@ class Live:
         self._leaving: asyncio.TimerHandle | None = None
 
     @classmethod
-    def of(cls, ecosystem: str, settings: LiveSettings) -> Live:
-        """The running twin of an ecosystem: a folder made by `merian twin build`, or a worked one by its name. Raises BadSetting for what is neither."""
+    def of(cls, ecosystem: str, settings: LiveSettings, panel: Path | None = None) -> Live:
+        """The running twin of an ecosystem: a folder made by `merian twin build`, or a worked one by its name; beside it what may come, and the validation
+        panel (`panel`: a folder that has one). Raises BadSetting for an ecosystem that is neither, and what Panel raises."""
         there = sorted(file.stem for file in SHIPPED.glob("*.toml"))
         if not Path(ecosystem).is_dir() and ecosystem not in there:
             raise BadSetting(
                 "twin", ecosystem, f"is a folder made by `merian twin build`, or one of {', '.join(there)}", there
             )
 
-        def opening() -> Stage:
-            from merian.twin.frames.stage import Stage
+        def world() -> Ecosystem:
             from merian.twin.worked import opened
 
-            return Stage(opened(ecosystem, settings.seed), settings)
+            return opened(ecosystem, settings.seed)
 
-        return cls(Path(ecosystem).name, opening, settings, ecosystem)
+        def opening() -> Stage:
+            from merian.twin.frames.stage import Stage
+
+            return Stage(world(), settings)
+
+        return cls(Path(ecosystem).name, opening, settings, ecosystem, (Foresight(world), Panel(panel)))
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
-        return [Route("/api/twin", self.about), Route("/api/eyes", self.eyes), WebSocketRoute(PATH, self.watch)]
+        own = [Route("/api/twin", self.about), Route("/api/eyes", self.eyes), WebSocketRoute(PATH, self.watch)]
+        return [*own, *(route for part in self._beside for route in part.routes())]
 
     def close(self) -> None:
         """Stop the twin."""
@@ -123,6 +141,8 @@ class Live:
         if self._running is not None:
             self._running.end()
             self._running = None
+        for part in self._beside:
+            part.end()
 
     async def about(self, request: Request) -> Response:
         """Where the running twin is, and whether it runs."""
@@ -204,8 +224,6 @@ class Live:
         else:
             if value["say"] != "error":
                 self._said[value["say"]] = value
-            if value["say"] == "state" and not value["changes"]:
-                self._said.pop("effects", None)
             for viewer in self._viewers:
                 viewer.tell(value)
         for viewer in self._viewers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from merian import __version__
+from merian.web import twinapi
 from merian.web.explorer import described
 from merian.web.schemas import CALLED, FLAG, NUMBER, STRING, WHOLE, Json
 from merian.web.schemas import body as _body
@@ -168,32 +169,17 @@ def _searched() -> Json:
 
 
 def _browsed() -> Json:
-    """Pages of the tree, names found, records kept; the running twin and eyes."""
+    """Pages of the tree, names found, records kept; the twin."""
     counts: Json = {"number": WHOLE, "depth": WHOLE, "child_count": WHOLE, "species_count": WHOLE, "below": WHOLE}
     row = _taxon(**counts, image_count=_maybe(WHOLE))
     words: Json = dict.fromkeys(("path", "scientific_name", "rank", "verbatim_name", "remarks"), _maybe(STRING))
-    numbers: Json = dict.fromkeys(("protocol", "viewers", "most_viewers"), WHOLE)
-    free = {"type": "object"}
-    eyes = _object(
-        name=STRING,
-        common=STRING,
-        facts=free,
-        matrix=_list(_list(NUMBER)),
-        projection=STRING,
-        rods=FLAG,
-        pairs=_list(free),
-        acuity=_object(day=NUMBER, twilight=NUMBER, night=NUMBER),
-        rod=_list(NUMBER),
-        translation=STRING,
-    )
     return {
         "Branch": _object(total=WHOLE, start=WHOLE, rows=_list(row)),
         "Taxa": _object(taxa=_list(_ref("Taxon"))),
         "Records": _object(records=_list(_object(id=STRING, **words)), file=STRING),
         "Kept": _object(id=STRING, taxon=_ref("Taxon"), replaced=FLAG),
         "Left": _object(left=WHOLE),
-        "Twin": _object(ecosystem=STRING, live=STRING, running=FLAG, notice=STRING, **numbers),
-        "Eyes": _object(notice=STRING, grades={"type": "object", "additionalProperties": STRING}, species=_list(eyes)),
+        **twinapi.schemas(),
     }
 
 
@@ -361,8 +347,7 @@ def describe() -> Json:
             "/api/report": _get("The numbers of the evaluation with their intervals", "Report"),
             **_reading(),
             **described.paths(),
-            "/api/twin": _get("The running twin: where its websocket is, and who is looking", "Twin"),
-            "/api/eyes": _get("The optics of species, each fact with its evidence", "Eyes"),
+            **twinapi.paths(),
         },
         "components": {"schemas": {**_schemas(), "Document": {"type": "object"}}},
     }

@@ -20,7 +20,7 @@ from merian.web.uploads import Refused
 
 __all__ = ["ADDRESSES", "Pages", "Static", "read_static"]
 
-ADDRESSES = ("/", "/explorer", "/life", "/search", "/taxon/{id:path}", "/twin")
+ADDRESSES = ("/", "/explorer", "/life", "/search", "/taxon/{id:path}", "/twin", "/twin/panel", "/twin/spider")
 """The addresses of the application's pages, as `frontend/src/pages.ts` has them; which of them it shows is its own affair."""
 HASHED = "assets/"
 """Files below it have a hash of their content in their name."""

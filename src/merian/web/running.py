@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from merian.core.errors import MerianError, Unstable
-from merian.core.progress import listen
 from merian.core.settings import knob
 from merian.twin.frames.codec import Frame, Kind, encode
 from merian.twin.frames.settings import StageSettings
 from merian.twin.scenario import Scenario
 
 if TYPE_CHECKING:
-    from merian.twin.ensemble import Setting
     from merian.twin.frames.stage import Stage
     from merian.twin.frames.views import View
 
@@ -27,8 +23,6 @@ __all__ = ["LiveSettings", "Running", "Shot"]
 Json = dict[str, Any]
 IDLE = 0.25
 """Seconds between two looks for orders while the twin stands still."""
-MEMBERS, YEARS = 16, 30.0
-"""Pairs of runs of the food web, and their years, that say what a scenario does. From taste: under a second on a core."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +61,7 @@ class Running:
         self._wanted: Scenario | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._foresees = ThreadPoolExecutor(1, "merian-foresight")
-        self._asked = self._number = 0
+        self._number = 0
         self._scenario: Scenario | None = None
 
     def begin(self) -> None:
@@ -79,7 +72,6 @@ class Running:
     def end(self) -> None:
         """Stop, and wait until the step under way is done."""
         self._stop.set()
-        self._foresees.shutdown(wait=False, cancel_futures=True)
         if self._thread is not None:
             self._thread.join(30.0)
 
@@ -99,7 +91,7 @@ class Running:
         self._say()
 
     def alter(self, scenario: Scenario) -> None:
-        """Let a scenario hold from the next step on, and foresee what it does; the last that is asked for before that step is the one that comes."""
+        """Let a scenario hold from the next step on; the last that is asked for before that step is the one that comes."""
         with self._lock:
             self._wanted = scenario
 
@@ -195,54 +187,11 @@ class Running:
         if not anew and wanted is None:
             return
         self._scenario = stage.scenario
-        self._asked += 1
         self._say()
         self._show(stage)
-        if stage.scenario is not None:
-            names = dict(zip(stage.web.names, stage.common, strict=True))
-            self._foresees.submit(self._foresee, self._asked, stage.setting, stage.scenario, names)
-
-    def _foresee(self, asked: int, setting: Setting, scenario: Scenario, names: Mapping[str, str]) -> None:
-        """Say what the scenario does in an ensemble of the food web, unless another has been asked for meanwhile."""
-        if asked != self._asked or self._stop.is_set():
-            return
-        from merian.twin.ensemble import EnsembleSettings, effects, ensemble
-
-        how = EnsembleSettings(members=MEMBERS, years=YEARS, threads=1)
-        try:
-            with listen(lambda *_: None):
-                found = effects(ensemble(setting, scenario, how))
-        except MerianError as error:
-            self._error(str(error), "turn the sliders back")
-            return
-        except Exception:
-            self._error("what the scenario does was not foreseen, by a fault of its own", "turn the sliders back")
-            logging.getLogger("uvicorn.error").exception("the twin's foresight failed")
-            raise
-        rows = [
-            {
-                "species": effect.species,
-                "low": _number(effect.low),
-                "median": _number(effect.median),
-                "high": _number(effect.high),
-                "fell": effect.fell,
-                "rose": effect.rose,
-                "gone": effect.gone,
-                "members": effect.members,
-                "words": effect.said(names.get(effect.species) or effect.species),
-            }
-            for effect in found
-        ]
-        if asked == self._asked:
-            self._tell("say", {"say": "effects", "years": YEARS, "members": MEMBERS, "rows": rows})
 
     def _error(self, error: str, what_to_do: str) -> None:
         self._tell("say", {"say": "error", "error": error, "what_to_do": what_to_do})
 
     def _say(self) -> None:
         self._tell("say", self.state())
-
-
-def _number(value: float) -> float | None:
-    """The number, None where there is none (JSON has no NaN)."""
-    return value if abs(value) < float("inf") else None
