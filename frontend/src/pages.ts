@@ -26,6 +26,8 @@ export const PAGES: Page[] = [
   { path: "/search", title: "search", offered: (about) => about.catalog !== null, load: () => import("./search/page") },
   { path: "/explorer", title: "explorer", offered: (about) => about.points !== null, load: () => import("./explorer/page") },
   { path: "/twin", title: "twin", offered: () => true, load: () => import("./twin/page") },
+  { path: "/twin/spider", title: "twin", offered: () => false, load: () => import("./twin/spider/page") },
+  { path: "/twin/panel", title: "twin", offered: () => false, load: () => import("./twin/panel") },
 ];
 
 /** The page at a path and what follows its address; null when there is none. */

@@ -9,29 +9,12 @@ export interface State {
   changes: { what: string; species: string; amount: number; words: string }[];
   warnings: string[];
 }
-export interface Effect {
-  species: string;
-  low: number | null;
-  median: number | null;
-  high: number | null;
-  fell: number;
-  rose: number;
-  gone: number;
-  members: number;
-  words: string;
-}
-export interface Effects {
-  say: "effects";
-  years: number;
-  members: number;
-  rows: Effect[];
-}
 export interface Told {
   say: "error";
   error: string;
   what_to_do: string;
 }
-export type Message = State | Effects | Told;
+export type Message = State | Told;
 export interface Change {
   what: string;
   species?: string;

@@ -29,7 +29,20 @@ export interface Eyes {
   matrix: number[][];
   projection: string;
   rods: boolean;
-  pairs: { called: string; wide_deg: number }[];
+  pairs: Pair[];
+}
+/** One pair of eyes of an animal that has several: where the right one looks, how wide it sees, by how much it scans. */
+export interface Pair {
+  called: string;
+  ahead_deg: number;
+  up_deg: number;
+  wide_deg: number;
+  high_deg: number;
+  scans_deg: number;
+  acuity_cpd: number;
+  colour: boolean;
+  grade: string;
+  source: string;
 }
 export interface Species {
   name: string;

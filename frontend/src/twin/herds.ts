@@ -16,6 +16,28 @@ export interface Bodies {
   kind: Float32Array;
 }
 
+/** Room for so many bodies, and a quarter more, so that it lasts. */
+export function roomFor(count: number): Bodies {
+  const most = 4 * Math.ceil(1.25 * count);
+  return { count: 0, old: new Float32Array(most), young: new Float32Array(most), kind: new Float32Array(most) };
+}
+
+/** Where each herd was in the roster before, -1 where it is new. Rosters come in the order of ids; where one does not, it is looked up. */
+export function before(now: Uint32Array, was: Uint32Array, found: Int32Array): void {
+  let at = 0;
+  for (let i = 0; i < now.length; i++) {
+    const one = now[i] as number;
+    if (i && one <= (now[i - 1] as number)) {
+      const places = new Map<number, number>();
+      for (let k = 0; k < was.length; k++) places.set(was[k] as number, k);
+      for (let k = 0; k < now.length; k++) found[k] = places.get(now[k] as number) ?? -1;
+      return;
+    }
+    while (at < was.length && (was[at] as number) < one) at++;
+    found[i] = was[at] === one ? at : -1;
+  }
+}
+
 export class World {
   id = new Uint32Array(0);
   key = -1;
@@ -24,32 +46,41 @@ export class World {
   species: Uint8Array = new Uint8Array(0);
   state: Uint8Array = new Uint8Array(0);
   heading: Uint8Array = new Uint8Array(0);
-  /** x, z of the last four shots, the newest last: [n, 8]. */
+  /** x, z of the last four shots, the newest last: [n, 8]; it may be longer. */
   path = new Float32Array(0);
+  private spare = new Float32Array(0);
+  private was = new Int32Array(0);
 
   constructor(private readonly width: number) {}
 
-  /** Take up a KEY or DELTA; false for a DELTA of a roster that is not here. */
+  /** Take up a KEY or DELTA; false for a DELTA of a roster that is not here. Nothing is made for a single herd: a shot of 20,000 leaves nothing to collect. */
   take(frame: Frame, herds: Herds): boolean {
     const id = herds.id ?? (frame.key === this.key ? this.id : null);
     if (!id || id.length !== herds.x.length) return false;
-    const before = new Map<number, number>();
-    const same = id === this.id || frame.key === this.key;
-    if (!same) this.id.forEach((one, at) => before.set(one, at));
     const n = id.length;
-    const path = new Float32Array(8 * n);
-    const far = JUMP * this.width;
-    const going = frame.step > this.step;
-    for (let i = 0; i < n; i++) {
-      const x = ((herds.x[i] as number) / 65535 - 0.5) * this.width;
-      const z = ((herds.y[i] as number) / 65535 - 0.5) * this.width;
-      const was = same ? i : before.get(id[i] as number);
-      const k = 8 * (was ?? 0);
-      const known = was !== undefined && going && Math.hypot((this.path[k + 6] as number) - x, (this.path[k + 7] as number) - z) < far;
-      for (let j = 0; j < 6; j++) path[8 * i + j] = known ? (this.path[k + 2 + j] as number) : j % 2 ? z : x;
-      path[8 * i + 6] = x;
-      path[8 * i + 7] = z;
+    const same = id === this.id || frame.key === this.key;
+    if (this.spare.length < 8 * n) this.spare = new Float32Array(Math.ceil(10 * n));
+    if (!same) {
+      if (this.was.length < n) this.was = new Int32Array(Math.ceil(1.25 * n));
+      before(id, this.id, this.was);
     }
+    const { path: old, spare: path, was, width } = this;
+    const far = JUMP * width;
+    const going = frame.step > this.step;
+    const { x: xs, y: ys } = herds;
+    for (let i = 0, to = 0; i < n; i++, to += 8) {
+      const x = ((xs[i] as number) / 65535 - 0.5) * width;
+      const z = ((ys[i] as number) / 65535 - 0.5) * width;
+      const from = 8 * (same ? i : (was[i] as number));
+      const known = going && from >= 0 && Math.abs((old[from + 6] as number) - x) < far && Math.abs((old[from + 7] as number) - z) < far;
+      for (let j = 0; j < 6; j += 2) {
+        path[to + j] = known ? (old[from + 2 + j] as number) : x;
+        path[to + j + 1] = known ? (old[from + 3 + j] as number) : z;
+      }
+      path[to + 6] = x;
+      path[to + 7] = z;
+    }
+    this.spare = old;
     Object.assign(this, { id, path, key: frame.key, step: frame.step, day: frame.day });
     this.species = herds.species;
     this.state = herds.state;
@@ -57,27 +88,38 @@ export class World {
     return true;
   }
 
-  /** The bodies of some species, by a test of its number; of each herd so many at most. */
-  bodies(ofKind: (species: number) => boolean, most: number): Bodies {
-    let count = 0;
-    const n = this.id.length;
-    for (let i = 0; i < n; i++) if (ofKind(this.species[i] as number)) count += Math.min(animals(this.state[i] as number), most);
-    const found: Bodies = { count, old: new Float32Array(4 * count), young: new Float32Array(4 * count), kind: new Float32Array(4 * count) };
-    let at = 0;
-    for (let i = 0; i < n; i++) {
-      const species = this.species[i] as number;
-      if (!ofKind(species)) continue;
-      const some = Math.min(animals(this.state[i] as number), most);
-      for (let member = 0; member < some; member++, at += 4) {
-        found.old.set(this.path.subarray(8 * i, 8 * i + 4), at);
-        found.young.set(this.path.subarray(8 * i + 4, 8 * i + 8), at);
-        found.kind[at] = ((this.heading[i] as number) / 128) * Math.PI;
-        found.kind[at + 1] = species;
-        found.kind[at + 2] = member;
-        found.kind[at + 3] = chance((this.id[i] as number) * MEMBERS + member);
+  /** How many bodies each slot has; `slots` says to which slot a species belongs, -1 none. Of each herd there are so many at most. */
+  count(slots: Int8Array, most: number, found: Int32Array): void {
+    found.fill(0);
+    const { species, state } = this;
+    for (let i = 0; i < this.id.length; i++) {
+      const slot = slots[species[i] as number] as number;
+      if (slot >= 0) found[slot] = (found[slot] as number) + Math.min(most, most > 1 ? animals(state[i] as number) : 1);
+    }
+  }
+
+  /** Write the bodies of all slots, which have room. */
+  fill(slots: Int8Array, most: number, into: Bodies[]): void {
+    for (const one of into) one.count = 0;
+    const { id, species, state, heading, path } = this;
+    for (let i = 0; i < id.length; i++) {
+      const kind = species[i] as number;
+      const to = into[slots[kind] as number];
+      if (!to) continue;
+      const some = Math.min(most, most > 1 ? animals(state[i] as number) : 1);
+      const turn = ((heading[i] as number) / 128) * Math.PI;
+      for (let member = 0; member < some; member++) {
+        const at = 4 * to.count++;
+        for (let j = 0; j < 4; j++) {
+          to.old[at + j] = path[8 * i + j] as number;
+          to.young[at + j] = path[8 * i + 4 + j] as number;
+        }
+        to.kind[at] = turn;
+        to.kind[at + 1] = kind;
+        to.kind[at + 2] = member;
+        to.kind[at + 3] = chance((id[i] as number) * MEMBERS + member);
       }
     }
-    return found;
   }
 
   /** Where a herd is between the two middle shots (0 to 1): x, z. */

@@ -6,18 +6,21 @@ import type { PageProps } from "../pages";
 import { ready, say } from "../saying";
 import { calm } from "../theme";
 import { capital, figure, t } from "../words";
+import { Link } from "../router";
+import { Beside } from "./beside";
 import { coloursOf } from "./colours";
 import type { Optics } from "./eyes";
-import { type Change, type Effects, type Feed, FileFeed, LiveFeed, type Listener, type Message, type State } from "./feed";
+import { type Change, type Feed, FileFeed, LiveFeed, type Listener, type Message, type State } from "./feed";
+import { sentence, strength, useForesight } from "./foresight";
 import { DELTA, FIELD, type Frame, HELLO, type Hello, KEY, STATS } from "./frames";
 import { Glance, type Look } from "./glance";
+import { aloneMs, useKiosk } from "./kiosk";
+import { Met, livesIn } from "./met";
 import { Residents } from "./residents";
 import type { Stage } from "./scene";
 import { Follows, Sliders } from "./whatif";
 import "../styles/twin.css";
 
-/** After so long without a touch an exhibit begins anew. */
-const ALONE_MS = 90_000;
 const DRIFT = 0.05;
 const LEAST_PACE = 0.5;
 const MOST_PACE = 48;
@@ -32,7 +35,6 @@ export default function TwinPage({ query }: PageProps) {
   const [hello, setHello] = useState<Hello | null>(null);
   const [seen, setSeen] = useState<Seen>(NOTHING);
   const [state, setState] = useState<State | null>(null);
-  const [effects, setEffects] = useState<Effects | null>(null);
   const [failure, setFailure] = useState<unknown>(null);
   const [connected, setConnected] = useState(true);
   const [flat, setFlat] = useState(false);
@@ -108,14 +110,8 @@ export default function TwinPage({ query }: PageProps) {
       message: (told: Message) => {
         if (told.say === "state") {
           setState(told);
-          if (!told.changes.length) {
-            setEffects(null);
-            counts[1] = null;
-          }
+          if (!told.changes.length) counts[1] = null;
           stage.current?.compare(told.changes.length > 0 && feed.current?.live === true);
-        } else if (told.say === "effects") {
-          setEffects(told);
-          say(told.rows[0]?.words ?? "");
         } else setFailure(new api.Refusal(capital(told.error), told.what_to_do));
       },
       connected: setConnected,
@@ -143,30 +139,31 @@ export default function TwinPage({ query }: PageProps) {
       document.documentElement.classList.remove("kiosk");
     };
   }, []);
-  useEffect(() => {
-    if (!kiosk) return;
-    let timer = 0;
-    const alone = (): void => {
-      setLook(null);
-      setOnly(-1);
+  const rest = (): void => {
+    setLook(null);
+    setOnly(-1);
+    stage.current?.follow(null);
+    stage.current?.orbit.reset();
+    if (stage.current) stage.current.orbit.drift = 0;
+  };
+  useKiosk(kiosk ? aloneMs(query) : null, {
+    rest,
+    anew() {
+      rest();
       setVisit((n) => n + 1);
-      stage.current?.follow(null);
-      stage.current?.orbit.reset();
-      if (stage.current && !calm()) stage.current.orbit.drift = DRIFT;
       feed.current?.send({ do: "baseline" });
       feed.current?.send({ do: "go" });
-    };
-    const touched = (): void => {
-      if (stage.current) stage.current.orbit.drift = 0;
-      clearTimeout(timer);
-      timer = window.setTimeout(alone, ALONE_MS);
-    };
-    for (const what of ["pointerdown", "keydown", "wheel"]) addEventListener(what, touched);
-    return () => {
-      clearTimeout(timer);
-      for (const what of ["pointerdown", "keydown", "wheel"]) removeEventListener(what, touched);
-    };
-  }, []);
+    },
+    show(turn) {
+      const now = stage.current;
+      if (!now) return;
+      if (turn % 3 === 0) {
+        rest();
+        now.orbit.drift = DRIFT;
+      } else if (turn % 3 === 1) now.next(animals.current[((turn - 1) / 3) % Math.max(animals.current.length, 1)] ?? -1);
+      else if (own.current) setLook({ name: own.current, light: "day", zoom: 1 });
+    },
+  });
   useEffect(() => stage.current?.only(only), [only]);
   useEffect(() => {
     const eyes = look && optics.find((one) => one.name === look.name);
@@ -175,6 +172,24 @@ export default function TwinPage({ query }: PageProps) {
   }, [look, optics]);
 
   const colours = useMemo(() => (hello ? coloursOf(hello) : []), [hello]);
+  const byName = useMemo(() => new Map(hello?.species.map((one, at) => [one.name, colours[at] ?? ""])), [hello, colours]);
+  const asking = useForesight(hello && state && feed.current?.live ? state.changes : null);
+  const shown = hello && followed >= 0 ? hello.species[followed] : undefined;
+  // for the loop of an exhibit: whom there is to go with, and whose eyes the one that is followed has
+  const animals = useRef<number[]>([]);
+  animals.current = (hello?.species ?? []).flatMap((one, at) => (!one.plant && (seen.counts[0]?.[at * (hello?.stats.length ?? 2)] ?? 0) > 0 ? [at] : []));
+  const own = useRef<string | null>(null);
+  own.current = optics.some((one) => one.name === shown?.name) ? (shown?.name ?? null) : null;
+  useEffect(() => {
+    const first = asking.found?.species.filter((one) => one.effect).toSorted((a, b) => strength(b) - strength(a))[0];
+    if (first?.effect) say(sentence(capital(first.common), first.effect));
+  }, [asking.found]);
+  const wanted = query.get("species");
+  useEffect(() => {
+    if (!hello || !wanted) return;
+    const at = livesIn(hello, wanted);
+    if (at >= 0) setOnly(at);
+  }, [hello, wanted]);
   const paused = state?.paused ?? false;
   const toggle = (): void => {
     feed.current?.send({ do: paused ? "go" : "pause" });
@@ -199,7 +214,7 @@ export default function TwinPage({ query }: PageProps) {
     setFile(await first.arrayBuffer());
   };
   const drag = useRef<[number, number] | null>(null);
-  const species = hello && followed >= 0 ? hello.species[followed] : undefined;
+  const species = shown;
   const change = (changes: Change[]): void => feed.current?.send(changes.length ? { do: "scenario", changes } : { do: "baseline" });
   const split = seen.counts[1] !== null && (state?.changes.length ?? 0) > 0;
 
@@ -209,6 +224,7 @@ export default function TwinPage({ query }: PageProps) {
         <p class="hint">{t("twin.notice")}</p>
       </Caption>
       {failure ? <Refusal error={failure} /> : null}
+      {hello && wanted ? <Met hello={hello} wanted={wanted} heads={(at) => seen.counts[0]?.[at * hello.stats.length] ?? 0} follow={(at) => stage.current?.next(at)} /> : null}
       <div class="window">
         <div class="view">
           <div
@@ -295,8 +311,16 @@ export default function TwinPage({ query }: PageProps) {
         {hello ? <Residents hello={hello} colours={colours} counts={seen.counts} split={split} only={only} setOnly={setOnly} follow={(at) => stage.current?.next(at)} /> : null}
         {hello && feed.current?.live ? <Sliders key={visit} hello={hello} state={state} change={change} /> : null}
         {hello?.playback ? <Recorded hello={hello} /> : null}
-        {effects ? <Follows effects={effects} hello={hello} /> : null}
+        {asking.found?.species.some((one) => one.effect) ? <Follows found={asking.found} /> : null}
+        <p class="other">
+          <Link to={kiosk ? "/twin/spider?kiosk" : "/twin/spider"} id="to-spider">
+            {t("spider.link")}
+          </Link>
+        </p>
       </div>
+      {hello && feed.current?.live ? (
+        <Beside asking={asking} colours={byName} only={hello.species[only]?.name ?? null} setOnly={(name) => setOnly(hello.species.findIndex((one) => one.name === name))} />
+      ) : null}
     </section>
   );
 }

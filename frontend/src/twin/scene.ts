@@ -18,13 +18,14 @@ import {
   Vector4,
   WebGLRenderer,
 } from "three";
+import { dark } from "../theme";
 import { type Shape, body, lengthOf, shapeOf } from "./bodies";
 import { Orbit } from "./camera";
 import { coatOf, linear } from "./colours";
 import { EyeView } from "./eyes";
 import type { Eyes, Frame, Hello } from "./frames";
 import { Ground, blockGeometry, coverTexture, smooth } from "./ground";
-import { type Bodies, MEMBERS, World } from "./herds";
+import { type Bodies, MEMBERS, World, roomFor } from "./herds";
 import { BODY_FRAGMENT, BODY_VERTEX, GROUND_FRAGMENT, GROUND_VERTEX, SKY_FRAGMENT, SKY_VERTEX } from "./shaders";
 
 export type Light = "day" | "twilight" | "night";
@@ -50,7 +51,24 @@ interface Layer {
   world: World;
   cover: DataTexture;
   plants: Float32Array | null;
-  bodies: Map<Shape, Mesh<InstancedBufferGeometry>>;
+  /** One for each shape there is. */
+  meshes: Mesh<InstancedBufferGeometry>[];
+  bodies: Bodies[];
+}
+
+/** The newest of so many times, milliseconds: what one waited for, not what the graphics card did. */
+export class Spent {
+  readonly ms = new Float32Array(512);
+  count = 0;
+
+  add(ms: number): void {
+    this.ms[this.count++ % this.ms.length] = ms;
+  }
+
+  get median(): number {
+    const own = this.ms.slice(0, Math.min(this.count, this.ms.length)).sort();
+    return own[own.length >> 1] ?? Number.NaN;
+  }
 }
 
 export interface Heard {
@@ -65,7 +83,10 @@ export class Stage {
   private readonly scene = new Scene();
   private readonly layers: Layer[];
   private readonly ground: Ground;
-  private readonly shapes: (Shape | null)[];
+  private readonly shapes: Shape[];
+  /** The shape of each species by number, -1 for plants. */
+  private readonly slots: Int8Array;
+  private readonly counts: Int32Array;
   private readonly uniforms: Record<string, IUniform>;
   private readonly block: Mesh;
   private readonly sky: Mesh;
@@ -84,12 +105,16 @@ export class Stage {
   private light: Light = "day";
   /** Turned by the visitor while looking through eyes, radians. */
   private glance = { turn: 0, tilt: 0 };
+  private readonly paper = new Color();
+  private readonly unheard: () => void;
   private still = false;
   private near = false;
   private ratio = Math.min(devicePixelRatio, 2);
   private slow = 0;
   /** Frames drawn and the seconds they took: for measuring. */
   readonly drawn = { frames: 0, seconds: 0 };
+  /** What a picture and a shot cost the page itself, apart from the graphics card. */
+  readonly spent = { frames: new Spent(), shots: new Spent() };
 
   /** Throws where the browser has no WebGL 2. */
   constructor(
@@ -103,7 +128,10 @@ export class Stage {
     this.renderer.autoClear = false;
     element.append(this.renderer.domElement);
     this.ground = new Ground(width);
-    this.shapes = hello.species.map((species) => (species.plant ? null : shapeOf(species, hello)));
+    const shapes = hello.species.map((species) => (species.plant ? null : shapeOf(species, hello)));
+    this.shapes = [...new Set(shapes)].filter((shape) => shape !== null);
+    this.slots = Int8Array.from(shapes, (shape) => (shape ? this.shapes.indexOf(shape) : -1));
+    this.counts = new Int32Array(this.shapes.length);
     this.uniforms = {
       uGround: { value: this.ground.texture },
       uCover: { value: null },
@@ -124,7 +152,7 @@ export class Stage {
       uEyes: { value: 0 },
     };
     this.worlds = [new World(width), new World(width)];
-    this.layers = this.worlds.map((world) => ({ world, cover: coverTexture(), plants: null, bodies: new Map() }));
+    this.layers = this.worlds.map((world) => ({ world, cover: coverTexture(), plants: null, meshes: [], bodies: [] }));
     this.block = new Mesh(blockGeometry(width), this.material(GROUND_VERTEX, GROUND_FRAGMENT));
     this.sky = new Mesh(new SphereGeometry(1, 24, 12), this.material(SKY_VERTEX, SKY_FRAGMENT));
     this.trees = new Mesh(instanced("tree"), this.material(BODY_VERTEX, BODY_FRAGMENT));
@@ -136,6 +164,11 @@ export class Stage {
     });
     this.eyes = new EyeView(this.renderer);
     this.setLight("day");
+    const light = (): void => {
+      this.paper.set(getComputedStyle(element).backgroundColor);
+    };
+    light();
+    this.unheard = dark.subscribe(() => requestAnimationFrame(light));
     this.sized = new ResizeObserver(() => this.resize());
     this.sized.observe(element);
     this.resize();
@@ -176,15 +209,17 @@ export class Stage {
       bodies.young.set([x, z, x, z], 4 * k);
       bodies.kind.set([6.28 * by, 255, 0, by], 4 * k);
     });
-    fill(this.trees.geometry, bodies);
+    renewed(this.trees.geometry, held(this.trees.geometry, bodies));
   }
 
   /** A shot of a world: false where it cannot be drawn, because its roster is not here. */
   shot(frame: Frame): boolean {
     if (frame.kind !== 2 && frame.kind !== 3) return true;
     const layer = this.layers[frame.world];
+    const began = performance.now();
     if (!layer?.world.take(frame, frame.herds)) return false;
     this.embody(layer);
+    this.spent.shots.add(performance.now() - began);
     if (frame.world === 0) {
       const now = performance.now();
       const since = now - this.shotAt;
@@ -198,16 +233,19 @@ export class Stage {
   /** Make the bodies of a world: of each herd several where they are near enough to be told apart. */
   private embody(layer: Layer): void {
     const most = this.near ? MEMBERS : 1;
-    for (const shape of new Set(this.shapes)) {
-      if (!shape) continue;
-      let mesh = layer.bodies.get(shape);
+    layer.world.count(this.slots, most, this.counts);
+    this.shapes.forEach((shape, slot) => {
+      let mesh = layer.meshes[slot];
       if (!mesh) {
         mesh = new Mesh(instanced(shape), this.material(BODY_VERTEX, BODY_FRAGMENT));
-        layer.bodies.set(shape, mesh);
+        layer.meshes[slot] = mesh;
         this.add(mesh);
       }
-      fill(mesh.geometry, layer.world.bodies((species) => this.shapes[species] === shape, most));
-    }
+      const need = this.counts[slot] as number;
+      if (!layer.bodies[slot] || layer.bodies[slot].old.length < 4 * need) layer.bodies[slot] = held(mesh.geometry, roomFor(need));
+    });
+    layer.world.fill(this.slots, most, layer.bodies);
+    layer.meshes.forEach((mesh, slot) => renewed(mesh.geometry, layer.bodies[slot] as Bodies));
   }
 
   // ---- what is asked for ---------------------------------------------------------------------------------------------
@@ -313,6 +351,13 @@ export class Stage {
     this.drawn.seconds += (now - this.shown) / 1000;
     this.shown = now;
     this.again(now);
+    const began = performance.now();
+    this.picture(seconds);
+    this.spent.frames.add(performance.now() - began);
+  }
+
+  /** Draw what is to be seen now. */
+  private picture(seconds: number): void {
     const near = this.looking !== null || this.orbit.distance < 0.12 * this.ground.width;
     if (near !== this.near) {
       this.near = near;
@@ -335,15 +380,14 @@ export class Stage {
 
   private show(which: number): void {
     this.layers.forEach((layer, at) => {
-      for (const mesh of layer.bodies.values()) mesh.visible = at === which;
+      for (const mesh of layer.meshes) mesh.visible = at === which;
     });
     (this.uniforms["uCover"] as IUniform).value = this.layers[which]?.cover;
   }
 
   private above(seconds: number, wide: number, high: number): void {
-    const paper = new Color(getComputedStyle(this.element).backgroundColor);
     this.renderer.setRenderTarget(null);
-    this.renderer.setClearColor(paper, 1);
+    this.renderer.setClearColor(this.paper, 1);
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, wide, high);
     this.renderer.clear();
@@ -401,10 +445,24 @@ export class Stage {
     this.follow(best < 0 ? null : (world.id[best] as number));
   }
 
+  /** Draw one picture now and wait for the graphics card: milliseconds of the page, and of both. */
+  timed(): { page: number; both: number } {
+    const gl = this.renderer.getContext();
+    const began = performance.now();
+    this.picture(0.016);
+    const page = performance.now() - began;
+    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+    return { page, both: performance.now() - began };
+  }
+
+  /** The shader held against numbers (proof.ts). */
+  readonly proof = (): Promise<typeof import("./proof")> => import("./proof");
+
   close(): void {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.rest);
     this.sized.disconnect();
+    this.unheard();
     this.orbit.close();
     this.eyes.close();
     this.scene.traverse((one) => {
@@ -425,18 +483,19 @@ function instanced(shape: Shape): InstancedBufferGeometry {
   return geometry;
 }
 
-/** Give a geometry its instances; its buffers are used again while they are large enough. */
-function fill(geometry: InstancedBufferGeometry, bodies: Bodies): void {
-  const room = (geometry.attributes["old"] as InstancedBufferAttribute | undefined)?.count ?? 0;
-  if (room < bodies.count) {
-    geometry.dispose();
-    const most = Math.ceil(1.25 * bodies.count);
-    for (const name of ["old", "young", "kind"]) geometry.setAttribute(name, new InstancedBufferAttribute(new Float32Array(4 * most), 4));
-  }
+/** Let a geometry draw these bodies: its buffers are theirs, and nothing is copied. */
+function held(geometry: InstancedBufferGeometry, bodies: Bodies): Bodies {
+  geometry.dispose();
+  for (const name of ["old", "young", "kind"] as const) geometry.setAttribute(name, new InstancedBufferAttribute(bodies[name], 4));
+  return bodies;
+}
+
+/** Send to the graphics card what was written: as far as there are bodies. */
+function renewed(geometry: InstancedBufferGeometry, bodies: Bodies): void {
   for (const name of ["old", "young", "kind"] as const) {
-    const attribute = geometry.attributes[name] as InstancedBufferAttribute | undefined;
-    if (!attribute) continue;
-    (attribute.array as Float32Array).set(bodies[name]);
+    const attribute = geometry.attributes[name] as InstancedBufferAttribute;
+    attribute.clearUpdateRanges();
+    attribute.addUpdateRange(0, 4 * bodies.count);
     attribute.needsUpdate = true;
   }
   geometry.instanceCount = bodies.count;

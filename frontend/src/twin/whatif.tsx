@@ -1,7 +1,8 @@
 /** What if: sliders within what was measured, and what follows from them, in sentences and with their uncertainty. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { figure, t, word } from "../words";
-import type { Change, Effects, State } from "./feed";
+import { capital, figure, t, word } from "../words";
+import type { Change, State } from "./feed";
+import { type Foresight, sentence, strength } from "./foresight";
 import type { Hello, Slider } from "./frames";
 
 const WAIT_MS = 300;
@@ -104,26 +105,27 @@ function valueOf(slider: Slider, value: number): string {
 }
 
 /** What the changes do, the strongest first: sentences, and on a line the range of nine runs in ten. */
-export function Follows({ effects, hello }: { effects: Effects; hello: Hello | null }) {
+export function Follows({ found }: { found: Foresight }) {
   const [all, setAll] = useState(false);
-  const strength = (row: Effects["rows"][number]): number => Math.abs(Math.log(Math.max(row.median ?? 1, 1e-6)));
-  const rows = effects.rows.toSorted((a, b) => strength(b) - strength(a));
+  const rows = found.species.filter((one) => one.effect).toSorted((a, b) => strength(b) - strength(a));
   const place = (value: number | null): number => 100 * Math.min(Math.max(0.5 + Math.log(Math.max(value ?? 1, 1e-6)) / (2 * AXIS), 0), 1);
   return (
     <section class="part" aria-live="off">
       <h2>{t("twin.follows")}</h2>
-      <p class="hint">{t("twin.follows.how", { members: figure(effects.members), years: figure(effects.years) })}</p>
+      <p class="hint">{t("twin.follows.how", { members: figure(found.members), years: figure(found.over_years) })}</p>
       <ul class="follows">
-        {rows.slice(0, all ? rows.length : SHOWN).map((row) => (
-          <li key={row.species} title={hello?.species.find((one) => one.name === row.species)?.common}>
-            <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-              <path class="one" d="M50 0v8" />
-              <path d={`M${place(row.low)} 4H${Math.max(place(row.high), place(row.low) + 0.6)}`} />
-              <path class="mid" d={`M${place(row.median)} 1v6`} />
-            </svg>
-            <p lang="en">{row.words}</p>
-          </li>
-        ))}
+        {rows.slice(0, all ? rows.length : SHOWN).map(({ name, common, effect }) =>
+          effect ? (
+            <li key={name}>
+              <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+                <path class="one" d="M50 0v8" />
+                <path d={`M${place(effect.low)} 4H${Math.max(place(effect.high), place(effect.low) + 0.6)}`} />
+                <path class="mid" d={`M${place(effect.median)} 1v6`} />
+              </svg>
+              <p>{sentence(capital(common), effect)}</p>
+            </li>
+          ) : null,
+        )}
       </ul>
       {rows.length > SHOWN ? (
         <button type="button" class="quiet" onClick={() => setAll(!all)}>

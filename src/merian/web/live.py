@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +23,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from merian.core.errors import BadData, BadSetting
+from merian.core.settings import read_toml
 from merian.twin.frames.codec import VERSION, Kind, decode
 from merian.twin.frames.settings import NOTICE
 from merian.twin.senses.eyes import GRADES, Eyes, all_eyes
@@ -145,7 +147,7 @@ class Live:
             part.end()
 
     async def about(self, request: Request) -> Response:
-        """Where the running twin is, and whether it runs."""
+        """Where the running twin is, whether it runs, and the worlds that there are."""
         return JSONResponse(
             {
                 "ecosystem": self.name,
@@ -155,6 +157,9 @@ class Live:
                 "viewers": len(self._viewers),
                 "most_viewers": self.settings.clients,
                 "notice": NOTICE,
+                "worlds": [
+                    world | {"served": world["name"] == self.name} for world in await run_in_threadpool(_worlds)
+                ],
             }
         )
 
@@ -333,6 +338,17 @@ class Live:
             running.restart()
         else:
             running.alter(command.scenario)
+
+
+@functools.cache
+def _worlds() -> tuple[dict[str, Any], ...]:
+    """The worlds that ship, with who lives in them."""
+    found = []
+    for file in sorted(SHIPPED.glob("*.toml")):
+        told = cast(dict[str, Any], read_toml(file))
+        species = [{"name": one["name"], "common": one["common"]} for one in told["species"]]
+        found.append({"name": file.stem, "title": told["title"], "species": species})
+    return tuple(found)
 
 
 def _optics(eyes: Eyes) -> dict[str, Any]:

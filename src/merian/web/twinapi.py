@@ -25,8 +25,10 @@ def schemas() -> Json:
         rod=listed(NUMBER),
         translation=STRING,
     )
+    names = listed(object_(name=STRING, common=STRING))
+    world = object_(name=STRING, title=STRING, served=FLAG, species=names)
     return {
-        "Twin": object_(ecosystem=STRING, live=STRING, running=FLAG, notice=STRING, **numbers),
+        "Twin": object_(ecosystem=STRING, live=STRING, running=FLAG, notice=STRING, worlds=listed(world), **numbers),
         "Eyes": object_(notice=STRING, grades={"type": "object", "additionalProperties": STRING}, species=listed(eyes)),
         "Foresight": _foresight(),
         "Evidence": _evidence(),
