@@ -31,6 +31,7 @@ def page(software: Any, address: str) -> Iterator[Any]:  # noqa: F811
     found.set_default_timeout(PATIENCE_MS)
     found.goto(f"{address}twin")
     found.wait_for_function("() => window.merianTwin")
+    found.click("#twin-pause")
     found.evaluate(READY)
     yield found
     found.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,8 +31,7 @@ def plain(browser: Any, path: str, **options: Any) -> Visit:
     """A page without WebGL: what is tested here needs none, and software rendering takes all of the machine."""
     context = browser.new_context(**VIEW | options)
     context.add_init_script(NO_WEBGL)
-    visit = Visit(context, path)
-    return visit
+    return Visit(context, path)
 
 
 def clean(page: Any) -> list[Any]:
@@ -41,7 +39,9 @@ def clean(page: Any) -> list[Any]:
         pytest.skip("axe-core is not here: npm ci in frontend/ (the build hook does it where it builds the pages)")
     page.add_script_tag(path=str(AXE))
     return list(
-        page.evaluate("() => axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 160))]))")
+        page.evaluate(
+            "() => axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 160))]))"
+        )
     )
 
 
@@ -51,7 +51,9 @@ def test_the_food_web_and_the_fans_follow_the_sliders(software: Any, address: st
     page.wait_for_function(FORESEEN)
     assert page.locator(".foodweb .node").count() == page.locator(".residents tbody tr").count()
     assert page.locator(".fan .scenario").count() == 0
-    kinds = page.evaluate("() => [...new Set([...document.querySelectorAll('.foodweb path.link')].map((e) => e.classList[1]))]")
+    kinds = page.evaluate(
+        "() => [...new Set([...document.querySelectorAll('.foodweb path.link')].map((e) => e.classList[1]))]"
+    )
     assert set(kinds) <= {"observed", "inferred", "assumed"}
     page.locator("#what-habitat").fill("0.4")
     page.wait_for_selector(".fan .scenario .mid")
@@ -75,7 +77,7 @@ def test_what_lies_beyond_the_measured_range_is_on_the_figures(software: Any, ad
     page.evaluate("() => { document.querySelector('#what-harvest').max = 9; }")
     page.locator("#what-harvest").fill("5")
     page.wait_for_function(
-        "() => document.querySelector('.foodweb text.beyond') && document.querySelectorAll('.fan text.beyond').length === document.querySelectorAll('.fan').length"
+        "() => document.querySelector('.foodweb text.beyond') && [...document.querySelectorAll('.fan')].every((fan) => fan.querySelector('.beyond'))"
     )
     assert "measured" in page.locator(".beside .warning").inner_text()
     page.click("#twin-baseline")
@@ -93,7 +95,6 @@ def test_the_panel_shows_misses_like_the_rest(software: Any, address: str) -> No
     assert told["not run"] > 0
     page.locator(".tally .not-run").click()
     assert page.locator("#panel .rows tbody tr").count() == told["not run"]
-    assert "was not run" not in page.locator("#panel .rows").first.inner_text()
     assert clean(plain(software, f"{address}twin/panel", bypass_csp=True).page) == []
 
 
@@ -115,20 +116,23 @@ def test_a_species_is_met_or_said_to_live_elsewhere(software: Any, address: str,
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_an_exhibit_that_is_left_alone_begins_anew(software: Any, address: str, language: str) -> None:  # noqa: F811
-    visit = plain(software, f"{address}twin?kiosk=3", locale=language)
+    visit = plain(software, f"{address}twin?kiosk=4", locale=language)
     page = visit.page
     page.wait_for_function(FORESEEN)
     assert not page.locator(".masthead").is_visible()
     page.locator("#what-drought").fill("0.3")
+    page.wait_for_selector(".slider.turned")
     page.locator("#glass").dispatch_event("pointerdown")
-    page.wait_for_selector(".residents thead th:nth-child(3)")
-    page.wait_for_selector(".residents thead th:nth-child(3):not(.number)", timeout=60_000)
-    page.wait_for_function("() => Number(document.querySelector('#what-drought').value) === 0")
+    page.wait_for_selector(".slider.turned", state="detached")
+    page.wait_for_selector("#twin-baseline:disabled")
+    assert float(page.locator("#what-drought").input_value()) == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_with_the_landscape_open(software: Any, address: str, scheme: str) -> None:  # noqa: F811
-    context = software.new_context(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True, viewport={"width": 520, "height": 420})
+    context = software.new_context(
+        color_scheme=scheme, reduced_motion="reduce", bypass_csp=True, viewport={"width": 520, "height": 420}
+    )
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{address}twin")
@@ -160,7 +164,6 @@ def test_the_spider_sees_with_eight_eyes(software: Any, address: str) -> None:  
     assert "nobody knows what it feels like" in page.locator(".oath").inner_text()
     assert "from a relative" in page.locator(".known").inner_text()
     assert clean(page) == []
-    page.click("#spider + footer, footer", trial=True)
     visit.leave(address, address.replace("http", "ws"))
 
 
@@ -171,15 +174,3 @@ def test_no_page_is_wider_than_its_window(software: Any, address: str, size: tup
     page = visit.page
     page.wait_for_selector(".foodweb, #panel .rows, .known")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= size[0]
-
-
-def test_strings_of_the_pages_are_in_both_languages() -> None:
-    folder = Path(__file__).parents[2] / "frontend" / "src" / "strings"
-    if not folder.is_dir():
-        pytest.skip("the frontend's sources are not here")
-    import json
-
-    english, german = (json.loads((folder / f"{code}.json").read_text("utf-8")) for code in ("en", "de"))
-    own = [key for key in english if key.startswith(("twin.", "spider."))]
-    assert len(own) > 100
-    assert all(english[key].count("{") == german[key].count("{") for key in own)

@@ -3,11 +3,11 @@ import { capital, figure, t } from "../words";
 import { type Foresight, type Foreseen, MARKS, sentence, share, strength, way } from "./foresight";
 
 const WIDE = 250;
-const HIGH = 118;
-const LEFT = 40;
+const HIGH = 128;
+const LEFT = 50;
 const RIGHT = 8;
 const TOP = 8;
-const BOTTOM = 18;
+const BOTTOM = 20;
 const SHOWN = 6;
 
 /** Round numbers from 0 to at least `top`, three or four of them. */
@@ -38,7 +38,7 @@ export function Fan({ found, one }: { found: Foresight; one: Foreseen }) {
         {marks.map((mark) => (
           <g key={mark}>
             <path class="grid" d={`M${LEFT} ${y(mark).toFixed(1)}H${WIDE - RIGHT}`} />
-            <text class="tick" x={LEFT - 5} y={y(mark) + 3.5} text-anchor="end">
+            <text class="tick" x={LEFT - 5} y={y(mark) + 4.5} text-anchor="end">
               {short(mark)}
             </text>
           </g>

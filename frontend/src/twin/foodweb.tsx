@@ -17,14 +17,16 @@ interface Node {
   r: number;
 }
 
-const WIDE = 620;
-const LEFT = 118;
-const RIGHT = 500;
+/** Its width, and where the first and the last column stand; on a phone names stay as large. */
+const ROOMY = { wide: 620, left: 118, right: 500 };
+const NARROW = { wide: 410, left: 98, right: 302 };
+type Room = typeof ROOMY;
+const room = (): Room => (matchMedia("(max-width: 600px)").matches ? NARROW : ROOMY);
 const ROW = 25;
 const TOP = 30;
 
 /** A place for each species: across by level, down in the order of what it eats. */
-function placed(found: Foresight): { nodes: Node[]; high: number } {
+function placed(found: Foresight, { left, right }: Room): { nodes: Node[]; high: number } {
   const floors = new Map<number, number[]>();
   found.species.forEach((one, at) => {
     const floor = Math.round(one.level);
@@ -48,7 +50,7 @@ function placed(found: Foresight): { nodes: Node[]; high: number } {
       down.set(at, y);
       const one = found.species[at] as Foreseen;
       const now = (one.scenario ?? one.baseline)[2]?.at(-1) ?? 0;
-      const x = LEFT + ((RIGHT - LEFT) * column) / Math.max(keys.length - 1, 1);
+      const x = left + ((right - left) * column) / Math.max(keys.length - 1, 1);
       nodes.push({ at, one, x, y, r: 3.2 + 1.15 * Math.log10(1 + 1e4 * Math.max(now, 0)) });
     });
   }
@@ -56,7 +58,8 @@ function placed(found: Foresight): { nodes: Node[]; high: number } {
 }
 
 export function FoodWeb({ found, colours, only, setOnly }: Props) {
-  const { nodes, high } = placed(found);
+  const space = room();
+  const { nodes, high } = placed(found, space);
   const where = new Map(nodes.map((node) => [node.at, node]));
   const most = Math.max(...found.links.map((link) => link.flow), 1e-9);
   const chosen = nodes.find((node) => node.one.name === only)?.at ?? -1;
@@ -70,7 +73,7 @@ export function FoodWeb({ found, colours, only, setOnly }: Props) {
     }) + (link.changed_flow === null ? "" : ` ${t("twin.web.changed", { flow: figure(link.changed_flow) })}`);
   return (
     <figure class="foodweb">
-      <svg viewBox={`0 0 ${WIDE} ${high}`} role="img" aria-label={t("twin.web.label", { species: figure(nodes.length), links: figure(found.links.length) })}>
+      <svg viewBox={`0 0 ${space.wide} ${high}`} role="img" aria-label={t("twin.web.label", { species: figure(nodes.length), links: figure(found.links.length) })}>
         {drawn.map((link) => {
           const [a, b] = [where.get(link.eaten), where.get(link.eater)];
           if (!a || !b) return null;
@@ -85,7 +88,7 @@ export function FoodWeb({ found, colours, only, setOnly }: Props) {
         })}
         {nodes.map(({ at, one, x, y, r }) => {
           const went = way(one.effect);
-          const first = x === LEFT;
+          const first = x === space.left;
           const near = chosen < 0 || at === chosen || found.links.some((link) => (link.eater === at && link.eaten === chosen) || (link.eaten === at && link.eater === chosen));
           return (
             <g key={one.name} class={`node ${went}${near ? "" : " faint"}`} data-species={one.name} onClick={() => setOnly(one.name === only ? null : one.name)}>
@@ -98,7 +101,7 @@ export function FoodWeb({ found, colours, only, setOnly }: Props) {
           );
         })}
         {found.warnings.length ? (
-          <text class="beyond" x={WIDE - 6} y={16} text-anchor="end">
+          <text class="beyond" x={space.wide - 6} y={16} text-anchor="end">
             {t("twin.beyond")}
           </text>
         ) : null}

@@ -5,6 +5,7 @@ import { Caption, Refusal } from "../names";
 import { Link } from "../router";
 import { ready, say } from "../saying";
 import { figure, t } from "../words";
+import "../styles/twin.css";
 
 interface PanelRow {
   name: string;
@@ -98,12 +99,17 @@ export default function PanelPage() {
 
 const counted = (told: Told): Record<string, string> => ({ holds: figure(told.counts.holds), misses: figure(told.counts.misses), notrun: figure(told.counts["not run"]) });
 
+/** A number; a very small one by its power of ten. */
+function written(value: number | null): string {
+  if (value === null) return "–";
+  return value !== 0 && Math.abs(value) < 1e-4 ? value.toExponential(1).replaceAll("-", "−") : figure(value);
+}
+
 function Group({ group, only }: { group: Told["groups"][number]; only: PanelRow["state"] | null }) {
   const rows = group.rows.filter((row) => !only || row.state === only);
   if (!rows.length) return null;
   const held = group.rows.filter((row) => row.state === "holds").length;
   const ran = group.rows.filter((row) => row.state !== "not run").length;
-  const told = (row: PanelRow): string => (row.found === null ? "–" : figure(row.found));
   return (
     <section class="part rows">
       <h2 lang="en">
@@ -123,14 +129,14 @@ function Group({ group, only }: { group: Told["groups"][number]; only: PanelRow[
           {rows.map((row) => (
             <tr key={row.name} class={row.state.replace(" ", "-")}>
               <th scope="row">
-                {row.statement}
+                {row.name}: {row.statement}
                 <small>{row.missing ? `${t("twin.panel.needs")}: ${row.missing}` : row.source}</small>
               </th>
               <td class="number">
-                {row.target === null ? "–" : figure(row.target)}
-                {row.tolerance ? <small> ± {figure(row.tolerance)}</small> : null}
+                {written(row.target)}
+                {row.tolerance ? <small> ± {written(row.tolerance)}</small> : null}
               </td>
-              <td class="number">{told(row)}</td>
+              <td class="number">{written(row.found)}</td>
               <td class="verdict">
                 <span aria-hidden="true">{MARKS[row.state]}</span> {t(KEYS[row.state])}
               </td>

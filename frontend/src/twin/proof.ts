@@ -13,9 +13,15 @@ export interface Picture {
 
 const MARK = { vertexShader: "void main() { gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0); }", fragmentShader: "precision highp float; layout(location = 0) out vec4 result; void main() { result = vec4(2.0); }" };
 
-/** One for all: a browser lets a page have few. */
-let own: WebGLRenderer | null = null;
-const shared = (): WebGLRenderer => (own ??= new WebGLRenderer());
+/** One for all calls: a browser lets a page have few, and shaders are slow to make. */
+let own: { renderer: WebGLRenderer; retina: Retina; view: EyeView } | null = null;
+function shared(): { renderer: WebGLRenderer; retina: Retina; view: EyeView } {
+  if (!own) {
+    const renderer = new WebGLRenderer();
+    own = { renderer, retina: new Retina(renderer), view: new EyeView(renderer) };
+  }
+  return own;
+}
 
 function pixels(renderer: WebGLRenderer, target: WebGLRenderTarget): number[] {
   const { width, height } = target;
@@ -28,8 +34,7 @@ const plain = (width: number, height: number): WebGLRenderTarget => new WebGLRen
 
 /** A picture as eyes take it in, at so many pixels a degree: red, green, blue (sRGB, 0 to 255) and 255, row by row. */
 export function seen(eyes: Optics, picture: Picture, perDegree: number, light: Light = "day"): number[] {
-  const renderer = shared();
-  const retina = new Retina(renderer);
+  const { renderer, retina } = shared();
   const { width, height } = picture;
   const texture = new DataTexture(new Float32Array(picture.light), width, height, RGBAFormat, FloatType);
   texture.minFilter = texture.magFilter = NearestFilter;
@@ -40,7 +45,6 @@ export function seen(eyes: Optics, picture: Picture, perDegree: number, light: L
   const target = plain(width, height);
   retina.show({ rows: rowsOf(eyes, light), gain: 1, grain: 0, seed: 0 }, target);
   const found = pixels(renderer, target);
-  retina.close();
   texture.dispose();
   target.dispose();
   return found;
@@ -48,8 +52,7 @@ export function seen(eyes: Optics, picture: Picture, perDegree: number, light: L
 
 /** Where marks at some degrees right of straight ahead are drawn: 0 at the left edge, 1 at the right one, null where they are not seen. */
 export function places(eyes: Optics, degrees: number[], zoom: number, [width, height]: [number, number] = [400, 120]): (number | null)[] {
-  const renderer = shared();
-  const view = new EyeView(renderer);
+  const { renderer, view } = shared();
   const target = plain(width, height);
   const geometry: BufferGeometry = new SphereGeometry(0.35, 12, 8);
   const material = new ShaderMaterial({ ...MARK, glslVersion: GLSL3, side: DoubleSide });
@@ -71,7 +74,6 @@ export function places(eyes: Optics, degrees: number[], zoom: number, [width, he
     }
     return all > 0 ? sum / all : null;
   });
-  view.close();
   geometry.dispose();
   material.dispose();
   target.dispose();

@@ -77,11 +77,12 @@ precision highp float;
 uniform sampler2D uPicture;
 uniform vec4 uRows[4];   // what each receptor catches of red, green, blue and ultraviolet
 uniform int uCount;      // 0: the light itself
-uniform float uGain, uGrain, uSeed;
+uniform float uGain, uGrain, uSeed, uOval;
 in vec2 vAt;
 layout(location = 0) out vec4 result;
 float dice(vec2 p) { return fract(sin(dot(p, vec2(12.9898, 78.233)) + uSeed) * 43758.5453); }
 void main() {
+  if (uOval > 0.5 && length(2.0 * vAt - 1.0) > 1.0) discard;
   vec4 light = max(texture(uPicture, vAt), 0.0) * uGain;
   vec4 q = vec4(dot(uRows[0], light), dot(uRows[1], light), dot(uRows[2], light), dot(uRows[3], light));
   vec3 shown = light.rgb;
@@ -124,6 +125,8 @@ export interface Caught {
   gain: number;
   grain: number;
   seed: number;
+  /** Whether the field is an oval in its picture. */
+  oval?: boolean;
 }
 export interface Place {
   x: number;
@@ -144,6 +147,7 @@ export class Retina {
     uGain: { value: 1 },
     uGrain: { value: 0 },
     uSeed: { value: 0 },
+    uOval: { value: 0 },
   });
   private readonly flat = new OrthographicCamera(-1, 1, 1, -1, 0, 1);
   private readonly quad = new Mesh(new PlaneGeometry(2, 2));
@@ -186,10 +190,10 @@ export class Retina {
   }
 
   /** Show what receptors catch: on the screen, at a place of it, or in a picture. */
-  show({ rows, gain, grain, seed }: Caught, to: WebGLRenderTarget | null = null, place: Place | null = null): void {
+  show({ rows, gain, grain, seed, oval }: Caught, to: WebGLRenderTarget | null = null, place: Place | null = null): void {
     const uRows = this.catches.uniforms["uRows"] as IUniform;
     (uRows.value as Vector4[]).forEach((row, k) => row.fromArray(rows[k] ?? [0, 0, 0, 0]));
-    this.put(this.catches, { uPicture: this.targets[0].texture, uCount: rows.length, uGain: gain, uGrain: grain, uSeed: (seed % 60) * 0.17 });
+    this.put(this.catches, { uPicture: this.targets[0].texture, uCount: rows.length, uGain: gain, uGrain: grain, uSeed: (seed % 60) * 0.17, uOval: oval ? 1 : 0 });
     this.run(this.catches, to, place);
   }
 

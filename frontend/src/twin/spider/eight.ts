@@ -165,7 +165,7 @@ export class Eight {
       else this.wide(eye, right, up);
       this.retina.soften(blurDeg(eye.acuity) * per);
       const rows = eye.colour ? this.optics.matrix : [this.optics.matrix.at(-1) as number[]];
-      const caught = { rows, gain: GAIN, grain: 0, seed: 0 };
+      const caught = { rows, gain: GAIN, grain: 0, seed: 0, oval: !eye.scans };
       renderer.autoClear = false;
       this.retina.show(caught, null, own);
       const [w, h] = [(all.w * eye.wide) / WIDE_DEG, (all.h * eye.high) / HIGH_DEG];

@@ -12,14 +12,15 @@ float noise(vec2 p) {
 const LIT = `
 uniform vec3 uSun, uSunLight, uSkyLight, uHaze;
 layout(location = 0) out vec4 result;
-/* a matt surface under sun and sky; behind thirty centimetres of air and blades all is haze */
+/* a matt surface under sun and sky; far off all is lost among blades and stalks */
+const vec3 DEEP = vec3(0.055, 0.085, 0.025);
 void lit(vec4 colour, vec3 normal, float away) {
   float sun = max(dot(normal, uSun), 0.0);
   float dim = 0.5 + 0.5 * normal.y;
   vec3 light = uSunLight * sun + uSkyLight * dim;
-  float veil = 1.0 - exp(-away / 130.0);
+  float veil = 1.0 - exp(-away / 90.0);
   float dark = colour.a * (0.35 * uSunLight.b * sun + 1.2 * uSkyLight.b * dim);
-  result = vec4(mix(colour.rgb * light, uHaze, veil), mix(dark, 0.5 * uHaze.b, veil));
+  result = vec4(mix(colour.rgb * light, DEEP, veil), mix(dark, 0.02, veil));
 }
 `;
 
