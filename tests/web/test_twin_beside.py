@@ -131,7 +131,7 @@ def two_groups() -> Mapping[str, Group]:
 
 
 def panel_of(panel: Panel, site: Site) -> dict[str, Any]:
-    app = create_app(site.store, site.identifier, live=Live("savanna", lambda: None, LiveSettings(), (panel,)))  # type: ignore[arg-type,return-value]
+    app = create_app(site.store, site.identifier, live=Live("savanna", lambda: None, LiveSettings(), beside=(panel,)))  # type: ignore[arg-type,return-value]
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
         for _ in range(600):
             told: dict[str, Any] = client.get("/api/twin/panel").json()

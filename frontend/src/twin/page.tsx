@@ -51,6 +51,9 @@ export default function TwinPage({ query }: PageProps) {
   const stage = useRef<Stage | null>(null);
   const feed = useRef<Feed | null>(null);
   const kiosk = query.has("kiosk");
+  /** Whom a stage that opens shows alone. */
+  const chosen = useRef(only);
+  chosen.current = only;
 
   useEffect(() => {
     let pending: Frame[] = [];
@@ -71,6 +74,7 @@ export default function TwinPage({ query }: PageProps) {
         if (gone || !frame.current) return;
         const made = new Stage(frame.current, told, coloursOf(told), { followed: (_, species) => setFollowed(species) });
         made.calm(calm());
+        made.only(chosen.current);
         if (kiosk && !calm()) made.orbit.drift = DRIFT;
         stage.current = made;
         // for tests, and for whoever is curious
@@ -174,12 +178,12 @@ export default function TwinPage({ query }: PageProps) {
   const colours = useMemo(() => (hello ? coloursOf(hello) : []), [hello]);
   const byName = useMemo(() => new Map(hello?.species.map((one, at) => [one.name, colours[at] ?? ""])), [hello, colours]);
   const asking = useForesight(hello && state && feed.current?.live ? state.changes : null);
-  const shown = hello && followed >= 0 ? hello.species[followed] : undefined;
+  const species = hello && followed >= 0 ? hello.species[followed] : undefined;
   // for the loop of an exhibit: whom there is to go with, and whose eyes the one that is followed has
   const animals = useRef<number[]>([]);
   animals.current = (hello?.species ?? []).flatMap((one, at) => (!one.plant && (seen.counts[0]?.[at * (hello?.stats.length ?? 2)] ?? 0) > 0 ? [at] : []));
   const own = useRef<string | null>(null);
-  own.current = optics.some((one) => one.name === shown?.name) ? (shown?.name ?? null) : null;
+  own.current = optics.some((one) => one.name === species?.name) ? (species?.name ?? null) : null;
   useEffect(() => {
     const first = asking.found?.species.filter((one) => one.effect).toSorted((a, b) => strength(b) - strength(a))[0];
     if (first?.effect) say(sentence(capital(first.common), first.effect));
@@ -214,7 +218,6 @@ export default function TwinPage({ query }: PageProps) {
     setFile(await first.arrayBuffer());
   };
   const drag = useRef<[number, number] | null>(null);
-  const species = shown;
   const change = (changes: Change[]): void => feed.current?.send(changes.length ? { do: "scenario", changes } : { do: "baseline" });
   const split = seen.counts[1] !== null && (state?.changes.length ?? 0) > 0;
 

@@ -75,17 +75,20 @@ def serve(
     token
         What visitors must bring, 16 characters at least; as MERIAN_TOKEN it is in no list of processes. Else one is made where it is needed.
     panel
-        A folder that `merian twin validate` wrote: its rows are shown beside the twin. Without one the rows that need no table are computed when they are asked for.
+        A folder that `merian twin validate` wrote: its rows are shown beside the twin. Without one, rows that need no table are computed when asked for.
     """
     _check(port, batch, taxa, model)
     own = store is not None and model is None
     identifier = None if own else _opened(chosen_model(model), taxa, precision)
+    serve_store(store or NOWHERE, host, port, browser, identifier, _options(batch, twin, live, token, panel))
+    return 0
+
+
+def _options(batch: int, twin: str, live: Path | None, token: str | None, panel: Path | None) -> Options:
     from merian.web.app import Options
     from merian.web.running import LiveSettings
 
-    options = Options(batch, twin, load(LiveSettings, live, {}, "live"), token, panel)
-    serve_store(store or NOWHERE, host, port, browser, identifier, options)
-    return 0
+    return Options(batch, twin, load(LiveSettings, live, {}, "live"), token, panel)
 
 
 def _check(port: int, batch: int, taxa: Path | None, model: Path | None) -> None:
