@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,11 +27,20 @@ def address(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         yield where
 
 
-def plain(browser: Any, path: str, **options: Any) -> Visit:
-    """A page without WebGL: what is tested here needs none, and software rendering takes all of the machine."""
-    context = browser.new_context(**VIEW | options)
-    context.add_init_script(NO_WEBGL)
-    return Visit(context, path)
+@pytest.fixture
+def plain(software: Any) -> Iterator[Callable[..., Any]]:  # noqa: F811
+    """Opens pages without WebGL: what is tested with it needs none, and software rendering takes all of the machine."""
+    contexts = []
+
+    def opened(path: str, **options: Any) -> Any:
+        context = software.new_context(**VIEW | options)
+        contexts.append(context)
+        context.add_init_script(NO_WEBGL)
+        return Visit(context, path).page
+
+    yield opened
+    for context in contexts:  # the twin lets few look at once
+        context.close()
 
 
 def clean(page: Any) -> list[Any]:
@@ -45,9 +54,8 @@ def clean(page: Any) -> list[Any]:
     )
 
 
-def test_the_food_web_and_the_fans_follow_the_sliders(software: Any, address: str) -> None:  # noqa: F811
-    visit = plain(software, f"{address}twin")
-    page = visit.page
+def test_the_food_web_and_the_fans_follow_the_sliders(plain: Callable[..., Any], address: str) -> None:
+    page = plain(f"{address}twin")
     page.wait_for_function(FORESEEN)
     assert page.locator(".foodweb .node").count() == page.locator(".residents tbody tr").count()
     assert page.locator(".fan .scenario").count() == 0
@@ -69,9 +77,8 @@ def test_the_food_web_and_the_fans_follow_the_sliders(software: Any, address: st
     page.wait_for_selector(".fan .scenario", state="detached")
 
 
-def test_what_lies_beyond_the_measured_range_is_on_the_figures(software: Any, address: str) -> None:  # noqa: F811
-    visit = plain(software, f"{address}twin")
-    page = visit.page
+def test_what_lies_beyond_the_measured_range_is_on_the_figures(plain: Callable[..., Any], address: str) -> None:
+    page = plain(f"{address}twin")
     page.wait_for_function(FORESEEN)
     assert page.locator("text.beyond").count() == 0
     page.evaluate("() => { document.querySelector('#what-harvest').max = 9; }")
@@ -84,18 +91,17 @@ def test_what_lies_beyond_the_measured_range_is_on_the_figures(software: Any, ad
     page.wait_for_selector("text.beyond", state="detached")
 
 
-def test_the_panel_shows_misses_like_the_rest(software: Any, address: str) -> None:  # noqa: F811
-    visit = plain(software, f"{address}twin")
-    visit.page.click("#to-panel")
-    visit.page.wait_for_selector("#panel .rows")
-    page = visit.page
+def test_the_panel_shows_misses_like_the_rest(plain: Callable[..., Any], address: str) -> None:
+    page = plain(f"{address}twin")
+    page.click("#to-panel")
+    page.wait_for_selector("#panel .rows")
     shown = page.locator("#panel .rows tbody tr").count()
     told = page.evaluate("async () => (await (await fetch('/api/twin/panel')).json()).counts")
     assert shown == sum(told.values())
     assert told["not run"] > 0
     page.locator(".tally .not-run").click()
     assert page.locator("#panel .rows tbody tr").count() == told["not run"]
-    assert clean(plain(software, f"{address}twin/panel", bypass_csp=True).page) == []
+    assert clean(plain(f"{address}twin/panel", bypass_csp=True)) == []
 
 
 @pytest.mark.parametrize(
@@ -107,17 +113,18 @@ def test_the_panel_shows_misses_like_the_rest(software: Any, address: str) -> No
         ("Raphus%20cucullatus", "No world that comes with Merian has it"),
     ],
 )
-def test_a_species_is_met_or_said_to_live_elsewhere(software: Any, address: str, wanted: str, says: str) -> None:  # noqa: F811
-    visit = plain(software, f"{address}twin?species={wanted}")
-    visit.page.wait_for_function("(says) => document.querySelector('.met')?.innerText.includes(says)", arg=says)
-    chosen = visit.page.locator(".residents .key[aria-pressed=true]").count()
+def test_a_species_is_met_or_said_to_live_elsewhere(
+    plain: Callable[..., Any], address: str, wanted: str, says: str
+) -> None:
+    page = plain(f"{address}twin?species={wanted}")
+    page.wait_for_function("(says) => document.querySelector('.met')?.innerText.includes(says)", arg=says)
+    chosen = page.locator(".residents .key[aria-pressed=true]").count()
     assert chosen == (1 if "lives here" in says else 0)
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_an_exhibit_that_is_left_alone_begins_anew(software: Any, address: str, language: str) -> None:  # noqa: F811
-    visit = plain(software, f"{address}twin?kiosk=4", locale=language)
-    page = visit.page
+def test_an_exhibit_that_is_left_alone_begins_anew(plain: Callable[..., Any], address: str, language: str) -> None:
+    page = plain(f"{address}twin?kiosk=4", locale=language)
     page.wait_for_function(FORESEEN)
     assert not page.locator(".masthead").is_visible()
     page.locator("#what-drought").fill("0.3")
@@ -169,8 +176,9 @@ def test_the_spider_sees_with_eight_eyes(software: Any, address: str) -> None:  
 
 @pytest.mark.parametrize("size", [(390, 800), (1280, 800), (2560, 1440)])
 @pytest.mark.parametrize("path", ["twin", "twin/panel", "twin/spider"])
-def test_no_page_is_wider_than_its_window(software: Any, address: str, size: tuple[int, int], path: str) -> None:  # noqa: F811
-    visit = plain(software, f"{address}{path}", viewport={"width": size[0], "height": size[1]})
-    page = visit.page
+def test_no_page_is_wider_than_its_window(
+    plain: Callable[..., Any], address: str, size: tuple[int, int], path: str
+) -> None:
+    page = plain(f"{address}{path}", viewport={"width": size[0], "height": size[1]})
     page.wait_for_selector(".foodweb, #panel .rows, .known")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= size[0]

@@ -23,6 +23,9 @@ const WIDE_DEG = 360;
 /** How far off steps are drawn as felt, centimetres. From taste: how far a fly's steps carry in bark, nobody measured. */
 const FELT_CM = 12;
 
+/** An exhibit that nobody touches shows so many pictures of it, then the landscape again. */
+const TURNS = 6;
+
 /** The eyes from left to right as they stand in the panel, by pair and side. */
 const order = (pairs: Pair[]): [number, -1 | 1][] => {
   const by = pairs.map((pair, k) => [k, pair.scans_deg ? -1 : pair.ahead_deg] as const).toSorted((a, b) => b[1] - a[1]);
@@ -81,11 +84,13 @@ export default function SpiderPage({ query }: PageProps) {
       eight.current = null;
     };
   }, [optics]);
+  const home = (): void => go(`/twin?kiosk${query.get("kiosk") ? `=${query.get("kiosk")}` : ""}`);
   useKiosk(kiosk ? aloneMs(query) : null, {
     rest: () => undefined,
-    anew: () => go(`/twin?kiosk${query.get("kiosk") ? `=${query.get("kiosk")}` : ""}`),
+    anew: home,
     show(turn) {
-      if (turn % 2) eight.current?.face();
+      if (turn > TURNS) home();
+      else if (turn % 2) eight.current?.face();
       else eight.current?.steer(turn % 4 ? 24 : -24, 3);
     },
   });
