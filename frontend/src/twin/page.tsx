@@ -134,6 +134,8 @@ export default function TwinPage({ query }: PageProps) {
   }, [file]);
   useEffect(() => {
     api.eyes<Optics>().then((told) => setOptics(told.species), () => undefined);
+    // the shader held against numbers: for tests, and for whoever doubts
+    (window as unknown as { merianProof(): Promise<unknown> }).merianProof = () => import("./proof");
     const whole = (): void => setWhole(document.fullscreenElement !== null);
     document.addEventListener("fullscreenchange", whole);
     document.documentElement.classList.toggle("kiosk", kiosk);

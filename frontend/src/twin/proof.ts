@@ -8,7 +8,7 @@ export interface Picture {
   width: number;
   height: number;
   /** Linear red, green, blue and ultraviolet, row by row. */
-  light: number[];
+  light: Float32Array;
 }
 
 const MARK = { vertexShader: "void main() { gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0); }", fragmentShader: "precision highp float; layout(location = 0) out vec4 result; void main() { result = vec4(2.0); }" };
@@ -18,25 +18,27 @@ let own: { renderer: WebGLRenderer; retina: Retina; view: EyeView } | null = nul
 function shared(): { renderer: WebGLRenderer; retina: Retina; view: EyeView } {
   if (!own) {
     const renderer = new WebGLRenderer();
+    // no light, and no ultraviolet, which is alpha
+    renderer.setClearColor(0, 0);
     own = { renderer, retina: new Retina(renderer), view: new EyeView(renderer) };
   }
   return own;
 }
 
-function pixels(renderer: WebGLRenderer, target: WebGLRenderTarget): number[] {
+function pixels(renderer: WebGLRenderer, target: WebGLRenderTarget): Uint8Array {
   const { width, height } = target;
   const found = new Uint8Array(4 * width * height);
   renderer.readRenderTargetPixels(target, 0, 0, width, height, found);
-  return [...found];
+  return found;
 }
 
 const plain = (width: number, height: number): WebGLRenderTarget => new WebGLRenderTarget(width, height, { type: UnsignedByteType, format: RGBAFormat });
 
 /** A picture as eyes take it in, at so many pixels a degree: red, green, blue (sRGB, 0 to 255) and 255, row by row. */
-export function seen(eyes: Optics, picture: Picture, perDegree: number, light: Light = "day"): number[] {
+export function seen(eyes: Optics, picture: Picture, perDegree: number, light: Light = "day"): Uint8Array {
   const { renderer, retina } = shared();
   const { width, height } = picture;
-  const texture = new DataTexture(new Float32Array(picture.light), width, height, RGBAFormat, FloatType);
+  const texture = new DataTexture(picture.light, width, height, RGBAFormat, FloatType);
   texture.minFilter = texture.magFilter = NearestFilter;
   texture.needsUpdate = true;
   retina.size(width, height);

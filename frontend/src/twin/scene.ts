@@ -455,9 +455,6 @@ export class Stage {
     return { page, both: performance.now() - began };
   }
 
-  /** The shader held against numbers (proof.ts). */
-  readonly proof = (): Promise<typeof import("./proof")> => import("./proof");
-
   close(): void {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.rest);
