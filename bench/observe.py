@@ -203,6 +203,35 @@ def densities_of(summaries: np.ndarray, rng: np.random.Generator, trusting: bool
     return np.log(abundance(labels, np.full((10, 2), 3.0), rows, rng, beliefs).density)[:19]
 
 
+TRIGGERED = Normal(np.array([0.5, 0.0]), np.array([0.7, 0.7]))
+OUT_DAYS = np.full(12, 5.0)
+
+
+def one_and_nothing(parameters: np.ndarray, key: draws.Key) -> np.ndarray:
+    """Labels of one species and of empty frames at twelve cameras, and 20 held-out photos each; matrix and dispersion are drawn from what is believed."""
+    rng = stream(int(key[0]) | int(key[1]) << 32, "one and nothing")
+    matrix = rng.dirichlet(np.ones(3), 2)
+    held = np.stack([rng.multinomial(20, row) for row in matrix])
+    mean = with_empty(np.full((12, 1), 3.0), OUT_DAYS) * np.exp(parameters)
+    shown = counts(mean, np.tile(np.exp(rng.normal(size=2)), (12, 1)), draws.branch(key, "shown"))
+    return np.concatenate([recorded(shown, matrix, draws.branch(key, "labels")).ravel(), held.ravel()]).astype(float)
+
+
+def triggers_of(summaries: np.ndarray, rng: np.random.Generator, thrown_away: bool = False) -> np.ndarray:
+    """Draws of ln density and ln false triggers a day; with `thrown_away` the empty are, and the rate is only believed."""
+    labels, held = summaries[:36].reshape(12, 3).astype(int), summaries[36:].reshape(2, 3).astype(int)
+    exposure = with_empty(np.full((12, 1), 3.0), OUT_DAYS)
+    beliefs = Beliefs(0.5, 0.7, sweeps=900, thin=30)
+    if thrown_away:
+        whole = Confusion(("a",), ("a", UNKNOWN), held[:1][:, [0, 2]], 1.0)
+        found = np.log(abundance(labels[:, [0, 2]], exposure[:, :1], whole, rng, beliefs).density)[:19]
+        return np.column_stack([found, TRIGGERED.draw(19, rng)[:, 1]])
+    # one belief for all densities: rates of nothing are written so that theirs is the same
+    whole = Confusion(("a", EMPTY), ("a", EMPTY, UNKNOWN), held, 1.0)
+    scaled = exposure * np.exp([0.0, -0.5])
+    return np.log(abundance(labels, scaled, whole, rng, beliefs).density)[:19] - [0.0, 0.5]
+
+
 def noisy(parameters: np.ndarray, key: draws.Key) -> np.ndarray:
     """One observation of variance 1."""
     return np.array([parameters[0] + draws.normal(key, 0, 0, 0)])
@@ -221,10 +250,15 @@ def calibrated(seeds: int) -> None:
     def trusting(summaries: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return densities_of(summaries, rng, True)
 
+    def thrown_away(summaries: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return triggers_of(summaries, rng, True)
+
     one = Normal(np.zeros(1), np.ones(1))
     parts = {
         "density, matrix with its uncertainty": (SPREAD, two_species, densities_of),
         "density, labels as truth": (SPREAD, two_species, trusting),
+        "density and false triggers": (TRIGGERED, one_and_nothing, triggers_of),
+        "density, empty frames thrown away": (TRIGGERED, one_and_nothing, thrown_away),
         "normal mean by ABC": (one, noisy, by_abc),
     }
     print("| sampler | parameter | p of uniform ranks | in 90 % interval |\n|---|---|---|---|")
