@@ -289,7 +289,7 @@ export async function explain(
   for await (const line of linesOf(answer.body)) {
     last = JSON.parse(line);
     const step = last as { done?: number; of?: number; error?: string; what_to_do?: string };
-    if (step.error !== undefined) throw new Refusal(step.error, step.what_to_do ?? t("again"));
+    if (step.error !== undefined) throw new Refusal(step.error, step.what_to_do ?? t("again"), 503);
     if (step.done !== undefined && step.of) heard(step.done, step.of);
   }
   if (last === null || !("map" in (last as object) || (last as Explained).reason)) throw new Refusal(t("server.silent"), t("server.silent.do"));

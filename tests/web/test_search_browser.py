@@ -142,7 +142,7 @@ def test_nothing_found_and_what_cannot_be_asked_say_what_to_do(browser: Any, add
     page.locator(".nothing .quiet").click()
     page.wait_for_selector(CARDS)
     page.goto(f"{address}search?taxon=nothing")
-    assert "take an id from" in page.locator(".refusal").inner_text()
+    assert "Take an id from" in page.locator(".refusal").inner_text()
     page.goto(f"{address}search")
     page.set_input_files("#own", files=[{"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"}])
     page.wait_for_selector(".refusal")
