@@ -5,7 +5,7 @@ on loopback, in this process; the browser is headless and draws in software (Swi
 with a graphics card. Each frame moves the map by 60 px, as Shift with an arrow key does, there and back; the floor is the same loop on the same page
 without the key. Of each zoom the number of points that were drawn is told: the sieve leaves out those that would lie on others.
 
-    .venv/bin/python bench/explorer.py [--points 1000000] [--frames 200] [--chromium /usr/bin/chromium] [--quick]
+    .venv/bin/python bench/explorer.py [--points 1000000] [--frames 120] [--chromium /usr/bin/chromium] [--quick]
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ def main() -> int:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=1_000_000)
-    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--chromium", type=Path, default=Path("/usr/bin/chromium"))
-    parser.add_argument("--quick", action="store_true", help="100,000 points and 40 frames: that it works")
+    parser.add_argument("--quick", action="store_true", help="100,000 points and 20 frames: that it works")
     asked = parser.parse_args()
     if asked.quick:
-        asked.points, asked.frames = 100_000, 40
+        asked.points, asked.frames = 100_000, 20
     table = synthetic(asked.points)
     begun = time.perf_counter()
     _, ends = order(table.select("x", "y").to_numpy() / 1.3)

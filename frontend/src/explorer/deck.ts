@@ -20,6 +20,8 @@ export function deckPainter(canvas: HTMLCanvasElement): Painter {
     canvas,
     views: new OrthographicView({ flipY: false }),
     controller: false,
+    // the dots have soft edges of their own
+    deviceProps: { type: "webgl", webgl: { antialias: false, preserveDrawingBuffer: false } },
     useDevicePixels: Math.min(devicePixelRatio || 1, 2),
     viewState: { target: [0, 0, 0], zoom: 0 },
     layers: [],

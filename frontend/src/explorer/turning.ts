@@ -25,6 +25,9 @@ import type { Within } from "./data";
 /** From where it is seen at first, as in the printed figure. */
 const TURN = (32 * Math.PI) / 180;
 const UP = (24 * Math.PI) / 180;
+/** Half of what is seen at first, upwards and sideways: the photos reach to 1. */
+const HIGH = 0.78;
+const WIDE = 1.16;
 const STEP = Math.PI / 36;
 /** Radians a second while it turns by itself, and for how long it does. */
 const IDLE = 0.16;
@@ -193,10 +196,9 @@ export class Turning {
     if (!width || !height) return;
     this.renderer.setPixelRatio(Math.min(devicePixelRatio || 1, 2));
     this.renderer.setSize(width, height, false);
-    const half = 0.8 / this.zoom;
-    const wide = Math.max(width / height, 1);
-    const high = Math.max(height / width, 1);
-    Object.assign(this.camera, { left: -half * wide, right: half * wide, top: half * high, bottom: -half * high });
+    const aspect = width / height;
+    const half = Math.max(HIGH, WIDE / aspect) / this.zoom;
+    Object.assign(this.camera, { left: -half * aspect, right: half * aspect, top: half, bottom: -half });
     this.camera.up.set(0, 0, 1);
     this.camera.position.set(Math.sin(this.turn) * Math.cos(this.up), -Math.cos(this.turn) * Math.cos(this.up), Math.sin(this.up));
     this.camera.lookAt(0, 0, 0);

@@ -34,7 +34,7 @@ class Board:
     """The points of a store in the order of their level of detail: point i of the board is row `rows[i]` of the layout."""
 
     parts: Parts
-    _made: dict[str, Column | None] = field(default_factory=dict)
+    _made: dict[str, Column] = field(default_factory=dict)
     _packed: dict[str, bytes] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 
@@ -129,11 +129,10 @@ class Board:
     def column(self, key: str) -> Column:
         """A colouring of the points in their order. Raises KeyError for one that there is not."""
         with self._lock:
-            if key not in self._made:
-                self._made[key] = self._make(key)
-            found = self._made[key]
-        if found is None:
-            raise KeyError(key)
+            found = self._made.get(key) or self._make(key)
+            if found is None:
+                raise KeyError(key)
+            self._made[key] = found
         return found
 
     def _make(self, key: str) -> Column | None:

@@ -104,13 +104,12 @@ class Within:
         rows = rows.with_columns(vector=at, species=own).filter(pl.col("species") >= 0)
         common = rows[column].value_counts(sort=True).sort("count", column, descending=[True, False])[column]
         rows = rows.filter(pl.col(column).is_in(common.head(VARIANTS).to_list()))
-        several = pl.col(column).n_unique().over("species")
         ranked = (
             rows.group_by("species")
             .agg(n=pl.len(), kinds=pl.col(column).n_unique())
             .sort(pl.col("kinds") > 1, "n", "species", descending=[True, True, False])
         )
-        rows = rows.filter(pl.col("species").is_in(ranked["species"].head(SPECIES).to_list())).with_columns(k=several)
+        rows = rows.filter(pl.col("species").is_in(ranked["species"].head(SPECIES).to_list()))
         cells = max(rows.select("species", column).n_unique(), 1)
         turn = pl.int_range(pl.len()).over("species", column)
         return rows.filter(turn < max(MOST // cells, 2)).sort("species", "vector")
@@ -127,7 +126,10 @@ def _told(made: Panel, board: Board, ids: list[str]) -> Json:
     place[shown] = np.arange(len(shown))
     kept = np.flatnonzero(place[made.of_species] >= 0)
     reach = max(float(np.abs(made.points[kept]).max()), 1e-12)
-    rho = dict(zip(("value", "low", "high"), (round(v, 4) for v in made.rho), strict=True))
+    rho = {
+        name: round(v, 4) if np.isfinite(v) else None
+        for name, v in zip(("value", "low", "high"), made.rho, strict=True)
+    }
     return {
         "why": None,
         "variants": list(made.variants),
