@@ -98,7 +98,8 @@ class Collisions(Poaching):
     """Animals of each species die on the roads of each cell: B' = -mu B over the step, mu = 2 v L / (pi A) h (1 - exp(-N a / u)).
 
     L: m of road in a cell of A m2; v: the way of a day, 1.04 M^0.25 km; h: the share of crossings that are heedless; N: vehicles s-1, a: m that one sweeps,
-    u: m s-1 of who crosses. Who avoids roads stands elsewhere and crosses less (disturbance). The dead go out of the budget. Sources in merian.twin.hazards.roads.
+    u: m s-1 of who crosses. Who avoids roads stands elsewhere and crosses less (disturbance). The dead go out of the budget. Sources in
+    merian.twin.hazards.roads.
     """
 
     name = "roads"
