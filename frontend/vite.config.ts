@@ -13,10 +13,21 @@ function licences(): Plugin {
   };
 }
 
+/** No address of another machine in what is built, not even where a library would fetch what these pages never ask it for, or names a page to read on. */
+function alone(): Plugin {
+  const elsewhere = /https?:\/\/(?!www\.w3\.org\/)(?=\w)/g;
+  return {
+    name: "alone",
+    generateBundle(_, bundle) {
+      for (const file of Object.values(bundle)) if (file.type === "chunk") file.code = file.code.replace(elsewhere, "/static/elsewhere/");
+    },
+  };
+}
+
 /** The pages are built into the Python package, which serves them below /static/; nothing is inlined, because the policy of the server runs files only. */
 export default defineConfig({
   base: "/static/",
-  plugins: [licences()],
+  plugins: [licences(), alone()],
   build: {
     outDir: "../src/merian/web/static",
     emptyOutDir: true,

