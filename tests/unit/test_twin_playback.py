@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,29 @@ def test_a_file_says_what_it_is(recorded: Path) -> None:
     assert played.hello["playback"]["changes"] == ["rain all: 0.2, from year 0"]
     assert "no place in it is real" in played.hello["notice"]
     assert [day for day, _ in played.index] == [0.0, 5.0, 10.0, 15.0]
+
+
+def test_shots_closer_than_steps_show_herds_on_their_ways(tmp_path: Path) -> None:
+    """A shot every two minutes for three hours: days go on evenly, steps by the hour, and nobody is faster than 30 m/s."""
+    close = RecordSettings(
+        window_km=6.0, rows=8, herds=60, step_hours=1.0, days=0.125, shot_hours=1 / 30, key_shots=15, slow_shots=4
+    )
+    told = record(opened("savanna", 0), tmp_path / "close.twin", close)
+    assert (told["shots"], told["days"]) == (90, pytest.approx(0.125))
+    played = Playback(tmp_path / "close.twin")
+    assert [day * 24 for day, _ in played.index] == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0, 2.5])
+    shots = [frame for frame in played.frames() if frame.kind in (Kind.KEY, Kind.DELTA)]
+    assert [frame.day * 24 for frame in shots] == pytest.approx(np.arange(90) / 30)
+    assert [frame.step for frame in shots] == np.repeat([1, 2, 3], 30).tolist()
+    moved = 0
+    for one, other in pairwise(shots):
+        assert isinstance(one.body, Herds)
+        assert isinstance(other.body, Herds)
+        if other.kind is Kind.DELTA:
+            far = (other.body.x.astype(float) - one.body.x) * 6000 / 65535
+            assert np.abs(far).max() < 30 * 120
+            moved += int((far != 0).sum())
+    assert moved > 0
 
 
 def test_the_frames_are_those_of_the_stage(recorded: Path) -> None:

@@ -27,7 +27,16 @@ from merian.web.live import PATH, Live
 from merian.web.running import LiveSettings
 
 SMALL = LiveSettings(
-    window_km=6.0, rows=8, herds=60, step_hours=6.0, hours_s=60.0, frames_s=20.0, clients=2, ahead=2, linger_s=0.2
+    window_km=6.0,
+    rows=8,
+    herds=60,
+    step_hours=6.0,
+    hours_s=60.0,
+    frames_s=20.0,
+    clients=2,
+    ahead=2,
+    linger_s=0.2,
+    open_edges=False,
 )
 HERE = "http://127.0.0.1:8765"
 WHERE = f"ws://127.0.0.1:8765{PATH}"

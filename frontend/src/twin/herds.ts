@@ -66,7 +66,8 @@ export class World {
     }
     const { path: old, spare: path, was, width } = this;
     const far = JUMP * width;
-    const going = frame.step > this.step;
+    // by the day: between two steps herds are on their ways, and the step stays
+    const going = frame.step >= this.step && frame.day > this.day;
     const { x: xs, y: ys } = herds;
     for (let i = 0, to = 0; i < n; i++, to += 8) {
       const x = ((xs[i] as number) / 65535 - 0.5) * width;

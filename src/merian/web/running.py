@@ -23,6 +23,10 @@ __all__ = ["LiveSettings", "Running", "Shot"]
 Json = dict[str, Any]
 IDLE = 0.25
 """Seconds between two looks for orders while the twin stands still."""
+SLOWEST = 1 / 3600
+"""Hours of the twin in a second, at least: as time goes."""
+BETWEEN = 0.5
+"""Where a shot is less than so much of a step, herds are shown on their ways through it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +91,7 @@ class Running:
 
     def pace(self, hours_s: float) -> None:
         """Go so many hours in a second, as far as the settings and the machine allow."""
-        self.hours_s = min(max(hours_s, 0.1), self.settings.most_hours_s)
+        self.hours_s = min(max(hours_s, SLOWEST), self.settings.most_hours_s)
         self._say()
 
     def alter(self, scenario: Scenario) -> None:
@@ -132,19 +136,22 @@ class Running:
 
     def _go(self, stage: Stage) -> None:
         """Step and show, a shot at a time; what the machine cannot do in time is left out, never made up for."""
-        owed, tick = 0.0, 1.0 / self.settings.frames_s
+        owed, tick, ahead = 0.0, 1.0 / self.settings.frames_s, False
         self._show(stage)
         begun, walked = time.monotonic(), 0
         while not self._stop.is_set():
             due = time.monotonic() + tick
             self._obey(stage)
             if self.paused:
-                owed, begun, walked = 0.0, time.monotonic(), 0
+                owed, begun, walked = owed if ahead else 0.0, time.monotonic(), 0
                 self._stop.wait(IDLE)
                 continue
             owed += self.hours_s * tick / self.settings.step_hours
-            steps = int(owed)
-            owed -= steps
+            between = self.hours_s * tick < BETWEEN * self.settings.step_hours
+            # what is shown between two steps needs the second of them
+            steps = int(owed) + (between and not (ahead and stage.day > 0))
+            owed -= int(owed)
+            ahead = between
             try:
                 for _ in range(steps):
                     stage.step()
@@ -155,7 +162,9 @@ class Running:
                 self.paused = True
                 self._error(str(error), "restart the twin")
                 continue
-            if steps:
+            if between:
+                self._show(stage, owed)
+            elif steps:
                 self._show(stage)
             if (since := time.monotonic() - begun) >= 1.0:
                 reached, self.reached = self.reached, walked * self.settings.step_hours / since
@@ -164,9 +173,9 @@ class Running:
                     self._say()
             self._stop.wait(max(due - time.monotonic(), 0.0))
 
-    def _show(self, stage: Stage) -> None:
+    def _show(self, stage: Stage, share: float | None = None) -> None:
         self._number += 1
-        shot = Shot(self._number, tuple(stage.views()))
+        shot = Shot(self._number, tuple(stage.views(share)))
         for view in shot.views:
             view.delta_frame, view.event_frame  # noqa: B018 - made here, not where all viewers are served
         self._tell("shot", shot)

@@ -23,6 +23,7 @@ from merian.twin.ecosystem import Ecosystem
 from merian.twin.frames.codec import HEAD, MOST, Frame, decode
 from merian.twin.frames.settings import RecordSettings
 from merian.twin.frames.stage import Stage
+from merian.twin.frames.views import View
 from merian.twin.scenario import Scenario
 
 __all__ = ["Playback", "record"]
@@ -47,10 +48,13 @@ def record(
     if scenario is not None:
         stage.alter(scenario)
     steps = max(round(settings.shot_hours / settings.step_hours), 1)
-    shots = max(round(settings.days * 24.0 / (steps * settings.step_hours)), 1)
+    # shots of one step: more than one where they are closer than steps, herds being on their ways
+    parts = max(round(settings.step_hours / settings.shot_hours), 1)
+    apart_hours = steps * settings.step_hours / parts
+    shots = max(round(settings.days * 24.0 / apart_hours), 1)
     told: dict[str, Any] = {
         "shots": shots,
-        "days": shots * steps * settings.step_hours / 24.0,
+        "days": shots * apart_hours / 24.0,
         "shot_seconds": settings.shot_seconds,
         "scenario": None if scenario is None else scenario.title,
         "changes": [] if scenario is None else [change.words for change in scenario.changes],
@@ -66,11 +70,14 @@ def record(
         keys: dict[int, int] = {}
         for shot in range(shots):
             anew = shot % settings.key_shots == 0
+            if parts > 1 and shot % parts == 0:
+                stage.step()
+            views = stage.views(shot % parts / parts if parts > 1 else None)
             if anew:
-                index.append((stage.day, file.tell()))
-            _shoot(file, stage, keys, anew, anew or shot % settings.slow_shots == 0)
+                index.append((views[0].day, file.tell()))
+            _shoot(file, (stage, views), keys, anew, anew or shot % settings.slow_shots == 0)
             advance()
-            for _ in range(steps if shot < shots - 1 else 0):
+            for _ in range(steps if parts == 1 and shot < shots - 1 else 0):
                 stage.step()
         place = file.tell()
         for line in index:
@@ -79,9 +86,9 @@ def record(
     return told
 
 
-def _shoot(file: IO[bytes], stage: Stage, keys: dict[int, int], anew: bool, slow: bool) -> None:
+def _shoot(file: IO[bytes], seen: tuple[Stage, list[View]], keys: dict[int, int], anew: bool, slow: bool) -> None:
     """Write one shot: a KEY of each world where `anew` or its roster has changed (`keys`), else a DELTA, and what happened."""
-    views = stage.views()
+    stage, views = seen
     frames = []
     for view in views:
         frames.append(view.delta_frame if not anew and keys.get(view.world) == view.key else view.key_frame)

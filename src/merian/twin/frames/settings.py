@@ -55,7 +55,13 @@ class RecordSettings(StageSettings):
     """What is recorded, and how it is played."""
 
     days: float = knob(30.0, "Days that are recorded", unit="days", gt=0, le=36525)
-    shot_hours: float = knob(3.0, "Time between two shots; rounded to whole steps", unit="h", gt=0, le=8766)
+    shot_hours: float = knob(
+        3.0,
+        "Time between two shots, rounded to whole steps; less than a step: to a whole part of one, herds being on their ways",
+        unit="h",
+        gt=0,
+        le=8766,
+    )
     shot_seconds: float = knob(0.2, "How long a player shows one", unit="s", gt=0.01, le=60)
     key_shots: int = knob(50, "A shot of so many can be jumped to", ge=1, le=100_000)
     slow_shots: int = knob(5, "Numbers and plants come with one shot of so many", ge=1, le=100_000)
