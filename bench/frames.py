@@ -5,7 +5,7 @@ between two shots found in the vertex shader. Per number of agents, medians in m
 for taking up a shot, and a picture with its drawing. Without a graphics card the drawing is done in software (SwiftShader) on the processor: its time says
 nothing about a laptop's card, the page's own time does. Wire: bytes of a DELTA times the shots of a second that the server sends.
 
-    .venv/bin/python bench/frames.py [--agents 1000 5000 20000] [--pictures 30] [--size 1280 720] [--gpu]
+    .venv/bin/python bench/frames.py [--agents 1000 5000 20000] [--pictures 10] [--size 1280 720] [--gpu]
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def main() -> int:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agents", type=int, nargs="+", default=[1000, 5000, 20_000])
-    parser.add_argument("--pictures", type=int, default=30)
+    parser.add_argument("--pictures", type=int, default=10)
     parser.add_argument("--size", type=int, nargs=2, default=[1280, 720])
     parser.add_argument("--gpu", action="store_true", help="draw with the graphics card, where there is one")
     asked = parser.parse_args()
