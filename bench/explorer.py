@@ -56,6 +56,7 @@ def synthetic(points: int) -> pl.DataFrame:
     share = 1 / np.arange(1, CLUSTERS + 1)
     of = rng.choice(CLUSTERS, points, p=share / share.sum())
     middle, wide = rng.uniform(-1, 1, (CLUSTERS, 2)), rng.uniform(0.01, 0.08, CLUSTERS)
+    middle[0], wide[0] = 0, 0.15  # so that there is something in the middle, where the pans zoom in
     at = middle[of] + rng.normal(size=(points, 2)) * wide[of, None]
     ids = np.char.add("p", np.arange(points).astype(str))
     names = np.char.add("cluster ", of.astype(str))
