@@ -36,7 +36,7 @@ def go_to(page: Any, name: str) -> None:
 
 
 def test_from_a_photo_to_the_eyes_of_an_animal(site: Site, software: Any, address: str, tmp_path: Path) -> None:  # noqa: F811
-    visit = Visit(software, address, viewport={"width": 1100, "height": 800}, reduced_motion="reduce", locale="en-GB")
+    visit = Visit(software, address, viewport={"width": 900, "height": 620}, reduced_motion="reduce", locale="en-GB")
     truth = identified_and_corrected(visit, site, tmp_path)
     found = searched(visit, truth)
     explored(visit, found)
@@ -97,8 +97,11 @@ def met(page: Any) -> None:
     page.wait_for_function(COUNTED)
     row = page.locator(f"[data-species='{GNU}']")
     assert int(re.sub(r"\D", "", row.locator("td").first.inner_text())) > 0
-    row.get_by_role("button", name=re.compile(f"^{WORDS['twin.follow']}")).click()
-    page.get_by_role("button", name=WORDS["twin.eyes"]).click()
+    page.get_by_role("button", name=WORDS["twin.pause"]).press(
+        "Enter"
+    )  # so that it is not eaten while we look, however slow the machine
+    row.get_by_role("button", name=re.compile(f"^{WORDS['twin.follow']}")).press("Enter")
+    page.get_by_role("button", name=WORDS["twin.eyes"]).press("Enter")
     page.get_by_text(WORDS["twin.oath"]).wait_for()
     name = page.locator(".glance h2").inner_text()
     page.get_by_role("application", name=WORDS["twin.through"].format(name=name)).wait_for()
