@@ -331,3 +331,70 @@ def test_what_goes_wrong_in_a_cell_is_named_by_it() -> None:
     gone = Setting(web(), np.array([False, True, True]), 20.0, lambda seed, member: (web(), np.array([300.0, 0, 0])))
     with pytest.raises(BadData, match="where a host is gone"):
         pair(replace(threatened(flat(2)), setting=gone), ill, replace(GRID, years=0.1), 0)
+
+
+OPEN = replace(HERDS, years=0.1, rain_spread=0, choice=0)
+
+
+def test_no_change_is_no_difference_at_all_in_an_open_window() -> None:
+    land = replace(small(), larger=True)
+    without, with_it = pair(land, scenario(*(c for c in NOTHING if c.what != "warming")), OPEN, 0)
+    assert without.rows.tobytes() == with_it.rows.tobytes()
+    shut, _ = pair(land, scenario(), replace(OPEN, open_edges=False), 0)
+    island, _ = pair(small(), scenario(), OPEN, 0)
+    assert shut.rows.tobytes() == island.rows.tobytes() != without.rows.tobytes()
+
+
+def test_open_edges_leave_the_mean_number_of_grazers_where_it_was() -> None:
+    """Six members: hares of the open window within a tenth of those of the shut one (some 130 each, standard error of the ratio 4 %)."""
+    means = []
+    for larger in (True, False):
+        land = replace(small(), larger=larger)
+        land = replace(land, setting=Setting.of(web(attack=[4e-4, 1e-12]), START, 0.0))
+        means.append(np.mean([pair(land, scenario(), OPEN, member)[0].rows[1:, 1].mean() for member in range(6)]))
+    assert means[0] == pytest.approx(means[1], rel=0.1)
+
+
+def test_what_is_removed_everywhere_does_not_walk_in_again() -> None:
+    """Taken out of the window and the land about it, hares stay away; out of a box alone, or of half their number, they come."""
+    land, year = replace(small(), larger=True), 0.03
+
+    def left(own: MapSettings = OPEN, **how: object) -> list[float]:
+        change = Change(**{"what": "remove", "species": "hare", "amount": 1.0, "year": year, **how})
+        without, with_it = pair(land, scenario(change), own, 0)
+        return (with_it.rows[-1] / without.rows[-1]).tolist()
+
+    gone = left()
+    assert gone[1] == 0
+    assert left(amount=0.5)[1] == pytest.approx(0.5, abs=0.2)
+    # 25 days at D = 0.1 km2 a day fill 200 m
+    assert left(within=(0, 0, 0.5, 1))[1] > 0.75
+    # who is hunted out where nobody comes in is replaced from beyond, where nobody hunts
+    assert left(replace(OPEN, open_edges=False), what="harvest", amount=50.0)[1] < 0.2
+    assert left(what="harvest", amount=50.0)[1] > 0.4
+
+
+def test_what_is_set_free_everywhere_is_so_beyond() -> None:
+    """The window is too small to keep what is set free in it alone: a few days' way is its width. Foxes that eat nothing and burn little."""
+    own = web(attack=[1e-12, 1e-12], loss=[0, 1.1e-3, 1.1e-3])
+    land = replace(small(), larger=True, setting=Setting.of(own, START, 0.0))
+    foxes = Change(what="introduce", species="fox", amount=6.0, year=0.03)
+    everywhere, box = (
+        np.mean([pair(land, scenario(one), replace(OPEN, settle=0), member)[1].rows[-1, 2] for member in range(2)])
+        for one in (foxes, replace(foxes, within=(0, 0, 0.99, 0.99)))
+    )
+    assert everywhere > 2.5 * box
+
+
+def test_the_land_beyond_in_a_year() -> None:
+    own, start = web(), np.array(START)
+    story = scenario(
+        Change(what="introduce", species="fox", amount=0.5, year=2),
+        Change(what="remove", species="fox", amount=0.9, year=1),
+        Change(what="remove", species="hare", year=1, within=(0, 0, 0.5, 1)),
+        Change(what="harvest", species="hare", amount=3.0),
+    )
+    assert story.elsewhere(own, start, 0.99).tolist() == START
+    assert story.elsewhere(own, start, 1.0) == pytest.approx([300.0, 5.0, 0.1])
+    assert story.elsewhere(own, start, 2.0) == pytest.approx([300.0, 5.0, 0.6])
+    assert start.tolist() == START

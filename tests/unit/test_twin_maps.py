@@ -89,6 +89,33 @@ def test_herds_by_the_command_line(tmp_path: Path) -> None:
     assert pl.read_parquet(out / "maps.parquet")["without"].max() > 0
 
 
+@pytest.mark.parametrize("shut", [False, True])
+def test_the_page_says_what_an_open_window_rests_on(tmp_path: Path, shut: bool) -> None:
+    file, out = tmp_path / "s.toml", tmp_path / "out"
+    file.write_text('[[change]]\nwhat = "remove"\nspecies = "blue wildebeest"\nyear = 0.005\n')
+    line = [
+        "simulate",
+        "savanna",
+        str(file),
+        str(out),
+        "--tier",
+        "herds",
+        "--members",
+        "1",
+        *FEW[2:],
+        "--years",
+        "0.02",
+    ]
+    line += ["--window-km", "8", "--step-days", "0.5", "--no-behaviour"]
+    assert run([*line, *(["--no-open-edges"] if shut else [])]) == 0
+    page = (out / "simulation.html").read_text()
+    assert ("sets the numbers of who ranges far, hunters first" in page) != shut
+    assert ("home range larger than the window" in page) != shut
+    assert ("the window is closed" in page) == shut
+    rows = pl.read_parquet(out / "ensemble.parquet").filter(pl.col("species") == "Connochaetes taurinus")
+    assert (rows.filter(pl.col("year") == 0.02)["with"] == 0).all()
+
+
 def test_cohorts_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = tmp_path / "s.toml", tmp_path / "out"
     file.write_text('[[change]]\nwhat = "habitat"\namount = 0.5\npattern = "edge"\n')

@@ -105,6 +105,14 @@ class Scenario:
                 after[at] = after[at] + change.amount if change.what == "introduce" else after[at] * (1 - change.amount)
         return after
 
+    def elsewhere(self, web: FoodWeb, biomass: Doubles, year: float) -> Doubles:
+        """The biomass [s] in a year on the land about the one that a run is of, which goes on as it was at the start, `biomass`: what is removed or set free
+        everywhere is so there too; all else, and what has a place, happens within alone."""
+        everywhere = replace(self, changes=tuple(change for change in self.changes if not change.placed))
+        for turn in everywhere.turns(np.nextafter(year, np.inf)):
+            biomass = everywhere.start(web, biomass, turn)
+        return biomass
+
     def columns(
         self, web: FoodWeb, year: float, ectotherm: npt.NDArray[np.bool_], celsius: float
     ) -> tuple[Doubles, Doubles]:

@@ -16,6 +16,7 @@ from merian.core.report import Number, Report
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.ensemble import Effect, Ensemble, effects
 from merian.twin.foodweb import FoodWeb
+from merian.twin.herds.edges import larger, wide
 from merian.twin.page import Simulated, simulation_page
 from merian.twin.placeless import left_out
 from merian.twin.scenario import EVEN, Scenario
@@ -110,11 +111,23 @@ def _of_tier(job: Job) -> list[str]:
                 f"{int(left.sum()):,} of {int(land.sum()):,} cells keep their habitat, in {len(left):,} "
                 f"{'piece' if len(left) == 1 else 'pieces'}, the largest of {share:.0f} % of them"
             )
-    if job.settings.tier == "herds":
-        said.append(
+    return said + _of_edges(job) if job.settings.tier == "herds" else said
+
+
+def _of_edges(job: Job) -> list[str]:
+    """What a reader must know of the edges of a window of herds."""
+    ecosystem = job.ecosystem
+    if not (job.settings.open_edges and larger(ecosystem.landscape.land)):
+        return [
             "the window is closed: no animal comes in or leaves, so a rare species may hang on a handful of animals"
-        )
-    return said
+        ]
+    frame = job.altered.ground.landscape.frame
+    width_km = min(frame.rows, frame.columns) * frame.cell / 1000.0
+    return [
+        "the window is open: the land beyond, which stays as full as at the start, sets the numbers of who ranges far, hunters first (--no-open-edges: closed)",
+        "beyond the window only what is removed or set free everywhere happens too; all else of the scenario happens within alone",
+        *wide(ecosystem.species.common, ecosystem.species["home_range_km2"], width_km),
+    ]
 
 
 def _cells(maps: Maps, shown: Drawn, names: Sequence[str]) -> pl.DataFrame:

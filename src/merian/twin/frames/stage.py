@@ -23,7 +23,7 @@ from merian.twin.frames.codec import DOES, WHAT
 from merian.twin.frames.motion import Hour, gait_of, moved
 from merian.twin.frames.settings import NOTICE, SHOWN_KINDS, StageSettings
 from merian.twin.frames.views import FIELDS, NOBODY, SPEED_UNIT, STATS, Going, Passed, Room, View, viewed
-from merian.twin.herds.edges import Passage, held, open_sides
+from merian.twin.herds.edges import Passage, larger, wide
 from merian.twin.herds.known import behaving
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.kinds import KINDS
@@ -62,11 +62,11 @@ class Stage:
         width_m = 1000.0 * settings.window_km
         self.ground = generated("plain", settings.seed, settings.rows, width_m / settings.rows, tuple(rain.tolist()))
         self.room = Room(width_m, settings.step_hours * 3600.0, self.web.producer, self.ground)
-        # an island's animals have nowhere to go and nowhere to come from
-        self.open = settings.open_edges and len(open_sides(ecosystem.landscape.land)) > 0
+        self.open = settings.open_edges and larger(ecosystem.landscape.land)
         self.animals, self.remarks = self._animals()
         if self.open:
-            self.remarks = (*self.remarks, *self._wide())
+            ranges = ecosystem.species["home_range_km2"]
+            self.remarks = (*self.remarks, *wide(ecosystem.species.common, ranges, settings.window_km))
         self.restart()
 
     def _animals(self) -> tuple[Animals, tuple[str, ...]]:
@@ -86,20 +86,6 @@ class Stage:
             return plain, self.ecosystem.remarks
         animals, told = behaving(plain, species, self.ground, settings.latitude_deg)
         return animals, (*self.ecosystem.remarks, *told)
-
-    def _wide(self) -> tuple[str, ...]:
-        """What must be known of species whose home range is larger than the window."""
-        share = held(self.settings.window_km**2, self.ecosystem.species["home_range_km2"])
-        wide = [
-            f"{name} {100 * part:.0f} %"
-            for name, part in zip(self.ecosystem.species.common, share.tolist(), strict=True)
-            if part < 1
-        ]
-        return (
-            (f"home range larger than the window, which holds so much of an animal's time: {', '.join(wide)}",)
-            if wide
-            else ()
-        )
 
     def restart(self) -> None:
         """Begin anew, without a scenario."""
@@ -283,11 +269,8 @@ class Stage:
             seed=settings.seed,
             threads=1,
         )
-        # beyond the window, too, is missing what the scenario removed
-        beyond = self.start.copy()
-        for change in scenario.changes:
-            if change.what == "remove" and change.year <= year and world is not None:
-                beyond[self.web.names.index(change.species)] *= 1.0 - change.amount
+        # what the scenario removed is missing beyond the window, too
+        beyond = scenario.elsewhere(web, self.start, year)
         engine = window(changed, beyond, animals, self.ground, setting.celsius, how)
         if world is not None:
             engine.world = world

@@ -18,8 +18,8 @@ chance: as fat, as old, as pregnant.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ from merian.twin.herds.counts import poisson
 from merian.twin.herds.living import Carrying, dropped
 from merian.twin.ledger import Array, Flow, Variable
 
-__all__ = ["NAMED", "Beyond", "Passage", "held", "open_sides", "straddling"]
+__all__ = ["NAMED", "Beyond", "Passage", "held", "larger", "open_sides", "straddling", "wide"]
 
 Integers = npt.NDArray[np.int64]
 SLOTS = 64
@@ -75,6 +75,19 @@ def open_sides(land: npt.NDArray[np.bool_]) -> Integers:
     return np.concatenate(found).astype(np.int64)
 
 
+def larger(land: npt.NDArray[np.bool_]) -> bool:
+    """Whether a landscape is a piece of a larger land, which goes on over its border: the animals of an island have nowhere to go and nowhere to come from."""
+    return len(open_sides(land)) > 0
+
+
+def wide(common: Sequence[str], range_km2: Doubles, window_km: float) -> tuple[str, ...]:
+    """What must be known of species [s] whose home range is larger than a square window: a remark, or none."""
+    share = held(window_km**2, range_km2)
+    found = [f"{name} {100 * part:.0f} %" for name, part in zip(common, share.tolist(), strict=True) if part < 1]
+    said = "home range larger than the window, which holds so much of an animal's time: "
+    return (said + ", ".join(found),) if found else ()
+
+
 @dataclass(frozen=True, eq=False)
 class Beyond:
     """The land beyond the edges, each [s]: `density` of herds on a m2, the animals of one (`number`), their mass where none is in the window, g, and the share
@@ -97,6 +110,11 @@ class Beyond:
             for column in (self.density, self.number, self.mass, self.passes)
         ):
             raise BadData("what lies beyond the edges", "is told in numbers from 0 on")
+
+    def holding(self, biomass: Doubles) -> Beyond:
+        """The same land with so many g m-2 of each [s]; of what does not come there is none."""
+        each = self.number * self.mass
+        return replace(self, density=np.divide(biomass, each, out=np.zeros(len(each)), where=each > 0))
 
 
 class Passage(Carrying):

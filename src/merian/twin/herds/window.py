@@ -17,7 +17,7 @@ from merian.twin.grid.moving import Gates
 from merian.twin.grid.weather import Air, Rain, Season, Soil, season_mean
 from merian.twin.herds.company import Company
 from merian.twin.herds.eating import Census, Eating, Growing, Meeting, blocks
-from merian.twin.herds.edges import NAMED, Beyond, Passage, open_sides, straddling
+from merian.twin.herds.edges import NAMED, Beyond, Passage, larger, straddling
 from merian.twin.herds.groups import Groups
 from merian.twin.herds.living import Living
 from merian.twin.herds.maturing import GROWING, Maturing
@@ -178,7 +178,7 @@ def window(
         books = books.wider([SEEN])
         values["seen"] = np.ones((len(web.eater), *land.shape))
     processes = _processes(web, animals, landscape, settings, air, mean)
-    if settings.open_edges and len(open_sides(land)):
+    if settings.open_edges and larger(land):
         books = books.wider([NAMED])
         values["named"] = np.array([len(values["who"]) - 1])
         processes = _opened(processes, _beyond(web, start, animals, landscape), landscape)
@@ -289,10 +289,9 @@ def _beyond(web: FoodWeb, start: Doubles, animals: Animals, landscape: Landscape
     """A land with as many of each animal as there are at the start, in herds of the same size; of it goes in and out whose home range lies over the edges."""
     number = np.where(web.producer, 0, np.maximum(np.round(animals.group), 1)).astype(np.int64)
     mass = np.where(web.producer, 0.0, animals.adult_g)
-    density = np.divide(start, number * mass, out=np.zeros(len(start)), where=~web.producer)
     wide = landscape.frame.cell * math.sqrt(landscape.land.size) / 1000.0
     passes = np.ones(len(start)) if animals.range_km2 is None else straddling(wide, animals.range_km2)
-    return Beyond(density, number, mass, passes)
+    return Beyond(np.zeros(len(start)), number, mass, passes).holding(start)
 
 
 def _opened(processes: list[Process], beyond: Beyond, landscape: Landscape) -> list[Process]:

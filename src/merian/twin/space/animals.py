@@ -1,4 +1,8 @@
-"""What-if in tier I: the scenario as a process that comes first in each step of a window of herds."""
+"""What-if in tier I: the scenario as a process that comes first in each step of a window of herds.
+
+Where the window is open, the land beyond is as it was at the start, but for what is removed or set free everywhere: that is so beyond, too. All else happens
+within alone: nobody poaches, hunts, protects or falls ill beyond, no rain fails there, and who comes from there has caught nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from merian.twin.grid.land import Quality
 from merian.twin.grid.weather import Rain
 from merian.twin.herds.counts import binomial
 from merian.twin.herds.eating import Eating, Growing, Integers
+from merian.twin.herds.edges import NAMED, Passage
 from merian.twin.herds.living import Living
 from merian.twin.herds.roaming import Roaming
 from merian.twin.herds.window import Animals, WindowSettings, window
@@ -38,20 +43,25 @@ class Coming:
     """The scenario comes: animals are taken and set free, and the land, the weather and the rates become what it makes of them.
 
     A harvest takes each animal with its hazard, by chance; what is removed is taken so too, at once. Herds that are set free have the size of their kind and
-    stand at random where they were set free.
+    stand at random where they were set free. The land beyond an open window loses and gets what the scenario removes and sets free everywhere.
     """
 
     name = "scenario"
-    reads = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The highest number that a herd was given, where herds come from beyond."""
+        return () if self.passage is None else (NAMED.name,)
 
     @property
     def writes(self) -> tuple[str, ...]:
         """The variables of a herd, and the room of what grows."""
         return (*self.living.writes, "room")
 
-    def __init__(self, altered: Altered, clock: Clock, engine: Engine, animals: Animals) -> None:
-        """engine: of `window`, whose processes the scenario changes."""
-        self.altered, self.clock, self.animals = altered, clock, animals
+    def __init__(self, altered: Altered, clock: Clock, engine: Engine, told: tuple[Animals, Doubles]) -> None:
+        """engine: of `window`, whose processes the scenario changes. told: of its animals, and g m-2 of each species with which it began [s]."""
+        self.altered, self.clock, (self.animals, self.start) = altered, clock, told
+        self.passage = next((process for process in engine.processes if isinstance(process, Passage)), None)
         self.rain, self.quality = process_of(engine, Rain), process_of(engine, Quality)
         self.roaming, self.eating = process_of(engine, Roaming), process_of(engine, Eating)
         self.growing, self.living = process_of(engine, Growing), process_of(engine, Living)
@@ -61,6 +71,9 @@ class Coming:
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Let happen what is due; who is taken goes, who is set free comes, in kg."""
         state = self.altered.at(self.clock.year(moment.step))
+        due = [change for change in self.altered.scenario.changes if self._is_due(change, moment.step)]
+        if self.passage is not None and (due or self._state is None):
+            self._beyond(self.passage, moment.step)
         if state is not self._state:
             self._state = state
             self._let(state)
@@ -73,7 +86,7 @@ class Coming:
             zone = self.altered.zones.ravel()[values["cell"]]
             went += _taken(agents, risk[zone, values["species"]], moment.chance, moment.step, 0)
         for at, change in enumerate(self.altered.scenario.changes):
-            if not KINDS[change.what].moment or self.clock.step(change.year) != moment.step:
+            if not self._is_due(change, moment.step):
                 continue
             if change.what == "introduce":
                 came += self._set_free(values, change, at, moment)
@@ -92,6 +105,17 @@ class Coming:
         self.growing.growth, self.growing.capacity = web["growth"][web.producer], web["capacity"][web.producer]
         self.living.burnt = np.maximum(web["loss"] - self.animals.mortality, 0.0)
 
+    def _is_due(self, change: Change, step: int) -> bool:
+        """Whether a change happens at the moment of this step."""
+        return KINDS[change.what].moment and self.clock.step(change.year) == step
+
+    def _beyond(self, passage: Passage, step: int) -> None:
+        """Let the land beyond the window be as it is after this step."""
+        # half a step on: what is due in this one has happened there, too, however its year is rounded
+        year = self.clock.year(step) + 0.5 / self.clock.per_year
+        there = self.altered.scenario.elsewhere(self.altered.setting.web, self.start, year)
+        passage.beyond = passage.beyond.holding(there)
+
     def _set_free(self, values: dict[str, Array], change: Change, at: int, moment: Moment) -> float:
         """Set herds free: g."""
         own, frame = self.altered.setting.web.names.index(change.species), self.altered.ground.landscape.frame
@@ -103,8 +127,9 @@ class Coming:
             sizes[-1] = heads - size * (len(sizes) - 1)
         rng = stream(int(moment.chance[0]) | int(moment.chance[1]) << 32, "introduce", at)
         cell, inside = rng.choice(places, len(sizes)), rng.random((3, len(sizes)))
+        named = max(int(values["who"].max(initial=-1)), int(values[NAMED.name][0]) if self.passage is not None else -1)
         fresh: dict[str, Array] = {
-            "who": int(values["who"].max(initial=-1)) + 1 + np.arange(len(sizes)),
+            "who": named + 1 + np.arange(len(sizes)),
             "species": np.full(len(sizes), own, np.int64),
             "cell": cell,
             "x": (cell % frame.columns + inside[0]) * frame.cell,
@@ -157,6 +182,7 @@ def herds(altered: Altered, begin: Begin, animals: Animals, clock: Clock, settin
         crossing=settings.crossing,
         meeting_km=settings.meeting_km,
         hunger=settings.hunger,
+        open_edges=settings.open_edges,
         seed=begin.seed,
         threads=1,
     )
@@ -164,7 +190,7 @@ def herds(altered: Altered, begin: Begin, animals: Animals, clock: Clock, settin
     plain = window(setting.web, begin.start, animals, altered.ground.landscape, setting.celsius, how)
     engine = Engine(begin.taken_up(plain.world), plain.processes, clock.days)
     engine = threatened(engine, altered, begin.bodies, clock)
-    return Engine(engine.world, [Coming(altered, clock, engine, animals), *engine.processes], clock.days)
+    return Engine(engine.world, [Coming(altered, clock, engine, (animals, begin.start)), *engine.processes], clock.days)
 
 
 def density(values: Mapping[str, Array], producer: Array, cell_m2: float) -> Doubles:

@@ -13,6 +13,7 @@ from merian.twin.ecosystem import Ecosystem
 from merian.twin.engine import Engine
 from merian.twin.ensemble import Setting, last_years
 from merian.twin.foodweb import Doubles
+from merian.twin.herds.edges import larger
 from merian.twin.herds.known import behaving
 from merian.twin.herds.window import Animals
 from merian.twin.landscape import Landscape
@@ -44,13 +45,15 @@ def diffusion(mass_g: Doubles) -> Doubles:
 @dataclass(frozen=True, eq=False)
 class Field:
     """What an ensemble on a map is of: a `setting` (the food web and what a member draws), a `landscape`, how far species move (`moves`, m2 day-1 [s]; 0 of
-    what grows), what is known of its `animals` (tier I and threats need it), and which of what grows is `grass` [s] (fire needs it)."""
+    what grows), what is known of its `animals` (tier I and threats need it), which of what grows is `grass` [s] (fire needs it), and whether it is a piece of
+    a `larger` land, over whose edges herds can come and go."""
 
     setting: Setting
     landscape: Landscape
     moves: Doubles
     animals: Animals | None = None
     grass: Mask | None = None
+    larger: bool = False
 
     @classmethod
     def of_ecosystem(cls, ecosystem: Ecosystem, settings: MapSettings) -> Field:
@@ -71,7 +74,7 @@ class Field:
                 animals, _ = behaving(animals, species, ground, settings.latitude_deg)
         else:
             ground = coarser(ecosystem.landscape, settings.rows)
-        return cls(Setting.of_ecosystem(ecosystem), ground, moves, animals, grass)
+        return cls(Setting.of_ecosystem(ecosystem), ground, moves, animals, grass, larger(ecosystem.landscape.land))
 
     def bodies(self, start: Doubles) -> Bodies | None:
         """What threats must know, where a run begins at `start` g m-2 [s]; None where it is not known."""
@@ -161,4 +164,4 @@ def engine_under(field: Field, scenario: Scenario, begin: Begin, clock: Clock, s
     if field.animals is None:
         raise BadData("field", "has no animals: it was made for another tier")
     animals = replace(field.animals, diffusion=field.moves)
-    return herds(altered, begin, animals, clock, settings)
+    return herds(altered, begin, animals, clock, replace(settings, open_edges=settings.open_edges and field.larger))

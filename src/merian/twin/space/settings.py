@@ -41,6 +41,10 @@ class MapSettings(EnsembleSettings):
         True,
         "Whether herds breed by season, see their prey by their eyes and meet in groups, as far as is known of them",
     )
+    open_edges: bool = knob(
+        True,
+        "Whether herds leave over the window's edges and others come in from a land as full as at the start; not where the ecosystem is an island",
+    )
     spin: int = knob(2, "Years on the map, with weather and without change, before the run", unit="years", ge=0, le=500)
     latitude_deg: float = knob(-2.0, "Latitude of the map, for its seasons", unit="degrees", ge=-90, le=90)
     range_c: float = knob(12.0, "Mean difference between day and night", unit="K", ge=0, le=60)
