@@ -108,7 +108,7 @@ def test_the_page_says_what_an_open_window_rests_on(tmp_path: Path, shut: bool) 
     ]
     line += ["--window-km", "8", "--step-days", "0.5", "--no-behaviour"]
     assert run([*line, *(["--no-open-edges"] if shut else [])]) == 0
-    page = (out / "simulation.html").read_text()
+    page = (out / "simulation.html").read_text().lower()
     assert ("sets the numbers of who ranges far, hunters first" in page) != shut
     assert ("home range larger than the window" in page) != shut
     assert ("the window is closed" in page) == shut
