@@ -346,7 +346,7 @@ def test_no_change_is_no_difference_at_all_in_an_open_window() -> None:
 
 
 def test_open_edges_leave_the_mean_number_of_grazers_where_it_was() -> None:
-    """Six members: hares of the open window within a tenth of those of the shut one (some 130 each, standard error of the ratio 4 %)."""
+    """Six members: hares of the open window within a tenth of those of the shut one (some 130 each)."""
     means = []
     for larger in (True, False):
         land = replace(small(), larger=larger)
