@@ -3,9 +3,11 @@
 A run of so many agents that walk by chance is written as a `.twin` file and played by the page as any other: shots in the codec of the websocket, places
 between two shots found in the vertex shader. Per number of agents, medians in ms: the page's time for a picture (its scripts, without waiting for the drawing),
 for taking up a shot, and a picture with its drawing. Without a graphics card the drawing is done in software (SwiftShader) on the processor: its time says
-nothing about a laptop's card, the page's own time does. Wire: bytes of a DELTA times the shots of a second that the server sends.
+nothing about a laptop's card, the page's own time and the triangles do. Triangles and draw calls are those of one picture (of the whole window from afar, and
+from nearby as where an animal is followed), beside what the same bodies would be all drawn full. Sort: to choose the levels of all bodies anew, which a camera
+that moves asks for several times a second. Wire: bytes of a DELTA times the shots of a second that the server sends.
 
-    .venv/bin/python bench/frames.py [--agents 1000 5000 20000] [--pictures 10] [--size 1280 720] [--gpu]
+    .venv/bin/python bench/frames.py [--agents 1000 5000 20000] [--pictures 5] [--size 1280 800] [--gpu]
 """
 
 from __future__ import annotations
@@ -93,27 +95,43 @@ def served() -> str:
 
 TIMED = """(pictures) => {
   const stage = window.merianTwin;
-  const found = [];
-  for (let k = 0; k < pictures + 3; k++) found.push(stage.timed());
-  return [found.slice(3).map((one) => one.page), found.slice(3).map((one) => one.both), stage.spent.shots.median, stage.spent.shots.count];
+  const several = (first, count) => {
+    const found = [];
+    for (let k = 0; k < first + count; k++) found.push(stage.timed());
+    return found.slice(first);
+  };
+  const corners = (mesh) => mesh.geometry.attributes.position.count / 3;
+  const whole = () => [stage.trees, ...stage.layers[0].crowds].reduce(
+    (sum, crowd) => sum + crowd.bodies.reduce((all, one) => all + one.count, 0) * corners(crowd.meshes[0]), 0);
+  const last = (found) => ({ triangles: found.at(-1).triangles, calls: found.at(-1).calls, full: whole() });
+  const far = several(2, pictures);
+  const seen = { far: last(far) };
+  for (let k = 0; k < 5; k++) {
+    stage.sight.forget();
+    stage.sort(stage.orbit.camera.position, stage.orbit.camera, stage.sight.focal, stage.sight.least, 100);
+  }
+  const sorts = stage.spent.sorts.median;
+  stage.follow(stage.worlds[0].id[0]);
+  seen.near = last(several(1, 1));
+  return { page: far.map((one) => one.page), both: far.map((one) => one.both), shot: stage.spent.shots.median, sorts, ...seen };
 }"""
 
 
-def measured(page: Any, address: str, file: Path, agents: int, pictures: int) -> list[Any]:
+def measured(page: Any, address: str, file: Path, agents: int, pictures: int) -> dict[str, Any]:
     """The page's times for a run in a file."""
     page.goto(f"{address}twin")
     page.locator(".upload input").set_input_files(file)
     page.wait_for_function(f"() => window.merianTwin?.worlds[0].id.length === {agents}")
     page.wait_for_function("() => window.merianTwin.spent.shots.count >= 8")
-    return list(page.evaluate(TIMED, pictures))
+    return dict(page.evaluate(TIMED, pictures))
 
 
 def main() -> int:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agents", type=int, nargs="+", default=[1000, 5000, 20_000])
-    parser.add_argument("--pictures", type=int, default=10)
-    parser.add_argument("--size", type=int, nargs=2, default=[1280, 720])
+    parser.add_argument("--pictures", type=int, default=5)
+    parser.add_argument("--size", type=int, nargs=2, default=[1280, 800])
     parser.add_argument("--gpu", action="store_true", help="draw with the graphics card, where there is one")
     asked = parser.parse_args()
     from playwright.sync_api import sync_playwright
@@ -134,11 +152,17 @@ def main() -> int:
         for agents in asked.agents:
             file = Path(folder) / f"{agents}.twin"
             size = file_of(agents, stage.hello(), species, stage.room.still(), file)
-            own, both, shot, _ = measured(page, address, file, agents, asked.pictures)
+            found = measured(page, address, file, agents, asked.pictures)
             print(
-                f"{agents:>7,} agents: page {np.median(own):.2f} ms a picture (p95 {np.quantile(own, 0.95):.2f}), {shot:.2f} ms a shot, "
-                f"with the drawing {np.median(both):.0f} ms; {size * shots / 1e6:.2f} MB/s at {shots:g} shots a second"
+                f"{agents:>7,} agents: page {np.median(found['page']):.2f} ms a picture (p95 {np.quantile(found['page'], 0.95):.2f}), "
+                f"{found['shot']:.2f} ms a shot, {found['sorts']:.2f} ms a sort, "
+                f"with the drawing {np.median(found['both']):.0f} ms; {size * shots / 1e6:.2f} MB/s at {shots:g} shots a second"
             )
+            for where in ("far", "near"):
+                one = found[where]
+                print(
+                    f"{where:>16}: {one['triangles']:,} triangles ({one['full']:,.0f} of the bodies, were all full), {one['calls']} draw calls"
+                )
         chromium.close()
     return 0
 

@@ -32,6 +32,37 @@ FLAGS = [
 ]
 VIEW = {"viewport": {"width": 900, "height": 620}}
 NO_WEBGL = "HTMLCanvasElement.prototype.getContext = () => null"
+MISSED = """([places, moves, full, middle]) => {
+  const stage = window.merianTwin;
+  const lengths = new Float32Array(256).fill(2.5);
+  const sight = new stage.sight.constructor(lengths, () => 0);
+  const camera = stage.orbit.camera.clone();
+  const step = (from, to, px) => { const t = Math.min(Math.max((px - from) / (to - from), 0), 1); return t * t * (3 - 2 * t); };
+  const focal = 12000, slack = 40, used = [0, 0, 0, 0];
+  camera.position.set(0, 300, 900);
+  camera.lookAt(0, 0, 0);
+  camera.updateMatrixWorld();
+  camera.updateProjectionMatrix();
+  sight.take(camera.position, camera, focal, 0.001, slack);
+  const missed = [];
+  for (const [x, z, u, v, t, w] of places) for (const [a, b, c] of moves) {
+    const eye = camera.position.clone().add({ x: a * slack * 0.57, y: b * slack * 0.57, z: c * slack * 0.57 });
+    const at = camera.position.clone().set(x + t * (u - x), 0, z + t * (v - z));
+    const away = eye.distanceTo(at);
+    const px = focal * Math.max(2.5 * (0.85 + 0.3 * w), 0.001 * away * (0.8 + 0.13 * Math.log2(3.5))) / away;
+    const [one, two] = [step(...full, px), step(...middle, px)];
+    const seen = at.clone().project(camera);
+    const inside = Math.abs(seen.x) < 1 && Math.abs(seen.y) < 1 && seen.z < 1;
+    const bits = sight.levels(0, x, z, u, v);
+    if (!bits) used[3]++;
+    [one, two - one, 1 - two].forEach((share, level) => {
+      if (!inside || share <= 0) return;
+      used[level]++;
+      if (!(bits & (1 << level))) missed.push([x, z, level]);
+    });
+  }
+  return [missed, used];
+}"""
 RUNS = "() => (window.merianTwin?.worlds[0].step ?? -1) > 0"
 COUNTED = (
     "() => [...document.querySelectorAll('.residents tbody td:nth-child(2)')].some((e) => parseInt(e.textContent) > 0)"
@@ -83,6 +114,31 @@ def test_the_window_is_drawn_counted_and_stands_still(software: Any, address: st
     assert page.evaluate("() => window.merianTwin.worlds[0].step") == step
     page.click("#twin-pause")
     page.wait_for_function("(step) => window.merianTwin.worlds[0].step > step", arg=step)
+    visit.leave(address, address.replace("http", "ws"))
+
+
+def test_bodies_far_off_are_coarse_and_none_is_missed(software: Any, address: str) -> None:
+    """Levels have less than half and a fifth of the triangles; until bodies are sorted anew, each is held by every level that the shader may draw it in."""
+    visit = Visit(software, f"{address}twin", **VIEW)
+    page = visit.page
+    page.wait_for_function(RUNS)
+    page.wait_for_function("() => window.merianTwin.layers[0].crowds.length > 0")
+    corners = page.evaluate(
+        "() => window.merianTwin.layers[0].crowds.map((c) => c.meshes.map((m) => m.geometry.attributes.position.count / 3))"
+    )
+    for full, middle, far in corners:
+        assert full > 80
+        assert middle < 0.45 * full
+        assert far < 0.2 * full
+    rng = np.random.default_rng(5)
+    place = rng.uniform(-1000, 1000, (1500, 2))
+    place[:500] = [0, 350] + rng.uniform(-120, 120, (500, 2))
+    walk = place + rng.uniform(-30, 30, (1500, 2))
+    places = np.column_stack([place, walk, rng.random((1500, 2))]).tolist()
+    moves = rng.uniform(-1, 1, (8, 3)).tolist()
+    missed, used = page.evaluate(MISSED, [places, moves, [46, 60], [20, 26]])
+    assert missed == []
+    assert min(used) > 0, "each level is tried, and what is out of sight is left out"
     visit.leave(address, address.replace("http", "ws"))
 
 

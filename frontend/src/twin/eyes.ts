@@ -101,6 +101,12 @@ export class EyeView {
     renderer.autoClear = false;
   }
 
+  /** Pixels a radian straight ahead with which the landscape is drawn for eyes, on a picture so many pixels wide. */
+  focal(looking: { eyes: Eyes; zoom: number }, wide: number): number {
+    const field = (looking.eyes.facts["field_deg"]?.value as number) / looking.zoom;
+    return field <= FLAT_DEG ? (wide * this.renderer.getPixelRatio()) / 2 / spreadOf(field) : CUBE_PX / 2;
+  }
+
   private asPhoto(scene: Scene, place: Vector3, yaw: number, pitch: number, field: number, aspect: number): void {
     const { straight: camera } = this;
     camera.position.copy(place);

@@ -89,9 +89,11 @@ export class Ground {
     const u = Math.min(Math.max((x / this.width + 0.5) * CELLS, 0), CELLS - 1e-6);
     const v = Math.min(Math.max((z / this.width + 0.5) * CELLS, 0), CELLS - 1e-6);
     const [i, j] = [Math.floor(u), Math.floor(v)];
-    const at = (a: number, b: number): number => this.heights[(j + b) * SIDE + i + a] as number;
+    const { heights } = this;
+    const at = j * SIDE + i;
     const [f, g] = [u - i, v - j];
-    return (at(0, 0) * (1 - f) + at(1, 0) * f) * (1 - g) + (at(0, 1) * (1 - f) + at(1, 1) * f) * g;
+    const one = (heights[at] as number) * (1 - f) + (heights[at + 1] as number) * f;
+    return one * (1 - g) + ((heights[at + SIDE] as number) * (1 - f) + (heights[at + SIDE + 1] as number) * f) * g;
   }
 
   /** Places of trees, thicker where there are more: x, z, chance; drawn by chance, but always alike. */

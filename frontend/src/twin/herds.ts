@@ -38,6 +38,11 @@ export function before(now: Uint32Array, was: Uint32Array, found: Int32Array): v
   }
 }
 
+/** In which levels a herd has to be drawn that walks from one place to another, a bit each; 0 where it is out of sight. */
+export interface Chooser {
+  levels(species: number, x: number, z: number, u: number, v: number): number;
+}
+
 export class World {
   id = new Uint32Array(0);
   key = -1;
@@ -99,26 +104,33 @@ export class World {
     }
   }
 
-  /** Write the bodies of all slots, which have room. */
-  fill(slots: Int8Array, most: number, into: Bodies[]): void {
-    for (const one of into) one.count = 0;
+  /** Write the bodies of all slots, which have room: [slot][level], each into the levels that are chosen for its herd. */
+  fill(slots: Int8Array, most: number, into: Bodies[][], sight: Chooser): void {
+    for (const slot of into) for (const one of slot) one.count = 0;
     const { id, species, state, heading, path } = this;
     for (let i = 0; i < id.length; i++) {
       const kind = species[i] as number;
-      const to = into[slots[kind] as number];
-      if (!to) continue;
+      const levels = into[slots[kind] as number];
+      if (!levels) continue;
+      const from = 8 * i;
+      const drawn = sight.levels(kind, path[from + 2] as number, path[from + 3] as number, path[from + 4] as number, path[from + 5] as number);
+      if (!drawn) continue;
       const some = Math.min(most, most > 1 ? animals(state[i] as number) : 1);
       const turn = ((heading[i] as number) / 128) * Math.PI;
-      for (let member = 0; member < some; member++) {
-        const at = 4 * to.count++;
-        for (let j = 0; j < 4; j++) {
-          to.old[at + j] = path[8 * i + j] as number;
-          to.young[at + j] = path[8 * i + 4 + j] as number;
+      for (let level = 0; level < levels.length; level++) {
+        if (!(drawn & (1 << level))) continue;
+        const to = levels[level] as Bodies;
+        for (let member = 0; member < some; member++) {
+          const at = 4 * to.count++;
+          for (let j = 0; j < 4; j++) {
+            to.old[at + j] = path[from + j] as number;
+            to.young[at + j] = path[from + 4 + j] as number;
+          }
+          to.kind[at] = turn;
+          to.kind[at + 1] = kind;
+          to.kind[at + 2] = member;
+          to.kind[at + 3] = chance((id[i] as number) * MEMBERS + member);
         }
-        to.kind[at] = turn;
-        to.kind[at + 1] = kind;
-        to.kind[at + 2] = member;
-        to.kind[at + 3] = chance((id[i] as number) * MEMBERS + member);
       }
     }
   }

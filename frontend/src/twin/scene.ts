@@ -5,11 +5,10 @@ import {
   DoubleSide,
   FloatType,
   GLSL3,
-  InstancedBufferAttribute,
-  InstancedBufferGeometry,
   type IUniform,
   Mesh,
   NearestFilter,
+  type PerspectiveCamera,
   RGBAFormat,
   Scene,
   ShaderMaterial,
@@ -19,13 +18,14 @@ import {
   WebGLRenderer,
 } from "three";
 import { dark } from "../theme";
-import { type Shape, body, lengthOf, shapeOf } from "./bodies";
+import { type Shape, lengthOf, shapeOf } from "./bodies";
 import { Orbit } from "./camera";
 import { coatOf, linear } from "./colours";
 import { EyeView } from "./eyes";
 import type { Eyes, Frame, Hello } from "./frames";
 import { Ground, blockGeometry, coverTexture, smooth } from "./ground";
 import { type Bodies, MEMBERS, World, roomFor } from "./herds";
+import { Crowd, Sight } from "./levels";
 import { BODY_FRAGMENT, BODY_VERTEX, GROUND_FRAGMENT, GROUND_VERTEX, SKY_FRAGMENT, SKY_VERTEX } from "./shaders";
 
 export type Light = "day" | "twilight" | "night";
@@ -42,6 +42,9 @@ const CLEAR = 30;
 const LEAST = 0.013;
 const TREE_M = 8;
 const TAP_PX = 30;
+/** Bodies are sorted into levels anew when the eye moved by this share of how far off it looks; through eyes by so many metres. */
+const MOVED = 0.05;
+const MOVED_M = 25;
 /** A picture that takes longer is drawn coarser, one that takes less finer; no coarser than this share of a pixel. */
 const SLOW_MS = 45;
 const FAST_MS = 13;
@@ -52,8 +55,7 @@ interface Layer {
   cover: DataTexture;
   plants: Float32Array | null;
   /** One for each shape there is. */
-  meshes: Mesh<InstancedBufferGeometry>[];
-  bodies: Bodies[];
+  crowds: Crowd[];
 }
 
 /** The newest of so many times, milliseconds: what one waited for, not what the graphics card did. */
@@ -90,7 +92,10 @@ export class Stage {
   private readonly uniforms: Record<string, IUniform>;
   private readonly block: Mesh;
   private readonly sky: Mesh;
-  private readonly trees: Mesh<InstancedBufferGeometry>;
+  private readonly trees: Crowd;
+  private planted: Bodies = roomFor(0);
+  private readonly sight: Sight;
+  private readonly place = new Vector3();
   private readonly eyes: EyeView;
   private readonly sized: ResizeObserver;
   private frame = 0;
@@ -114,7 +119,7 @@ export class Stage {
   /** Frames drawn and the seconds they took: for measuring. */
   readonly drawn = { frames: 0, seconds: 0 };
   /** What a picture and a shot cost the page itself, apart from the graphics card. */
-  readonly spent = { frames: new Spent(), shots: new Spent() };
+  readonly spent = { frames: new Spent(), shots: new Spent(), sorts: new Spent() };
 
   /** Throws where the browser has no WebGL 2. */
   constructor(
@@ -142,6 +147,7 @@ export class Stage {
       uTime: { value: 0 },
       uT: { value: 1 },
       uLeast: { value: LEAST },
+      uFocal: { value: 1 },
       uOnly: { value: -1 },
       uSelf: { value: new Vector4() },
       uSun: { value: new Vector3() },
@@ -152,11 +158,17 @@ export class Stage {
       uEyes: { value: 0 },
     };
     this.worlds = [new World(width), new World(width)];
-    this.layers = this.worlds.map((world) => ({ world, cover: coverTexture(), plants: null, meshes: [], bodies: [] }));
+    this.layers = this.worlds.map((world) => ({ world, cover: coverTexture(), plants: null, crowds: [] }));
+    const lengths = new Float32Array(256);
+    hello.species.forEach((species, at) => {
+      lengths[at] = lengthOf(species.mass_g ?? 1);
+    });
+    lengths[255] = TREE_M;
+    this.sight = new Sight(lengths, (x, z) => this.height(x, z));
     this.block = new Mesh(blockGeometry(width), this.material(GROUND_VERTEX, GROUND_FRAGMENT));
     this.sky = new Mesh(new SphereGeometry(1, 24, 12), this.material(SKY_VERTEX, SKY_FRAGMENT));
-    this.trees = new Mesh(instanced("tree"), this.material(BODY_VERTEX, BODY_FRAGMENT));
-    for (const mesh of [this.block, this.sky, this.trees]) this.add(mesh);
+    this.trees = this.crowd("tree");
+    for (const mesh of [this.block, this.sky]) this.add(mesh);
     this.sky.visible = false;
     this.orbit = new Orbit(element, width, {
       height: (x, z) => this.height(x, z),
@@ -176,8 +188,14 @@ export class Stage {
     this.loop(this.last);
   }
 
-  private material(vertexShader: string, fragmentShader: string): ShaderMaterial {
-    return new ShaderMaterial({ vertexShader, fragmentShader, uniforms: this.uniforms, glslVersion: GLSL3, side: DoubleSide });
+  private material(vertexShader: string, fragmentShader: string, own: Record<string, IUniform> = {}): ShaderMaterial {
+    return new ShaderMaterial({ vertexShader, fragmentShader, uniforms: { ...this.uniforms, ...own }, glslVersion: GLSL3, side: DoubleSide });
+  }
+
+  private crowd(shape: Shape): Crowd {
+    const made = new Crowd(shape, (own) => this.material(BODY_VERTEX, BODY_FRAGMENT, own));
+    for (const mesh of made.meshes) this.add(mesh);
+    return made;
   }
 
   private add(mesh: Mesh): void {
@@ -203,13 +221,15 @@ export class Stage {
 
   private plant(): void {
     const places = this.ground.trees();
-    const bodies: Bodies = { count: places.length, old: new Float32Array(4 * places.length), young: new Float32Array(4 * places.length), kind: new Float32Array(4 * places.length) };
+    const bodies = roomFor(places.length);
     places.forEach(([x, z, by], k) => {
       bodies.old.set([x, z, x, z], 4 * k);
       bodies.young.set([x, z, x, z], 4 * k);
       bodies.kind.set([6.28 * by, 255, 0, by], 4 * k);
     });
-    renewed(this.trees.geometry, held(this.trees.geometry, bodies));
+    bodies.count = places.length;
+    this.planted = bodies;
+    this.trees.sort(bodies, this.sight);
   }
 
   /** A shot of a world: false where it cannot be drawn, because its roster is not here. */
@@ -230,22 +250,29 @@ export class Stage {
     return true;
   }
 
-  /** Make the bodies of a world: of each herd several where they are near enough to be told apart. */
+  /** Make the bodies of a world: of each herd several where they are near enough to be told apart, each as fine as it is seen. */
   private embody(layer: Layer): void {
     const most = this.near ? MEMBERS : 1;
     layer.world.count(this.slots, most, this.counts);
     this.shapes.forEach((shape, slot) => {
-      let mesh = layer.meshes[slot];
-      if (!mesh) {
-        mesh = new Mesh(instanced(shape), this.material(BODY_VERTEX, BODY_FRAGMENT));
-        layer.meshes[slot] = mesh;
-        this.add(mesh);
-      }
-      const need = this.counts[slot] as number;
-      if (!layer.bodies[slot] || layer.bodies[slot].old.length < 4 * need) layer.bodies[slot] = held(mesh.geometry, roomFor(need));
+      layer.crowds[slot] ??= this.crowd(shape);
+      layer.crowds[slot].room(this.counts[slot] as number);
     });
-    layer.world.fill(this.slots, most, layer.bodies);
-    layer.meshes.forEach((mesh, slot) => renewed(mesh.geometry, layer.bodies[slot] as Bodies));
+    layer.world.fill(this.slots, most, layer.crowds.map((crowd) => crowd.bodies), this.sight);
+    for (const crowd of layer.crowds) crowd.renewed();
+  }
+
+  /** Sort all bodies into their levels where the view has changed enough. */
+  private sort(eye: Vector3, camera: PerspectiveCamera | null, focal: number, least: number, slack: number): void {
+    this.set("uFocal", focal);
+    this.set("uLeast", least);
+    const near = this.looking !== null || this.orbit.distance < 0.12 * this.ground.width;
+    if (!this.sight.take(eye, camera, focal, least, slack) && near === this.near) return;
+    this.near = near;
+    const began = performance.now();
+    for (const layer of this.layers) this.embody(layer);
+    this.trees.sort(this.planted, this.sight);
+    this.spent.sorts.add(performance.now() - began);
   }
 
   // ---- what is asked for ---------------------------------------------------------------------------------------------
@@ -309,6 +336,7 @@ export class Stage {
   private rise(): void {
     this.set("uMetres", this.ground.metres);
     this.set("uRise", this.ground.metres * (this.looking ? 1 : RISE));
+    this.sight.forget();
   }
 
   private set(name: string, value: number): void {
@@ -358,11 +386,6 @@ export class Stage {
 
   /** Draw what is to be seen now. */
   private picture(seconds: number): void {
-    const near = this.looking !== null || this.orbit.distance < 0.12 * this.ground.width;
-    if (near !== this.near) {
-      this.near = near;
-      for (const layer of this.layers) this.embody(layer);
-    }
     if (!this.still) this.set("uTime", (this.uniforms["uTime"]?.value as number) + seconds);
     const t = this.still ? 1 : Math.min((performance.now() - this.shotAt) / this.between, 1);
     this.set("uT", t);
@@ -380,7 +403,7 @@ export class Stage {
 
   private show(which: number): void {
     this.layers.forEach((layer, at) => {
-      for (const mesh of layer.meshes) mesh.visible = at === which;
+      for (const crowd of layer.crowds) for (const mesh of crowd.meshes) mesh.visible = at === which;
     });
     (this.uniforms["uCover"] as IUniform).value = this.layers[which]?.cover;
   }
@@ -396,16 +419,19 @@ export class Stage {
     const count = this.split ? 2 : 1;
     // a tall picture is cut across, a wide one along
     const tall = high > wide;
+    const [w, h] = tall ? [wide, high / count] : [wide / count, high];
+    const { camera } = this.orbit;
+    this.orbit.update(seconds, w / h);
+    camera.updateMatrixWorld();
+    const focal = (h * this.renderer.getPixelRatio()) / 2 / Math.tan((camera.fov * Math.PI) / 360);
+    this.sort(camera.position, camera, focal, LEAST / this.orbit.narrow(w / h), MOVED * camera.position.distanceTo(this.orbit.target));
     this.renderer.setScissorTest(true);
     for (let which = 0; which < count; which++) {
-      const [w, h] = tall ? [wide, high / count] : [wide / count, high];
       const [x, y] = tall ? [0, (count - 1 - which) * h] : [which * w, 0];
-      this.orbit.update(which ? 0 : seconds, w / h);
-      this.set("uLeast", LEAST / this.orbit.narrow(w / h));
       this.show(which);
       this.renderer.setViewport(x, y, w, h);
       this.renderer.setScissor(x, y, w, h);
-      this.renderer.render(this.scene, this.orbit.camera);
+      this.renderer.render(this.scene, camera);
     }
     this.renderer.setScissorTest(false);
   }
@@ -415,13 +441,13 @@ export class Stage {
     if (!looking) return;
     const world = this.worlds[0];
     this.setLight(looking.light);
-    this.set("uLeast", 0);
     this.show(0);
     const [x, z] = world.place(at, t);
     const eye = looking.eyes.facts["eye_height_m"]?.value as number;
     const heading = ((world.heading[at] as number) / 128) * Math.PI;
     (this.uniforms["uSelf"]?.value as Vector4).set(x, z, 2, 0);
-    const place = new Vector3(x, this.height(x, z) + eye, z);
+    const place = this.place.set(x, this.height(x, z) + eye, z);
+    this.sort(place, null, this.eyes.focal(looking, wide), 0, MOVED_M);
     this.eyes.draw(this.scene, looking, place, heading + this.glance.turn, this.glance.tilt, wide, high, this.still ? 0 : this.drawn.frames);
   }
 
@@ -445,14 +471,20 @@ export class Stage {
     this.follow(best < 0 ? null : (world.id[best] as number));
   }
 
-  /** Draw one picture now and wait for the graphics card: milliseconds of the page, and of both. */
-  timed(): { page: number; both: number } {
+  /** Draw one picture now and wait for the graphics card: milliseconds of the page, and of both; what it was drawn of. */
+  timed(): { page: number; both: number; triangles: number; calls: number } {
+    const { info } = this.renderer;
     const gl = this.renderer.getContext();
+    info.autoReset = false;
+    info.reset();
     const began = performance.now();
     this.picture(0.016);
     const page = performance.now() - began;
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
-    return { page, both: performance.now() - began };
+    const both = performance.now() - began;
+    const { triangles, calls } = info.render;
+    info.autoReset = true;
+    return { page, both, triangles, calls };
   }
 
   close(): void {
@@ -470,32 +502,6 @@ export class Stage {
     this.renderer.dispose();
     this.renderer.domElement.remove();
   }
-}
-
-function instanced(shape: Shape): InstancedBufferGeometry {
-  const geometry = new InstancedBufferGeometry();
-  const made = body(shape);
-  for (const name of ["position", "part"]) geometry.setAttribute(name, made.getAttribute(name));
-  geometry.instanceCount = 0;
-  return geometry;
-}
-
-/** Let a geometry draw these bodies: its buffers are theirs, and nothing is copied. */
-function held(geometry: InstancedBufferGeometry, bodies: Bodies): Bodies {
-  geometry.dispose();
-  for (const name of ["old", "young", "kind"] as const) geometry.setAttribute(name, new InstancedBufferAttribute(bodies[name], 4));
-  return bodies;
-}
-
-/** Send to the graphics card what was written: as far as there are bodies. */
-function renewed(geometry: InstancedBufferGeometry, bodies: Bodies): void {
-  for (const name of ["old", "young", "kind"] as const) {
-    const attribute = geometry.attributes[name] as InstancedBufferAttribute;
-    attribute.clearUpdateRanges();
-    attribute.addUpdateRange(0, 4 * bodies.count);
-    attribute.needsUpdate = true;
-  }
-  geometry.instanceCount = bodies.count;
 }
 
 /** What the shaders know of each species; number 255 is a tree. */

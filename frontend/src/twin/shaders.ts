@@ -1,5 +1,9 @@
 /** What the materials share. For people the colours are those of a plate, coded for the screen; for other eyes they are linear light with the ultraviolet as alpha. */
 
+import { FULL_PX, MIDDLE_PX, SEEN_PX } from "./levels";
+
+const glsl = (value: number): string => value.toFixed(2);
+
 /** Places between shots, the height of the ground, noise. */
 const COMMON = `
 precision highp float;
@@ -98,12 +102,14 @@ export const BODY_VERTEX = `${COMMON}
 in float part;
 in vec4 old, young, kind;
 uniform sampler2D uSpecies;  // rows: colour and length; coat and ultraviolet; marks and ultraviolet; pattern, period
-uniform float uT, uLeast, uOnly;
+uniform float uT, uLeast, uOnly, uLevel;
+uniform float uFocal;        // pixels a radian
 uniform vec4 uSelf;          // id of the body that looks is not drawn: its x, z and how near is itself
 out vec3 vLocal, vShape, vColour;
 out vec4 vGround, vMarks;
 out float vPart, vAway, vPeriod;
 flat out int vPattern;
+flat out vec2 vKeep;         // the share of its pixels that this level draws: levels of a body share them out
 void main() {
   vec2 a = old.xy, b = old.zw, c = young.xy, d = young.zw;
   vec2 place = b + 0.5 * uT * (c - a + uT * (2.0 * a - 5.0 * b + 4.0 * c - d + uT * (3.0 * (b - c) + d - a)));
@@ -115,6 +121,10 @@ void main() {
   vec4 more = texelFetch(uSpecies, ivec2(species, 3), 0);
   float away = distance(cameraPosition, vec3(place.x, height(place), place.y));
   float size = max(looks.a * (0.85 + 0.3 * kind.w), uLeast * away * (species == 255 ? 0.5 : 0.8 + 0.13 * log2(1.0 + looks.a)));
+  float px = size * uFocal / away;
+  float full = smoothstep(${glsl(FULL_PX[0])}, ${glsl(FULL_PX[1])}, px), middle = smoothstep(${glsl(MIDDLE_PX[0])}, ${glsl(MIDDLE_PX[1])}, px);
+  float seen = uLeast > 0.0 ? 1.0 : smoothstep(${glsl(SEEN_PX[0])}, ${glsl(SEEN_PX[1])}, px);
+  vKeep = uLevel < 0.5 ? vec2(0.0, full) : uLevel < 1.5 ? vec2(full, middle) : vec2(middle, seen);
   float turn = kind.z * 2.399 + kind.w * 1.5;
   place += size * (1.3 + 0.4 * kind.w) * sqrt(kind.z) * vec2(cos(turn), sin(turn));
   float gait = dot(way, way) > 1.0 ? 1.0 : 0.0;
@@ -137,7 +147,7 @@ void main() {
   if (uOnly >= 0.0 && abs(uOnly - kind.y) > 0.5) vColour = mix(vColour, vec3(0.35), 0.85);
   vPattern = int(more.x + 0.5);
   vPeriod = more.y / size;
-  gl_Position = self ? vec4(2.0, 2.0, 2.0, 1.0) : projectionMatrix * viewMatrix * vec4(world, 1.0);
+  gl_Position = self || vKeep.x >= vKeep.y ? vec4(2.0, 2.0, 2.0, 1.0) : projectionMatrix * viewMatrix * vec4(world, 1.0);
 }`;
 
 export const BODY_FRAGMENT = `${COMMON}${LIGHT}
@@ -145,9 +155,13 @@ in vec3 vLocal, vShape, vColour;
 in vec4 vGround, vMarks;
 in float vPart, vAway, vPeriod;
 flat in int vPattern;
+flat in vec2 vKeep;
 void main() {
   vec3 normal = normalize(cross(dFdx(vLocal), dFdy(vLocal)));
-  if (vPart > 2.5 && vPart < 3.5) { lit(vec3(0.06, 0.065, 0.03), 0.02, vec3(0.0, 1.0, 0.0), vAway); return; }
+  // gradient noise of pixels (Jimenez 2014): one level fades into the next
+  float share = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
+  bool other = share < vKeep.x || share >= vKeep.y;
+  if (vPart > 2.5 && vPart < 3.5) { if (other) discard; lit(vec3(0.06, 0.065, 0.03), 0.02, vec3(0.0, 1.0, 0.0), vAway); return; }
   vec4 coat = vPart > 3.5 ? vec4(0.10, 0.17, 0.045, 0.04) : vGround;
   float marks = 0.0;
   if (vPattern == 1) {
@@ -160,6 +174,7 @@ void main() {
     float soft = length(fwidth(at));
     marks = mix(1.0 - smoothstep(0.28, 0.36, length(cell)), 0.28, clamp(soft * 1.4 - 0.2, 0.0, 1.0));
   }
+  if (other) discard;
   coat = mix(coat, vMarks, marks);
   vec3 plate = vPart > 3.5 ? coat.rgb : vColour * (0.55 + 0.2 * smoothstep(0.0, 0.6, vShape.y));
   lit(uEyes > 0.5 ? coat.rgb : plate, coat.a, normal, vAway);
