@@ -106,6 +106,8 @@ export class Stage {
   private rest = 0;
   private split = false;
   private followed: number | null = null;
+  /** The species of who is followed, by number. */
+  private kind = -1;
   private looking: { eyes: Eyes; light: Light; zoom: number } | null = null;
   private light: Light = "day";
   /** Turned by the visitor while looking through eyes, radians. */
@@ -245,7 +247,7 @@ export class Stage {
       const since = now - this.shotAt;
       if (since < 3000) this.between += 0.25 * (Math.max(since, 16) - this.between);
       this.shotAt = now;
-      if (this.followed !== null && !layer.world.id.includes(this.followed)) this.follow(null);
+      if (this.followed !== null && !layer.world.id.includes(this.followed)) this.onward();
     }
     return true;
   }
@@ -304,8 +306,23 @@ export class Stage {
     this.followed = id;
     const world = this.worlds[0];
     const at = id === null ? -1 : world.id.indexOf(id);
+    if (at >= 0) this.kind = world.species[at] as number;
     if (at >= 0) this.orbit.distance = Math.min(this.orbit.distance, 0.007 * this.ground.width);
     this.heard.followed(at < 0 ? null : id, at < 0 ? -1 : (world.species[at] as number));
+  }
+
+  /** Who was followed is gone, by death or over the edge of the window: go with the nearest of its kind, or with none. */
+  private onward(): void {
+    const world = this.worlds[0];
+    const { x, z } = this.orbit.target;
+    let [best, least] = [-1, Number.POSITIVE_INFINITY];
+    for (let at = 0; at < world.id.length; at++) {
+      if (world.species[at] !== this.kind) continue;
+      const [u, v] = world.place(at, 0);
+      const away = Math.hypot(u - x, v - z);
+      if (away < least) [best, least] = [at, away];
+    }
+    this.follow(best < 0 ? null : (world.id[best] as number));
   }
 
   /** Go with the next herd of a species, of all of them in turn. */
