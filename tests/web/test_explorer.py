@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tiny_site import Ask, Site
@@ -83,6 +83,7 @@ def test_bytes_of_another_kind_are_refused() -> None:
 
 
 @given(PLACES, st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=3, max_size=12))
+@example(np.array([[1.0, 1.0]]), [(0.0, 0.0), (0.0, 1.0), (1.0, 2.2e-311)])
 @settings(deadline=None, max_examples=60)
 def test_inside_a_loop_is_what_a_winding_of_odd_crossings_says(points: Any, corners: Any) -> None:
     """Against the textbook loop over corners, point by point."""

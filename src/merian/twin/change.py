@@ -97,7 +97,8 @@ class Change:
         """How much of the change is there in a year, 0 to 1."""
         if year < self.year or year >= self.until:
             return 0.0
-        return min((year - self.year) / self.ramp, 1.0) if self.ramp else 1.0
+        past = year - self.year
+        return past / self.ramp if past < self.ramp else 1.0
 
     @property
     def rain(self) -> float:

@@ -85,8 +85,8 @@ def inside(points: Floats, loop: Floats) -> npt.NDArray[np.bool_]:
     x, y = points[near].T
     odd = np.zeros(len(near), bool)
     for (ax, ay), (bx, by) in zip(loop, np.roll(loop, -1, 0), strict=True):
-        if ay != by:
-            odd ^= ((ay > y) != (by > y)) & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
+        at = np.flatnonzero((ay > y) != (by > y))
+        odd[at] ^= x[at] < (bx - ax) * (y[at] - ay) / (by - ay) + ax
     found[near] = odd
     return found
 
