@@ -114,7 +114,7 @@ def main() -> int:
     told, where = threading.Event(), list[str]()
     options: dict[str, Any] = {"port": 0, "identifier": Identifier(encoder, head)}
     options["ready"] = lambda address: (where.append(address), told.set())
-    uvicorn.Server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+    uvicorn.Server.capture_signals = contextlib.nullcontext
     threading.Thread(target=serve, args=(Path(os.devnull),), kwargs=options, daemon=True).start()
     told.wait(60)
     pages(where[0], len(tree))

@@ -87,7 +87,7 @@ def served() -> str:
         "identifier": Identifier(encoder, Head.build(encoder, tree, tree.at("species"))),
     }
     options["ready"] = lambda address: (where.append(address), told.set())
-    uvicorn.Server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+    uvicorn.Server.capture_signals = contextlib.nullcontext
     threading.Thread(target=serve, args=(Path(os.devnull),), kwargs=options, daemon=True).start()
     told.wait(60)
     return where[0]

@@ -162,8 +162,8 @@ def timed(engine: Engine) -> dict[str, float]:
         return run_it
 
     for process in engine.processes:
-        process.step = clocked(process.name, process.step)  # type: ignore[method-assign]
-    engine.step = clocked("all", engine.step)  # type: ignore[method-assign]
+        process.step = clocked(process.name, process.step)
+    engine.step = clocked("all", engine.step)
     return took
 
 

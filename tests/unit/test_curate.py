@@ -225,7 +225,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
         written: list[tarfile.TarInfo] = []
 
         class Stopped(tarfile.TarFile):
-            def addfile(self, info: tarfile.TarInfo, stream: IO[bytes] | None = None) -> None:  # type: ignore[override]
+            def addfile(self, info: tarfile.TarInfo, stream: IO[bytes] | None = None) -> None:
                 written.append(info)
                 if len(written) == 11:
                     raise KeyboardInterrupt
@@ -278,9 +278,9 @@ def test_shards_are_webdataset_tars_of_pairs(tmp_path: Path) -> None:
             assert [n.partition(".")[2] for n in names] == ["png", "json"] * (len(names) // 2)
             assert [n.partition(".")[0] for n in names[::2]] == [n.partition(".")[0] for n in names[1::2]]
             for image, about in zip(names[::2], names[1::2], strict=True):
-                known = json.load(tar.extractfile(about))  # type: ignore[arg-type]
+                known = json.load(tar.extractfile(about))
                 row = rows[known["id"]]
-                data = tar.extractfile(image).read()  # type: ignore[union-attr]
+                data = tar.extractfile(image).read()
                 assert data == (source / row["path"]).read_bytes()
                 assert known["species"] == row["verbatim_name"]
                 assert known["split"] == row["split"]

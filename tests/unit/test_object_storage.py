@@ -35,7 +35,7 @@ class Bucket(BaseHTTPRequestHandler):
 
     def __init__(self, root: Path, asked: list[tuple[str, str, bool]], *rest: object) -> None:
         self.root, self.asked = root, asked
-        super().__init__(*rest)  # type: ignore[arg-type]
+        super().__init__(*rest)
 
     def do_GET(self) -> None:
         self._answer()

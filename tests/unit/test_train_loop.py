@@ -120,7 +120,7 @@ def test_a_finished_folder_holds_the_model_and_no_scratch(whole: Path) -> None:
 def test_killed_and_started_again_gives_the_same_bytes(
     catalog: Path, whole: Path, tmp_path: Path, stop: tuple[int, ...]
 ) -> None:
-    def killing(at: int):  # type: ignore[no-untyped-def]
+    def killing(at: int):
         def after(step: int) -> None:
             if step == at:
                 raise KeyboardInterrupt

@@ -82,7 +82,7 @@ def moved(out: Path, species: str) -> float:
     common = {"grey wolf": "Canis lupus", "moose": "Alces alces"}
     own = last.filter(pl.col("species") == common.get(species, species))
     assert own.height
-    return float((own["with"] / own["without"]).log().mean())  # type: ignore[arg-type]
+    return float((own["with"] / own["without"]).log().mean())
 
 
 @pytest.mark.parametrize("what", sorted(ASKED))

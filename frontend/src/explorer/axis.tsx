@@ -3,9 +3,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { useAsked } from "../asking";
 import { Absent, Refusal, Scientific } from "../names";
-import { go, Link, taxonAddress } from "../router";
+import { Link, taxonAddress } from "../router";
 import { ready, say } from "../saying";
 import { capital, figure, many, t, unitOf, word } from "../words";
+import { ask } from "./asked";
 import { Clade } from "./clade";
 import * as data from "./data";
 import { fixed, Gauge } from "./gauge";
@@ -32,11 +33,7 @@ export function AxisView({ told, query }: { told: data.About; query: URLSearchPa
   useEffect(() => {
     if (failure) ready();
   }, [failure]);
-  const turn = (next: Record<string, string>): void => {
-    const asked = new URLSearchParams({ view: "axis", ...(trait ? { trait } : {}), ...(clade ? { clade } : {}), ...next });
-    for (const [name, text] of [...asked]) if (!text) asked.delete(name);
-    go(`/explorer?${asked}`, true);
-  };
+  const turn = (next: Record<string, string>): void => ask("axis", { trait, clade, ...next });
   if (!told.traits.length) return <Absent>{t("axis.absent")}</Absent>;
   const shown = value ?? last;
   return (

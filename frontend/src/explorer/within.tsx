@@ -8,6 +8,7 @@ import { ready, say } from "../saying";
 import { useStore } from "../store";
 import { dark } from "../theme";
 import { capital, figure, many, percent, t, word } from "../words";
+import { ask } from "./asked";
 import { Clade } from "./clade";
 import { pigmentsNow } from "./colours";
 import * as data from "./data";
@@ -27,11 +28,7 @@ export function WithinView({ told, query }: { told: data.About; query: URLSearch
   useEffect(() => {
     if (!told.inside.length) ready();
   }, []);
-  const turn = (next: Record<string, string>): void => {
-    const asked = new URLSearchParams({ view: "within", ...(column ? { column } : {}), ...(clade ? { clade } : {}), ...next });
-    for (const [name, text] of [...asked]) if (!text) asked.delete(name);
-    go(`/explorer?${asked}`, true);
-  };
+  const turn = (next: Record<string, string>): void => ask("within", { column, clade, ...next });
   if (!told.inside.length) return <Absent>{t("within.absent")}</Absent>;
   const shown = value ?? last;
   return (

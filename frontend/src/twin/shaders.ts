@@ -1,6 +1,7 @@
 /** What the materials share. For people the colours are those of a plate, coded for the screen; for other eyes they are linear light with the ultraviolet as alpha. */
 
 import { FULL_PX, MIDDLE_PX, SEEN_PX } from "./levels";
+import { NOISE } from "./noise";
 
 const glsl = (value: number): string => value.toFixed(2);
 
@@ -13,13 +14,7 @@ uniform float uWidth, uRise, uTime;
 const float CELLS = 128.0;
 vec2 texel(vec2 place) { return (clamp(place / uWidth + 0.5, 0.0, 1.0) * CELLS + 0.5) / (CELLS + 1.0); }
 float height(vec2 place) { return texture(uGround, texel(place)).r * uRise; }
-float dice(vec2 p) { return fract(sin(dot(p, vec2(127.1, 311.7))) * 43758.5453); }
-float noise(vec2 p) {
-  vec2 i = floor(p), f = fract(p);
-  f = f * f * (3.0 - 2.0 * f);
-  return mix(mix(dice(i), dice(i + vec2(1, 0)), f.x), mix(dice(i + vec2(0, 1)), dice(i + vec2(1, 1)), f.x), f.y);
-}
-`;
+${NOISE}`;
 const LIGHT = `
 uniform vec3 uSun, uSunLight, uSkyLight, uHaze;
 uniform float uFar, uEyes;

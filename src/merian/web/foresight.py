@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from merian.twin.kinds import KINDS
 from merian.twin.scenario import ALL, Change, Scenario
 from merian.web.commands import MOST_CHANGES
 from merian.web.queries import number
+from merian.web.remembered import Remembered
 from merian.web.uploads import Refused
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Foresight:
         self._opening = opening
         self._one = threading.Lock()
         self._world: tuple[Ecosystem, Setting] | None = None
-        self._told: OrderedDict[Asked, Json] = OrderedDict()
+        self._told: Remembered[Asked, Json] = Remembered(KEPT)
         self._waiting = 0
 
     def routes(self) -> list[BaseRoute]:
@@ -128,36 +128,30 @@ class Foresight:
 
     def told(self, asked: Asked) -> Json:
         """The answer to a question, computed once. Raises BadSetting for a change that fits no species, Unstable when no member could be run."""
+        return self._told.get(asked, lambda: self._made(asked))
+
+    def _made(self, asked: Asked) -> Json:
         from merian.twin.ensemble import EnsembleSettings, ensemble
 
-        with self._one:
-            if asked in self._told:
-                self._told.move_to_end(asked)
-                return self._told[asked]
-            ecosystem, setting = self._opened()
-            scenario = Scenario("What if", asked.changes).named(_called(ecosystem))
-            how = EnsembleSettings(members=asked.members, years=float(asked.years), threads=1)
-            with listen(lambda *_: None):
-                found = ensemble(setting, scenario, how)
-            answer = _answer(ecosystem, setting, scenario, found) | {"asked": asked.members, "over_years": asked.years}
-            self._told[asked] = answer
-            while len(self._told) > KEPT:
-                self._told.popitem(last=False)
-            return answer
+        ecosystem, setting = self._opened()
+        scenario = Scenario("What if", asked.changes).named(_called(ecosystem))
+        how = EnsembleSettings(members=asked.members, years=float(asked.years), threads=1)
+        with listen(lambda *_: None):
+            found = ensemble(setting, scenario, how)
+        return _answer(ecosystem, setting, scenario, found) | {"asked": asked.members, "over_years": asked.years}
 
     def made_of(self) -> Json:
         """The values of species and pools with their evidence."""
-        with self._one:
-            ecosystem, _ = self._opened()
-        return _evidence(ecosystem)
+        return _evidence(self._opened()[0])
 
     def _opened(self) -> tuple[Ecosystem, Setting]:
         from merian.twin.ensemble import Setting
 
-        if self._world is None:
-            ecosystem = self._opening()
-            self._world = ecosystem, Setting.of_ecosystem(ecosystem)
-        return self._world
+        with self._one:
+            if self._world is None:
+                ecosystem = self._opening()
+                self._world = ecosystem, Setting.of_ecosystem(ecosystem)
+            return self._world
 
 
 def _called(ecosystem: Ecosystem) -> dict[str, str]:

@@ -1,14 +1,8 @@
 /** Materials of the micro-scene, as light: linear red, green, blue, and ultraviolet as alpha. */
 
-const NOISE = `
-precision highp float;
-float dice(vec2 p) { return fract(sin(dot(p, vec2(127.1, 311.7))) * 43758.5453); }
-float noise(vec2 p) {
-  vec2 i = floor(p), f = fract(p);
-  f = f * f * (3.0 - 2.0 * f);
-  return mix(mix(dice(i), dice(i + vec2(1, 0)), f.x), mix(dice(i + vec2(0, 1)), dice(i + vec2(1, 1)), f.x), f.y);
-}
-`;
+import { NOISE as PLAIN_NOISE } from "../noise";
+
+const NOISE = `precision highp float;${PLAIN_NOISE}`;
 const LIT = `
 uniform vec3 uSun, uSunLight, uSkyLight, uHaze;
 layout(location = 0) out vec4 result;

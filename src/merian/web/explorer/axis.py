@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from merian.explore.axes import clade_folds, out_of_clade, species_means, trait_
 from merian.web import facts
 from merian.web.explorer.board import Board
 from merian.web.facts import Json
+from merian.web.remembered import Remembered
 from merian.web.uploads import Refused
 
 __all__ = ["LEAST", "Axes", "clade_of"]
@@ -38,8 +38,7 @@ class Axes:
     """The axes of one store; an answer is remembered for as long as the store is served."""
 
     board: Board
-    _found: dict[tuple[str, int], Json] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    _found: Remembered[tuple[str, int], Json] = field(default_factory=lambda: Remembered(KEPT))
 
     @property
     def traits(self) -> list[Json]:
@@ -81,13 +80,7 @@ class Axes:
         if unit is None:
             raise Refused(404, f"no trait is called {name[:60]!r}", "take one from /api/explorer/axis")
         number = clade_of(self.board, clade)
-        with self._lock:
-            key = (name, number)
-            if key not in self._found:
-                if len(self._found) >= KEPT:
-                    del self._found[next(iter(self._found))]
-                self._found[key] = self._read(name, number)
-            told = self._found[key]
+        told = self._found.get((name, number), lambda: self._read(name, number))
         return {"trait": name, "unit": unit, "traits": known, **told}
 
     def _read(self, trait: str, clade: int) -> Json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from merian.web import facts
 from merian.web.explorer.axis import clade_of
 from merian.web.explorer.board import Board
 from merian.web.facts import Json
+from merian.web.remembered import Remembered
 from merian.web.uploads import Refused
 
 __all__ = ["INSIDE", "MOST", "Within"]
@@ -41,8 +41,7 @@ class Within:
     """The pictures of one store; an answer is remembered for as long as the store is served."""
 
     board: Board
-    _found: dict[tuple[str, int], Json] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    _found: Remembered[tuple[str, int], Json] = field(default_factory=lambda: Remembered(KEPT))
 
     @property
     def columns(self) -> list[str]:
@@ -60,13 +59,7 @@ class Within:
             raise Refused(404, f"column={column[:40]!r}", f"take one of {', '.join(INSIDE)}")
         name = column or (offered[0] if offered else INSIDE[0])
         number = clade_of(self.board, clade)
-        with self._lock:
-            key = (name, number)
-            if key not in self._found:
-                if len(self._found) >= KEPT:
-                    del self._found[next(iter(self._found))]
-                self._found[key] = self._show(name, number)
-            told = self._found[key]
+        told = self._found.get((name, number), lambda: self._show(name, number))
         return {"column": name, "columns": offered, **told}
 
     def _show(self, column: str, clade: int) -> Json:
