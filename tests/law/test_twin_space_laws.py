@@ -281,8 +281,10 @@ def test_threats_that_cannot_be() -> None:
     from merian.twin.hazards.asked import threats
 
     fire = Change(what="fire", amount=1.0)
+    shot = Change(what="poaching", path=(0.5, 0.5), how=("males=1",))
     for changes, said in (
-        ((fire, fire), "comes once"),
+        ((fire, replace(fire, how=("wet=0.3",))), "is one for all fires"),
+        ((shot, replace(shot, how=("males=1", "harem=5"))), "is one in a scenario"),
         ((Change(what="fire", how=("wett=0.3",)),), "did you mean|is not a setting"),
         ((Change(what="fire", how=("wet",)),), "NAME=VALUE"),
         ((Change(what="fire", how=("wet=much",)),), "is a number"),

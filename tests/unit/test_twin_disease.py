@@ -17,6 +17,7 @@ from merian.twin.grid.moving import Gates, spread
 from merian.twin.hazards.contagion import SICK, Arrival, Contagion, contagion
 from merian.twin.hazards.disease import DiseaseSettings, Pathogen, course, final_size, pathogen, r0
 from merian.twin.hazards.infection import HEALTH, Infection, infection
+from merian.twin.hazards.join import Part, joined
 from merian.twin.hazards.theory import epidemics
 from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.landscape import generated
@@ -174,8 +175,14 @@ def test_a_landscape_with_a_disease_keeps_its_books_and_loses_hosts() -> None:
     hares = [engine.world.values["biomass"][1].sum() for engine in (plain, ill)]
     assert hares[1] < 0.6 * hares[0]
     assert (ill.world.values["immune"][1] > 0).all()
+    both = contagion(ill, found, adult, Arrival(0.0, 0.1, 1))
+    assert [process.name for process in both.processes if isinstance(process, Contagion)] == [
+        "contagion",
+        "contagion_2",
+    ]
+    assert {"infectious", "infectious_2"} <= set(both.world.values)
     with pytest.raises(BadData, match="has a process of this name"):
-        contagion(ill, found, adult, Arrival(0.0, 0.1, 1))
+        joined(ill, Part((ill.processes[-1],)))
 
 
 def animals(count: int, each: int) -> dict[str, np.ndarray]:

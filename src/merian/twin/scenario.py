@@ -78,6 +78,12 @@ class Scenario:
                     "species", change.species, f"{change.what!r} concerns what grows: {', '.join(_producers(web))}"
                 )
 
+    @property
+    def moments(self) -> list[tuple[int, Change]]:
+        """What happens at one moment, each with its number among the changes: of one moment what is removed goes first, then comes what is set free."""
+        found = [(at, change) for at, change in enumerate(self.changes) if KINDS[change.what].moment]
+        return sorted(found, key=lambda one: one[1].what == "introduce")
+
     def turns(self, years: float) -> list[float]:
         """The years at which something happens at one moment."""
         return sorted({c.year for c in self.changes if KINDS[c.what].moment and c.year < years})
@@ -99,8 +105,8 @@ class Scenario:
     def start(self, web: FoodWeb, biomass: Doubles, year: float) -> Doubles:
         """The biomass [s] after what happens at one moment in this year."""
         after = biomass.copy()
-        for change in self.changes:
-            if KINDS[change.what].moment and change.year == year:
+        for _, change in self.moments:
+            if change.year == year:
                 at = web.names.index(change.species)
                 after[at] = after[at] + change.amount if change.what == "introduce" else after[at] * (1 - change.amount)
         return after
@@ -119,7 +125,9 @@ class Scenario:
         """The columns of species and links in a year. `ectotherm` [s]: whose rates follow the temperature, which is `celsius` without change.
 
         What only a map can tell is left out. Protection holds whatever its place among the changes, as do zones of it over habitat that would be lost there.
+        Several of a kind: rates of harvest and degrees add up, shares that are left multiply.
         """
+        warmer = np.zeros(len(web.names))
         species, links = (
             dict(zip(SPECIES, web.species.copy(), strict=True)),
             dict(zip(LINK, web.links.copy(), strict=True)),
@@ -144,11 +152,13 @@ class Scenario:
             elif change.what == "refuge":
                 links["attack"][one[web.eaten]] *= 1 - much
             elif change.what == "warming":
-                warm = one & (ectotherm | web.producer)
-                for name, rate in (("growth", GROWTH), ("capacity", CAPACITY), ("loss", METABOLISM)):
-                    species[name][warm] *= rate.at(1.0, celsius + much) / rate.at(1.0, celsius)
-                for name, rate in (("attack", ATTACK), ("handling", HANDLING)):
-                    links[name][warm[web.eater]] *= rate.at(1.0, celsius + much) / rate.at(1.0, celsius)
+                warmer[one & (ectotherm | web.producer)] += much
+        for much in np.unique(warmer[warmer != 0]).tolist():
+            warm = warmer == much
+            for name, rate in (("growth", GROWTH), ("capacity", CAPACITY), ("loss", METABOLISM)):
+                species[name][warm] *= rate.at(1.0, celsius + much) / rate.at(1.0, celsius)
+            for name, rate in (("attack", ATTACK), ("handling", HANDLING)):
+                links[name][warm[web.eater]] *= rate.at(1.0, celsius + much) / rate.at(1.0, celsius)
         return np.stack(list(species.values())), np.stack(list(links.values()))
 
 

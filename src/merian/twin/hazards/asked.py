@@ -14,9 +14,9 @@ from merian.twin.change import Change
 from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.hazards.disease import DiseaseSettings
 from merian.twin.hazards.disturbance import DisturbanceSettings
-from merian.twin.hazards.fire import FireSettings
+from merian.twin.hazards.fire import FireSettings, one_fire
 from merian.twin.hazards.livestock import LivestockSettings
-from merian.twin.hazards.people import PoachingSettings
+from merian.twin.hazards.people import PoachingSettings, one_harem
 from merian.twin.hazards.roads import RoadSettings
 from merian.twin.kinds import KINDS
 from merian.twin.scenario import Scenario
@@ -60,18 +60,20 @@ def renewed(web: FoodWeb, start: Doubles, mortality: Doubles) -> Doubles:
 
 
 def threats(scenario: Scenario, grass: npt.NDArray[np.bool_] | None = None) -> list[Change]:
-    """The changes that are threats.
+    """The changes that are threats, kind by kind and in an order of their own: that of the scenario does not matter.
 
-    Raises BadSetting for two of a kind, for settings that they have not, and for fire and livestock where no species is `grass` [s] (None: not asked).
+    Raises BadSetting for settings that they have not, for fire and livestock where no species is `grass` [s] (None: not asked), and for several of a kind that
+    cannot be together: fires that pass differently, trophies of other harems.
     """
     found = [change for change in scenario.changes if KINDS[change.what].threat]
     for change in found:
         if change.what in ON_GRASS and grass is not None and not grass.any():
             raise BadSetting("what", change.what, "needs grass, which burns and is grazed: this ecosystem has none")
-        if sum(other.what == change.what for other in found) > 1:
-            raise BadSetting("what", change.what, "comes once in a scenario")
-        settings_of(change)
-    return found
+    asked = [settings_of(change) for change in found]
+    one_fire([how for how in asked if isinstance(how, FireSettings)])
+    one_harem([how for how in asked if isinstance(how, PoachingSettings)])
+    kinds = list(SETTINGS)
+    return sorted(found, key=lambda change: (kinds.index(change.what), repr(change)))
 
 
 def settings_of(change: Change) -> Asked:

@@ -16,14 +16,14 @@ from merian.twin.hazards.disease import Pathogen, course
 from merian.twin.hazards.join import Part, When, always, cell_m2, joined
 from merian.twin.ledger import Array, Flow, Variable
 
-__all__ = ["SICK", "Arrival", "Contagion", "contagion"]
+__all__ = ["SICK", "Arrival", "Contagion", "contagion", "numbered"]
 
 SICK = {
     "exposed": "Share of a species that is infected and not yet infectious",
     "infectious": "Share of a species that is infectious",
     "immune": "Share of a species that is immune",
 }
-"""The variables of a disease in tier C with their meaning."""
+"""The variables of a disease in tier C with their meaning; those of a second one end in _2, and so on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +51,17 @@ class Contagion:
     Within a cell: susceptible, exposed, infectious, immune (SEIR) by the equations of merian.twin.hazards.disease, contacts with the heads of the cell
     (biomass over adult mass). Births and deaths by other causes are as many and take from all alike. Then the exposed, infectious and immune move as all of
     their species do in this step (merian.twin.grid.moving). When fewer than half an animal is infected on the whole landscape the pathogen is gone.
+    Several diseases know nothing of each other: who has one catches, spreads and dies of another like anybody else.
     """
 
     name = "contagion"
     reads = ("quality",)
-    writes = ("biomass", *SICK)
+    sick = tuple(SICK)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The biomass of hosts, and the shares that are sick."""
+        return ("biomass", *self.sick)
 
     def __init__(
         self,
@@ -82,7 +88,7 @@ class Contagion:
         host = self.host
         if self.arrival.within(moment):
             self._arrive(values)
-        shares = np.stack([values[name][host] for name in SICK])
+        shares = np.stack([values[name][host] for name in self.sick])
         if not shares.any():
             return {}
         before = float(values["biomass"][host].sum())
@@ -96,8 +102,8 @@ class Contagion:
         shape = values["biomass"].shape[1:]
         if cells is not None and cells.shape != shape:
             raise Mismatch("cells where a disease arrives, and the landscape", cells.shape, shape)
-        free = 1 - sum(values[name][own] for name in SICK)
-        values["infectious"][own] += np.where(True if cells is None else cells, self.arrival.share * free, 0.0)
+        free = 1 - sum(values[name][own] for name in self.sick)
+        values[self.sick[1]][own] += np.where(True if cells is None else cells, self.arrival.share * free, 0.0)
 
     def _course(self, values: dict[str, Array], shares: Doubles, moment: Moment) -> None:
         """The step in every cell, in place."""
@@ -109,7 +115,7 @@ class Contagion:
         if float(end[1:3].sum()) * self.cell_m2 / 1e6 < 0.5:
             end[1:3] = 0.0
         values["biomass"][self.host] = after / self.heads
-        for name, found in zip(SICK, end[1:], strict=True):
+        for name, found in zip(self.sick, end[1:], strict=True):
             values[name][self.host] = np.divide(found, after, out=np.zeros_like(found), where=after > 0).clip(0.0, 1.0)
 
     def _carry(self, values: dict[str, Array], moment: Moment) -> None:
@@ -117,14 +123,14 @@ class Contagion:
         for own in self.host[self.rates[self.host] > 0].tolist():
             how = float(self.rates[own]), values["quality"][own], self.gates, moment.days
             whole = spread(values["biomass"][own], *how)
-            for name in SICK:
+            for name in self.sick:
                 if values[name][own].any():
                     part = spread(values[name][own] * values["biomass"][own], *how)
                     values[name][own] = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0).clip(0.0, 1.0)
 
 
 def contagion(engine: Engine, pathogen: Pathogen, adult_g: Doubles, arrival: Arrival, when: When = always) -> Engine:
-    """The Engine of tier C with a disease that arrives in it. adult_g: [s]. `when` is a share of its contacts.
+    """The Engine of tier C with a disease that arrives in it, beside those that do so already. adult_g: [s]. `when` is a share of its contacts.
 
     Raises BadData for an engine without movement, which is not one of tier C.
     """
@@ -132,10 +138,19 @@ def contagion(engine: Engine, pathogen: Pathogen, adult_g: Doubles, arrival: Arr
     if moving is None:
         raise BadData("twin", "has no process 'moving': a disease on a landscape is joined to tier C")
     shape = engine.world.values["biomass"].shape
+    process = Contagion(pathogen, adult_g, arrival, (moving.rates, moving.gates, cell_m2(engine)), when)
+    end = numbered(engine, Contagion)
+    process.name, process.sick = process.name + end, tuple(name + end for name in SICK)
     part = Part(
-        (Contagion(pathogen, adult_g, arrival, (moving.rates, moving.gates, cell_m2(engine)), when),),
-        tuple(Variable(name, "1", ("species", "y", "x"), said, 0.0, 1.0) for name, said in SICK.items()),
-        {name: np.zeros(shape) for name in SICK},
+        (process,),
+        tuple(Variable(name + end, "1", ("species", "y", "x"), said, 0.0, 1.0) for name, said in SICK.items()),
+        {name: np.zeros(shape) for name in process.sick},
         before=moving.name,
     )
     return joined(engine, part)
+
+
+def numbered(engine: Engine, kind: type) -> str:
+    """What ends the names of another disease beside those processes of a `kind` that are there: nothing for the first, _2 for the second."""
+    there = sum(isinstance(process, kind) for process in engine.processes)
+    return f"_{there + 1}" if there else ""

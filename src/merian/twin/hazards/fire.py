@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from merian.core.errors import BadData, Mismatch
+from merian.core.errors import BadData, BadSetting, Mismatch
 from merian.core.settings import knob
 from merian.twin import draws
 from merian.twin.compiled import compiled
 from merian.twin.engine import Engine, Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.grid.weather import Soil
-from merian.twin.hazards.join import Part, When, always, cell_m2, joined
+from merian.twin.hazards.join import Part, When, always, cell_m2, eaten_before, joined, named, put
 from merian.twin.ledger import Array, Flow, Variable
 
-__all__ = ["Fire", "FireSettings", "Fuel", "burning", "passes", "reached"]
+__all__ = ["Fire", "FireSettings", "Fuel", "burning", "one_fire", "passes", "reached"]
 
 Bools = npt.NDArray[np.bool_]
 YEAR_DAYS = 365.25
@@ -73,7 +74,7 @@ class Fire:
     A spark falls on a cell of A km2 with chance 1 - exp(-ignitions A days), and takes with the chance p that a fire beside it would pass in: p = d F^k /
     (F^k + half^k), F: fuel, g m-2; d = 1 - soil water / (wet brim). Each of the four neighbours of a burning cell is tried once, with its own p; a fire is
     over within a step. On even land this is bond percolation on the square lattice, whose threshold is p = 1/2 (Kesten 1980, Commun. Math. Phys. 74:41), so
-    `half` is the fuel from which on fires cross a dry plain. In burnt cells `consumed` of each kind goes out of the budget.
+    `half` is the fuel from which on fires cross a dry plain. In burnt cells `consumed` of each kind goes out of the budget. Sparks of several sources add up.
     """
 
     name = "fire"
@@ -83,9 +84,17 @@ class Fire:
         self, settings: FireSettings, fuel: Fuel, stands: str, brim_mm: float, area_m2: float, when: When = always
     ) -> None:
         """stands: the variable that burns, [k, y, x] in g m-2. brim_mm: water that the soil can hold. `when` is a share of the sparks."""
-        self.settings, self.fuel, self.stands, self.when = settings, fuel, stands, when
+        self.settings, self.fuel, self.stands = settings, fuel, stands
+        self.sparks: Sequence[tuple[float, When]] = ((settings.ignitions_km2_year, when),)
         self.brim_mm, self.area_m2 = brim_mm, area_m2
         self.writes = (stands, "burnt")
+
+    def also(self, settings: FireSettings, when: When = always) -> Fire:
+        """The same with the sparks of another source. Raises BadSetting as `one_fire` does."""
+        one_fire([self.settings, settings])
+        other = copy(self)
+        other.sparks = (*self.sparks, (settings.ignitions_km2_year, when))
+        return other
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Light, spread and burn; what burnt goes out."""
@@ -93,7 +102,8 @@ class Fire:
         if len(stands) != len(self.fuel.fuel):
             raise Mismatch(f"{self.stands} and its fuel", len(stands), len(self.fuel.fuel))
         chance = passes(how, stands[self.fuel.fuel].sum(0), values["soil_water"] / self.brim_mm)
-        sparks = how.ignitions_km2_year * self.when(moment.day) * self.area_m2 / 1e6 * moment.days / YEAR_DAYS
+        rate = sum(each * when(moment.day) for each, when in self.sparks)
+        sparks = rate * self.area_m2 / 1e6 * moment.days / YEAR_DAYS
         lit = (
             draws.row(moment.chance, chance.size, moment.step, 0).reshape(chance.shape) < -math.expm1(-sparks) * chance
         )
@@ -132,11 +142,22 @@ def _spread(chance: Doubles, burnt: Bools, key: draws.Key, step: int) -> None:
                 top += 1
 
 
-def burning(engine: Engine, settings: FireSettings, fuel: Fuel, when: When = always) -> Engine:
-    """The Engine of tier C (what burns is `biomass`) or tier I (`plants`) with fires. `fuel` has a row for each of these.
+def one_fire(asked: Sequence[FireSettings]) -> None:
+    """Raise BadSetting where fires differ in more than their sparks: how a fire passes is a trait of grass and soil, which all of them meet."""
+    for name in ("half_g_m2", "steep", "wet"):
+        known = sorted({float(getattr(how, name)) for how in asked})
+        if len(known) > 1:
+            raise BadSetting(name, known, "is one for all fires of a scenario: they meet the same grass and soil")
 
-    Raises BadData for an engine without soil.
+
+def burning(engine: Engine, settings: FireSettings, fuel: Fuel, when: When = always) -> Engine:
+    """The Engine of tier C (what burns is `biomass`, of cohorts `plants`) or tier I (`plants`) with fires, beside those that are there already.
+
+    `fuel` has a row for each of what may burn. Raises BadData for an engine without soil, BadSetting as `one_fire` does.
     """
+    there = named(engine, Fire.name)
+    if isinstance(there, Fire):
+        return put(engine, there.also(settings, when))
     soil = next((process for process in engine.processes if isinstance(process, Soil)), None)
     if soil is None:
         raise BadData("twin", "has no process 'soil': fires are joined to tiers C and I")
@@ -145,6 +166,6 @@ def burning(engine: Engine, settings: FireSettings, fuel: Fuel, when: When = alw
         (Fire(settings, fuel, stands, soil.air.brim_mm, cell_m2(engine), when),),
         (Variable("burnt", "1", ("y", "x"), "Whether a cell burnt in this step", 0.0, 1.0, "made"),),
         {"burnt": np.zeros(engine.world.values["soil_water"].shape)},
-        before="census" if stands == "plants" else "feeding",
+        before=eaten_before(engine),
     )
     return joined(engine, part)

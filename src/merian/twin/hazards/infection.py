@@ -13,7 +13,7 @@ from merian.twin import draws
 from merian.twin.compiled import compiled
 from merian.twin.engine import Engine, Moment
 from merian.twin.foodweb import Doubles
-from merian.twin.hazards.contagion import Arrival
+from merian.twin.hazards.contagion import Arrival, numbered
 from merian.twin.hazards.disease import Pathogen
 from merian.twin.hazards.join import Part, When, always, cell_m2, joined
 from merian.twin.herds.counts import binomial
@@ -28,7 +28,7 @@ HEALTH = {
     "infectious": "Animals of the herd that are infectious",
     "immune": "Animals of the herd that are immune",
 }
-"""The variables of a disease in tier I with their meaning; together they are the herd."""
+"""The variables of a disease in tier I with their meaning; together they are the herd. Those of a second one end in _2, and so on."""
 EXTRA = 1000
 """From this slot on draws are made for arrivals and for who is no longer there."""
 
@@ -40,12 +40,18 @@ class Infection:
     km2, where contacts grow with density); an exposed one becomes infectious with chance 1 - exp(-s d); an infectious one recovers or dies with chance 1 -
     exp(-g d), and dies with chance f of these; an immune one is so no longer with chance 1 - exp(-w d). Numbers are binomial (chain-binomial model: Bailey
     1975, The Mathematical Theory of Infectious Diseases; rates as in merian.twin.hazards.disease). The young are born susceptible; who else left the herd
-    since the last step was anyone of it by chance. Births and deaths are those of the other processes.
+    since the last step was anyone of it by chance. Births and deaths are those of the other processes. Several diseases know nothing of each other: who has
+    one catches, spreads and dies of another like anybody else.
     """
 
     name = "infection"
     reads = ("who", "species", "cell", "mass")
-    writes = ("number", *HEALTH)
+    health = tuple(HEALTH)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """How many a herd has, and how many of them are in which state."""
+        return ("number", *self.health)
 
     def __init__(
         self, pathogen: Pathogen, arrival: Arrival, shape: tuple[int, int], area_m2: float, when: When = always
@@ -58,7 +64,8 @@ class Infection:
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Infect, kill and heal; who dies goes out with its body."""
         herds = values["who"], values["species"], values["cell"], values["number"], values["mass"]
-        health = values["susceptible"], values["exposed"], values["infectious"], values["immune"]
+        susceptible, exposed, infectious, immune = (values[name] for name in self.health)
+        health = susceptible, exposed, infectious, immune
         _reconcile((herds[0], herds[3]), health, moment.chance, moment.step)
         if self.arrival.within(moment):
             cells = np.ones(self.shape, bool) if self.arrival.cells is None else self.arrival.cells
@@ -86,7 +93,7 @@ class Infection:
         """The rate at which a susceptible animal of each species is infected in each cell: [s, cells], day-1."""
         species, cells = len(self.pathogen.fatal), self.shape[0] * self.shape[1]
         kind = values["species"] * cells + values["cell"]
-        infectious = np.bincount(kind, values["infectious"], species * cells).reshape(species, cells)
+        infectious = np.bincount(kind, values[self.health[2]], species * cells).reshape(species, cells)
         if self.pathogen.density:
             met = infectious / (self.area_m2 / 1e6)
         else:
@@ -180,15 +187,20 @@ def _pass(
 
 
 def infection(engine: Engine, pathogen: Pathogen, arrival: Arrival, when: When = always) -> Engine:
-    """The Engine of tier I with a disease that arrives in it. `when` is a share of its contacts."""
+    """The Engine of tier I with a disease that arrives in it, beside those that do so already. `when` is a share of its contacts."""
     number = engine.world.values["number"]
     shape = engine.world.values["soil_water"].shape
     zeros = np.zeros(len(number), np.int64)
+    process, end = (
+        Infection(pathogen, arrival, (shape[0], shape[1]), cell_m2(engine), when),
+        numbered(engine, Infection),
+    )
+    process.name, process.health = process.name + end, tuple(name + end for name in HEALTH)
     part = Part(
-        (Infection(pathogen, arrival, (shape[0], shape[1]), cell_m2(engine), when),),
-        tuple(Variable(name, "1", ("animal",), said, 0) for name, said in HEALTH.items()),
-        {name: number.astype(np.int64) if name == "susceptible" else zeros.copy() for name in HEALTH},
+        (process,),
+        tuple(Variable(name + end, "1", ("animal",), said, 0) for name, said in HEALTH.items()),
+        {name: number.astype(np.int64) if name == process.health[0] else zeros.copy() for name in process.health},
         before="roaming",
-        counted=tuple(HEALTH),
+        counted=process.health,
     )
     return joined(engine, part)

@@ -14,7 +14,7 @@ from merian.twin.herds.living import Carrying
 from merian.twin.ledger import Array, Variable
 from merian.twin.world import World
 
-__all__ = ["Part", "When", "Where", "always", "cell_m2", "joined"]
+__all__ = ["Part", "When", "Where", "always", "cell_m2", "eaten_before", "joined", "named", "put"]
 
 When = Callable[[float], float]
 """How much of a hazard there is on a day of the run, 0 to 1: a ramp, an end."""
@@ -61,6 +61,26 @@ def joined(engine: Engine, *parts: Part) -> Engine:
         at = names.index(part.before) if part.before else len(processes)
         processes[at:at] = part.processes
     return Engine(World(ledger, values, world.seed, world.step, world.day), processes, engine.days)
+
+
+def eaten_before(engine: Engine) -> str:
+    """The process before which what grows burns and is grazed: that by which animals look for it. Raises BadData where none does."""
+    names = [process.name for process in engine.processes]
+    found = [name for name in ("census", "feeding", "eating") if name in names]
+    if not found:
+        raise BadData("twin", "has no process that eats what grows", names)
+    return found[0]
+
+
+def named(engine: Engine, name: str) -> Process | None:
+    """The process of this name, where there is one."""
+    return next((process for process in engine.processes if process.name == name), None)
+
+
+def put(engine: Engine, other: Process) -> Engine:
+    """The Engine with another process in the place of the one of its name."""
+    processes = [other if process.name == other.name else process for process in engine.processes]
+    return Engine(engine.world, processes, engine.days)
 
 
 def cell_m2(engine: Engine) -> float:

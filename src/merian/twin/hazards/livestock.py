@@ -14,7 +14,8 @@ About settlements (bomas) stock is densest and thins out as exp(-d / orbit): the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ from merian.core.errors import BadData, Mismatch
 from merian.core.settings import knob
 from merian.twin.engine import Engine, Moment
 from merian.twin.foodweb import Doubles
-from merian.twin.hazards.join import Part, When, Where, always, cell_m2, joined
+from merian.twin.hazards.join import Part, When, Where, always, cell_m2, eaten_before, joined, named, put
 from merian.twin.ledger import Array, Flow, Variable
 
 __all__ = ["Livestock", "LivestockSettings", "cropped", "grazing", "stocked"]
@@ -93,8 +94,8 @@ class Livestock:
     """Stock that people keep eats fodder in each cell, in competition with wild grazers: F' = -n i m F / (F + half) over the step.
 
     n: head km-2 of mass m, i: what one eats at most as a share of its mass in a day, F: all fodder of the cell, of which kinds are eaten as they stand. People
-    guard the stock and keep its number, so it neither starves nor is hunted, and what it eats goes out of the budget. Equations and sources in
-    merian.twin.hazards.livestock.
+    guard the stock and keep its number, so it neither starves nor is hunted, and what it eats goes out of the budget. Several herds each take at their own
+    rate of what stands when the step begins. Equations and sources in merian.twin.hazards.livestock.
     """
 
     name = "livestock"
@@ -112,17 +113,24 @@ class Livestock:
         """stock: head km-2 [y, x]. fodder: which rows of the variable that `stands` (g m-2, [k, y, x]) it eats. `when`: a share of the stock."""
         if not (np.isfinite(stock).all() and (stock >= 0).all()):
             raise BadData("livestock", "is a number of head km-2 from 0 on")
-        self.settings, self.stock, self.fodder, self.stands = settings, stock, fodder, stands
-        self.area_m2, self.when = area_m2, when
+        self.herds: Sequence[tuple[LivestockSettings, Doubles, When | Where]] = ((settings, stock, when),)
+        self.fodder, self.stands, self.area_m2 = fodder, stands, area_m2
         self.writes = (stands, "stock")
+
+    def also(self, other: Livestock) -> Livestock:
+        """The same with the herds of another beside its own."""
+        both = copy(self)
+        both.herds = (*self.herds, *other.herds)
+        return both
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Graze; what is eaten goes out."""
         stands = values[self.stands]
         if len(stands) != len(self.fodder):
             raise Mismatch(f"{self.stands} and what of it is fodder", len(stands), len(self.fodder))
-        values["stock"][:] = self.stock * self.when(moment.day)
-        rate = cropped(self.settings, stands[self.fodder].sum(0), values["stock"])
+        grass, heads = stands[self.fodder].sum(0), [stock * when(moment.day) for _, stock, when in self.herds]
+        values["stock"][:] = sum(heads)
+        rate = np.asarray(sum(cropped(how, grass, head) for (how, _, _), head in zip(self.herds, heads, strict=True)))
         gone = stands * -np.expm1(-rate * moment.days) * self.fodder[:, None, None]
         values[self.stands] = stands - gone
         return {"biomass": Flow(went=float(gone.sum()) * self.area_m2 / 1000.0)}
@@ -131,15 +139,21 @@ class Livestock:
 def grazing(
     engine: Engine, settings: LivestockSettings, stock: Doubles, fodder: Bools, when: When | Where = always
 ) -> Engine:
-    """The Engine of tier C (what is eaten is `biomass`) or tier I (`plants`) with livestock. stock: head km-2 [y, x]."""
+    """The Engine of tier C (what is eaten is `biomass`, of cohorts `plants`) or tier I (`plants`) with livestock, beside what is there already.
+
+    stock: head km-2 [y, x].
+    """
     stands = "plants" if "plants" in engine.world.values else "biomass"
     shape = engine.world.values[stands].shape[1:]
     if stock.shape != shape:
         raise Mismatch("livestock and the landscape", stock.shape, shape)
+    herd, there = Livestock(settings, stock, fodder, stands, cell_m2(engine), when), named(engine, Livestock.name)
+    if isinstance(there, Livestock):
+        return put(engine, there.also(herd))
     part = Part(
-        (Livestock(settings, stock, fodder, stands, cell_m2(engine), when),),
+        (herd,),
         (Variable("stock", "km-2", ("y", "x"), "Head of livestock", 0.0, 1e6, "made"),),
         {"stock": np.zeros(shape)},
-        before="census" if stands == "plants" else "feeding",
+        before=eaten_before(engine),
     )
     return joined(engine, part)

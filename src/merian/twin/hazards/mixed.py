@@ -22,7 +22,7 @@ import numpy.typing as npt
 from merian.twin import draws
 from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.grid.weather import YEAR_DAYS, Air, mean_rain, wetted_mm
-from merian.twin.hazards.asked import ARRIVES, CONSUMED, renewed, settings_of
+from merian.twin.hazards.asked import ARRIVES, CONSUMED, renewed, settings_of, threats
 from merian.twin.hazards.disease import DiseaseSettings, Pathogen, course, pathogen
 from merian.twin.hazards.fire import FireSettings, passes, reached
 from merian.twin.hazards.livestock import LivestockSettings, cropped, stocked
@@ -57,10 +57,12 @@ class Mixed:
         self.scenario, self.web, self.celsius = scenario, web, celsius
         self.known = scenario.known
         self.grass = self.known.grass & web.producer
-        self.parts = [at for at, change in enumerate(scenario.told.changes) if change.what in BY_STATE]
+        changes = scenario.told.changes
+        # kind by kind, in an order in which that of the scenario does not matter
+        self.parts = [changes.index(change) for change in threats(scenario.told) if change.what in BY_STATE]
         self.ill: list[_Epidemic] = []
         for at in self.parts:
-            how, change = settings_of(scenario.told.changes[at]), scenario.told.changes[at]
+            how, change = settings_of(changes[at]), changes[at]
             if isinstance(how, DiseaseSettings):
                 there = np.array([name in (change.species, *change.hosts) for name in web.names]) & (start > 0)
                 if not there[web.names.index(change.species)]:
@@ -81,36 +83,47 @@ class Mixed:
         return [part / PARTS for part in range(begin, end) if 0 <= part / PARTS < years]
 
     def after(self, state: Doubles, begin: float, end: float) -> Doubles:
-        """The biomass [s] after what threatens it from one year to another has acted on `state` [s]."""
-        state, days = state.copy(), (end - begin) * YEAR_DAYS
+        """The biomass [s] after what threatens it from one year to another has acted on `state` [s].
+
+        All of it acts on what stands at first, and of what one leaves another leaves its share: sparks and stock add up, survivals multiply.
+        """
+        after, days = state.copy(), (end - begin) * YEAR_DAYS
         for epidemic in self.ill:
-            self._infect(state, epidemic, begin, end)
+            after *= self._infect(state, epidemic, begin, end)
+        sparks, fires, eaten = 0.0, None, 0.0
         for at in self.parts:
             change = self.scenario.told.changes[at]
             how, share = settings_of(change), change.share(begin)
             if isinstance(how, FireSettings) and share:
-                burnt = self._burnt(how, state, begin, days, share)
-                takes = np.where(self.grass, CONSUMED[True], CONSUMED[False]) * self.web.producer
-                state *= 1 - burnt * takes
+                sparks, fires = sparks + how.ignitions_km2_year * share, how
             elif isinstance(how, LivestockSettings) and share:
-                zones, land = self.scenario.zones, self.known.landscape.land
-                inside = zones.masks[at] & land
-                # bomas gather stock and add none: on the mean of its zone it is what is asked for
-                stock = stocked(how, np.full(land.shape, np.inf), inside)
-                head = np.array(float((stock * zones.grazed(begin))[land].mean()) * share)
-                state[self.grass] *= math.exp(-float(cropped(how, state[self.grass].sum(), head)) * days)
-        return state
+                head = np.array(self.head_km2(how, at, begin) * share)
+                eaten += float(cropped(how, state[self.grass].sum(), head))
+        if fires is not None:
+            burnt = self._burnt(fires, state, begin, days, sparks)
+            takes = np.where(self.grass, CONSUMED[True], CONSUMED[False]) * self.web.producer
+            after *= 1 - burnt * takes
+        after[self.grass] *= math.exp(-eaten * days)
+        return after
 
-    def _infect(self, state: Doubles, ill: _Epidemic, begin: float, end: float) -> None:
-        """The epidemic goes on, in place."""
+    def head_km2(self, how: LivestockSettings, at: int, year: float) -> float:
+        """Stock on the mean land, of the change of this number, once it is wholly there."""
+        zones, land = self.scenario.zones, self.known.landscape.land
+        # bomas gather stock and add none: on the mean of its zone it is what is asked for
+        stock = stocked(how, np.full(land.shape, np.inf), zones.masks[at] & land)
+        return float((stock * zones.grazed(year))[land].mean())
+
+    def _infect(self, state: Doubles, ill: _Epidemic, begin: float, end: float) -> Doubles:
+        """The epidemic goes on: the share of each species that is left [s]."""
         change, known = self.scenario.told.changes[ill.at], self.known
         hosts, area_km2 = ill.hosts, float(known.landscape.land.sum()) * known.landscape.frame.cell**2 / 1e6
         if begin <= change.year < end:
             own = int(np.flatnonzero(hosts == self.web.names.index(change.species))[0])
             share = ARRIVES * float(self.scenario.zones.masks[ill.at][known.landscape.land].mean())
             ill.shares[1, own] += share * (1 - ill.shares[:, own].sum())
+        left = np.ones(len(state))
         if not ill.shares.any():
-            return
+            return left
         heads = state[hosts] * 1e6 / known.adult_g[hosts]
         first = np.concatenate([np.maximum(1 - ill.shares.sum(0), 0.0)[None], ill.shares]) * heads
         # at the step in which it comes it is as much there as it will be in the next one
@@ -119,11 +132,12 @@ class Mixed:
         after = np.minimum(last.sum(0), heads)
         if float(last[1:3].sum()) * area_km2 < 0.5:
             last[1:3] = 0.0
-        state[hosts] = after * known.adult_g[hosts] / 1e6
+        left[hosts] = np.divide(after, heads, out=np.ones_like(heads), where=heads > 0)
         ill.shares = np.divide(last[1:], after, out=np.zeros_like(last[1:]), where=after > 0).clip(0.0, 1.0)
+        return left
 
-    def _burnt(self, how: FireSettings, state: Doubles, year: float, days: float, share: float) -> float:
-        """The share of the land that burns."""
+    def _burnt(self, how: FireSettings, state: Doubles, year: float, days: float, sparks: float) -> float:
+        """The share of the land that burns. sparks: km-2 year-1."""
         land, frame = self.known.landscape.land, self.known.landscape.frame
         air = Air(self.known.latitude_deg, self.celsius)
         rain = math.prod([1 + (c.rain - 1) * c.share(year) for c in self.scenario.changes])
@@ -132,7 +146,7 @@ class Mixed:
         fuel = np.array(float(state[self.grass].sum()))
         chance = float(passes(how, fuel, np.array(wet))) if fuel > 0 else 0.0
         area_km2 = float(land.sum()) * frame.cell**2 / 1e6
-        fires = how.ignitions_km2_year * share * area_km2 * days / YEAR_DAYS * chance
+        fires = sparks * area_km2 * days / YEAR_DAYS * chance
         return -math.expm1(-fires * float(np.interp(chance, CHANCES, reach(land.tobytes(), land.shape))))
 
 

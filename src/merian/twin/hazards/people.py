@@ -13,25 +13,26 @@ That wildlife thins out toward where people come from, mammals within some 40 km
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from merian.core.errors import BadData, Mismatch
+from merian.core.errors import BadData, BadSetting, Mismatch
 from merian.core.settings import knob
 from merian.twin import draws
 from merian.twin.compiled import compiled
 from merian.twin.engine import Engine, Moment
 from merian.twin.foodweb import Doubles
-from merian.twin.hazards.join import Part, When, Where, always, cell_m2, joined
+from merian.twin.hazards.join import Part, When, Where, always, cell_m2, joined, named, put
 from merian.twin.herds.counts import binomial
 from merian.twin.herds.seasons import Births
 from merian.twin.ledger import Array, Flow, Variable
 
-__all__ = ["Poaching", "PoachingSettings", "Snares", "km_to", "poaching", "taken"]
+__all__ = ["Poaching", "PoachingSettings", "Snares", "km_to", "one_harem", "poaching", "taken"]
 
 Bools = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
@@ -94,7 +95,7 @@ class Poaching:
     """People take animals of each species in each cell, at the rate that lies there: B' = -mu(x) B over the step.
 
     The rates are those of merian.twin.hazards.people: fewer with distance from settlements and roads and in protected zones, most of the size that snares fit.
-    What is taken goes out of the budget.
+    What is taken goes out of the budget. Where several take, their rates add up.
     """
 
     name = "poaching"
@@ -103,11 +104,19 @@ class Poaching:
 
     def __init__(self, rates: Doubles, area_m2: float, when: When | Where = always) -> None:
         """rates: day-1 [s, y, x]. `when` is a share of them."""
-        self.rates, self.area_m2, self.when = _rates(rates), area_m2, when
+        self.sources: Sequence[tuple[Doubles, When | Where]] = ((_rates(rates), when),)
+        self.area_m2 = area_m2
+
+    def also(self, rates: Doubles, when: When | Where = always) -> Self:
+        """The same where others take beside them."""
+        other = copy(self)
+        other.sources = (*self.sources, (_rates(rates), when))
+        return other
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Take."""
-        gone = values["biomass"] * -np.expm1(-self.rates * self.when(moment.day) * moment.days)
+        total = sum(rates * when(moment.day) for rates, when in self.sources)
+        gone = values["biomass"] * -np.expm1(-total * moment.days)
         values["biomass"] = values["biomass"] - gone
         return {"biomass": Flow(went=float(gone.sum()) * self.area_m2 / 1000.0)}
 
@@ -118,33 +127,44 @@ class Snares:
     The rates are those of merian.twin.hazards.people: fewer with distance from settlements and roads and in protected zones, most of the size that snares fit.
     What is taken goes out of the budget. Where one sex is sought, males die at 2 s mu and females at 2 (1 - s) mu, s being the share of `males` among those
     taken of a herd of as many of both; herds then know their share of males (`male_bias`, beyond one half), in species whose females are counted at births.
+    Where several take, their rates add up, those of each sex by themselves.
     """
 
     name = "poaching"
     reads: tuple[str, ...] = ("who", "species", "cell", "mass")
     writes: tuple[str, ...] = ("number",)
-    males = 0.5
     sexed: Bools | None = None
 
     def __init__(self, rates: Doubles, when: When | Where = always) -> None:
         """rates: day-1 [s, y, x]. `when` is a share of them."""
-        self.rates, self.when = _rates(rates), when
+        self.sources: Sequence[tuple[Doubles, When | Where, float]] = ((_rates(rates), when, 0.5),)
 
-    def by_sex(self, males: float, sexed: Bools) -> Snares:
-        """The same where so large a share of those taken are males, of the species whose sexes are told apart [s]."""
+    def also(self, rates: Doubles, when: When | Where = always, males: float = 0.5) -> Self:
+        """The same where others take beside them, so large a share of males."""
         other = copy(self)
-        other.males, other.sexed, other.writes = males, sexed, ("number", "pregnant", "male_bias")
+        other.sources = (*self.sources, (_rates(rates), when, males))
+        return other
+
+    def by_sex(self, males: float, sexed: Bools) -> Self:
+        """The same where so large a share of those that the last source takes are males, of the species whose sexes are told apart [s]."""
+        other = copy(self)
+        *others, (rates, when, _) = self.sources
+        other.sources = (*others, (rates, when, males))
+        other.sexed, other.writes = sexed, ("number", "pregnant", "male_bias")
         return other
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Take."""
-        rates = np.ascontiguousarray((self.rates * (self.when(moment.day) * moment.days)).reshape(len(self.rates), -1))
+        now = [(rates * (when(moment.day) * moment.days), males) for rates, when, males in self.sources]
         herds = values["who"], values["species"], values["cell"], values["number"], values["mass"]
+        total = np.asarray(sum(rates for rates, _ in now))
         if self.sexed is None:
-            return {"biomass": Flow(went=_take(herds, rates, moment.chance, moment.step) / 1000.0)}
+            hazard = np.ascontiguousarray(total.reshape(len(total), -1))
+            return {"biomass": Flow(went=_take(herds, hazard, moment.chance, moment.step) / 1000.0)}
+        by_sex = [sum(2.0 * share * rates for rates, share in each) for each in (now, [(r, 1.0 - m) for r, m in now])]
+        hazards = np.ascontiguousarray(np.stack([total, *by_sex]).reshape(3, len(total), -1))
         females = 0.5 - values["male_bias"]
-        how = np.array([float(moment.step), self.males])
-        went = _take_by_sex(herds, (values["male_bias"], self.sexed), rates, how, moment.chance)
+        went = _take_by_sex(herds, (values["male_bias"], self.sexed), hazards, moment.chance, moment.step)
         # who is pregnant is female: among fewer males they are a larger share
         left = np.divide(0.5 - values["male_bias"], females, out=np.zeros_like(females), where=females > 0)
         values["pregnant"] = np.minimum(values["pregnant"] * left[:, None], 1.0)
@@ -178,18 +198,18 @@ def _take(
 def _take_by_sex(
     herds: tuple[Integers, Integers, Integers, Integers, Doubles],
     sexes: tuple[Doubles, Bools],
-    hazard: Doubles,
-    how: Doubles,
+    hazards: Doubles,
     chance: draws.Key,
+    step: int,
 ) -> float:
     """Take males and females of each herd with hazards of their own, in place: what went, g. sexes: share of males beyond one half [a], and of which species
-    they are told apart [s]. how: the step, and the share of males among those taken where both are as many."""
+    they are told apart [s]. hazards: over the step, of all animals, of males and of females [3, s, cells]."""
     who, species, cell, number, mass = herds
     bias, sexed = sexes
-    step, went = int(how[0]), 0.0
+    went = 0.0
     for herd in range(len(who)):
         own, heads = species[herd], number[herd]
-        rate = hazard[own, cell[herd]]
+        rate = hazards[0, own, cell[herd]]
         if rate <= 0.0 or heads <= 0:
             continue
         first, second = draws.uniforms(chance, who[herd], step, 0)
@@ -201,8 +221,8 @@ def _take_by_sex(
         third, _ = draws.uniforms(chance, who[herd], step, 1)
         # males are whole animals: a share that is none is rounded by chance
         males = min(int(heads * (0.5 + bias[herd]) + third), heads)
-        shot = binomial(first, males, -np.expm1(-2.0 * how[1] * rate))
-        lost = binomial(second, heads - males, -np.expm1(-2.0 * (1.0 - how[1]) * rate))
+        shot = binomial(first, males, -np.expm1(-hazards[1, own, cell[herd]]))
+        lost = binomial(second, heads - males, -np.expm1(-hazards[2, own, cell[herd]]))
         number[herd] = heads - shot - lost
         went += (shot + lost) * mass[herd]
         if number[herd] > 0:
@@ -213,24 +233,45 @@ def _take_by_sex(
 def poaching(
     engine: Engine, rates: Doubles, when: When | Where = always, settings: PoachingSettings = PoachingSettings()
 ) -> Engine:
-    """The Engine of tier C or tier I with people who take animals at `rates`, day-1 [s, y, x] (`taken`).
+    """The Engine of tier C or tier I with people who take animals at `rates`, day-1 [s, y, x] (`taken`), beside those who do so already.
 
-    Among herds that breed by season they may seek one sex (`males` of the settings); elsewhere both are taken alike.
+    Among herds that breed by season they may seek one sex (`males` of the settings); elsewhere both are taken alike. Raises Mismatch for rates of another
+    shape, BadSetting as `one_harem` does.
     """
     values = engine.world.values
     if rates.shape != values["biomass"].shape:
         raise Mismatch("rates of poaching and the biomass of the twin", rates.shape, values["biomass"].shape)
+    there = named(engine, "poaching")
     if "number" not in values:
+        if isinstance(there, Poaching):
+            return put(engine, there.also(rates, when))
         return joined(engine, Part((Poaching(rates, cell_m2(engine), when),), before="quality"))
     births = next((process for process in engine.processes if isinstance(process, Births)), None)
-    if births is None or settings.males == 0.5:
-        return joined(engine, Part((Snares(rates, when),), before="living"))
-    part = Part(
-        (Snares(rates, when).by_sex(settings.males, births.breeding.seasonal),),
-        (Variable("male_bias", "1", ("animal",), "Share of males in the herd beyond one half", -0.5, 0.5),),
-        {"male_bias": np.zeros(len(values["number"]))},
-        before="living",
-    )
-    found = joined(engine, part)
-    others = [process.by_sex(settings.harem) if process is births else process for process in found.processes]
-    return Engine(found.world, others, found.days)
+    alike = births is None or settings.males == 0.5
+    if isinstance(there, Snares):
+        snares = there.also(rates, when, 0.5 if alike else settings.males)
+        found = put(engine, snares)
+    else:
+        snares = Snares(rates, when)
+        found = joined(engine, Part((snares,), before="living"))
+    if births is None or alike:
+        return found
+    if births.harem and births.harem != settings.harem:
+        one_harem([settings, replace(settings, harem=births.harem)])
+    if "male_bias" not in values:
+        told = Variable("male_bias", "1", ("animal",), "Share of males in the herd beyond one half", -0.5, 0.5)
+        found = joined(found, Part((), (told,), {"male_bias": np.zeros(len(values["number"]))}))
+        births = next(process for process in found.processes if isinstance(process, Births))
+        found = put(found, births.by_sex(settings.harem))
+    return put(found, snares.by_sex(settings.males, births.breeding.seasonal))
+
+
+def one_harem(asked: Sequence[PoachingSettings]) -> None:
+    """Raise BadSetting where those who seek one sex know different harems: how many females a male serves is a trait of the animals."""
+    known = {how.harem for how in asked if how.males != 0.5}
+    if len(known) > 1:
+        raise BadSetting(
+            "harem",
+            sorted(known),
+            "is one in a scenario: how many females a male serves does not change with who shoots",
+        )

@@ -26,7 +26,7 @@ from merian.core.errors import Mismatch
 from merian.core.settings import knob
 from merian.twin.engine import Engine
 from merian.twin.foodweb import Doubles
-from merian.twin.hazards.join import Part, When, Where, always, cell_m2, joined
+from merian.twin.hazards.join import Part, When, Where, always, cell_m2, joined, named, put
 from merian.twin.hazards.people import Poaching, Snares
 
 __all__ = ["Collisions", "RoadSettings", "Struck", "crossing_day", "hit", "killed", "lengths_m", "roads", "way_km_day"]
@@ -116,10 +116,13 @@ class Struck(Snares):
 
 
 def roads(engine: Engine, rates: npt.NDArray[np.float64], when: When | Where = always) -> Engine:
-    """The Engine of tier C or tier I with deaths on roads at `rates`, day-1 [s, y, x] (`killed`)."""
+    """The Engine of tier C or tier I with deaths on roads at `rates`, day-1 [s, y, x] (`killed`), beside those on roads that are there already."""
     values = engine.world.values
     if rates.shape != values["biomass"].shape:
         raise Mismatch("deaths on roads and the biomass of the twin", rates.shape, values["biomass"].shape)
+    there = named(engine, Collisions.name)
+    if isinstance(there, Collisions | Struck):
+        return put(engine, there.also(rates, when))
     agents = "number" in values
     process = Struck(rates, when) if agents else Collisions(rates, cell_m2(engine), when)
     return joined(engine, Part((process,), before="living" if agents else "quality"))

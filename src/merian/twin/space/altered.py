@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -62,13 +63,13 @@ class Altered:
         self.places = Zones(scenario, ground.landscape)
         self._boxes = self.places.masks
         self._open = Gates.of(land, ground.landscape.layers["fences"], ground.crossing)
-        self._orders = {
-            at: self._lost(
-                at, loss_order(land & self._boxes[at], change.pattern, ground.seed, f"{at} {change.pattern}")
-            )
-            for at, change in enumerate(scenario.changes)
-            if change.pattern != EVEN
-        }
+        self._orders = {}
+        # named by its place among losses in an order of their own, so that of the scenario does not matter
+        lost = sorted((repr(change), at) for at, change in enumerate(scenario.changes) if change.pattern != EVEN)
+        for nth, (_, at) in enumerate(lost):
+            pattern = scenario.changes[at].pattern
+            order = loss_order(land & self._boxes[at], pattern, ground.seed, f"{nth} {pattern}")
+            self._orders[at] = self._lost(at, order)
         codes = np.zeros(land.shape, np.int64)
         placed = [at for at, change in enumerate(scenario.changes) if _of_web(change) and change.placed]
         for bit, at in enumerate(placed):
@@ -168,7 +169,7 @@ def _of_web(change: Change) -> bool:
 
 
 def fits(scenario: Scenario, landscape: Landscape) -> None:
-    """Raise BadSetting for a change that a map cannot hold: a box without land, water in the sea, rain for one species alone."""
+    """Raise BadSetting for a change that a map cannot hold: a box without land, water in the sea, rain for one species, water that is there and not."""
     for change in scenario.changes:
         if not (placed(landscape.frame, change.corners) & landscape.land).any():
             raise BadSetting("within, area", change.within or change.area, "holds no land")
@@ -178,6 +179,13 @@ def fits(scenario: Scenario, landscape: Landscape) -> None:
             raise BadSetting("path", change.path, "no point of it lies on land")
         if change.what in EDGES and not _marks(change, landscape):
             raise BadSetting("path", change.path, f"the {change.what} passes no edge between cells of land")
+    water = [change for change in scenario.changes if change.what == "waterpoint"]
+    for one, other in combinations(water, 2):
+        at_once = one.year < other.until and other.year < one.until
+        here = pointed(landscape.frame, one.points) & pointed(landscape.frame, other.points)
+        if at_once and one.amount != other.amount and here.any():
+            said = "two waterpoints of one cell and time say how much water it has: let one end (until) before the other comes"
+            raise BadSetting("amount", (one.amount, other.amount), said)
 
 
 def _marks(change: Change, landscape: Landscape) -> bool:

@@ -85,7 +85,7 @@ class Coming:
             risk = -np.expm1(-harvest * moment.days)
             zone = self.altered.zones.ravel()[values["cell"]]
             went += _taken(agents, risk[zone, values["species"]], moment.chance, moment.step, 0)
-        for at, change in enumerate(self.altered.scenario.changes):
+        for at, change in self.altered.scenario.moments:
             if not self._is_due(change, moment.step):
                 continue
             if change.what == "introduce":

@@ -16,7 +16,6 @@ from merian.twin.grid.land import GridSettings, Quality, gridded
 from merian.twin.grid.moving import Moving
 from merian.twin.grid.weather import Rain
 from merian.twin.hazards.contagion import Contagion
-from merian.twin.kinds import KINDS
 from merian.twin.ledger import Array, Flow
 from merian.twin.solver import Limits
 from merian.twin.space.altered import Altered, State
@@ -130,8 +129,8 @@ class Happening:
         values["room"][:] = np.maximum(self.room * state.room, 1e-9)
         came = went = 0.0
         names = self.altered.setting.web.names
-        for at, change in enumerate(self.altered.scenario.changes):
-            if not KINDS[change.what].moment or self.clock.step(change.year) != moment.step:
+        for at, change in self.altered.scenario.moments:
+            if self.clock.step(change.year) != moment.step:
                 continue
             here = (names.index(change.species), self.altered.box(at))
             if change.what == "introduce":

@@ -47,6 +47,7 @@ def threatened(engine: Engine, altered: Altered, bodies: Bodies | None, clock: C
     if bodies is None:
         raise BadSetting("what", found[0].what, "needs an ecosystem, of whose bodies something is known")
     shy: list[tuple[Doubles, When]] = []
+    stocks: list[tuple[Doubles, float, When]] = []
     for change in found:
         how, when = settings_of(change), _when(change, clock)
         if isinstance(how, DiseaseSettings):
@@ -56,14 +57,23 @@ def threatened(engine: Engine, altered: Altered, bodies: Bodies | None, clock: C
         elif isinstance(how, PoachingSettings):
             engine = _hunted(engine, altered, change, (bodies, how, clock))
         elif isinstance(how, LivestockSettings):
-            engine, shun = _grazed(engine, altered, change, (bodies, how, clock))
-            shy += [(shun, when)] if shun.any() else []
+            engine, stock = _grazed(engine, altered, change, (bodies, how, clock))
+            stocks += [(stock, how.avoid, when)] if change.path else []
         elif isinstance(how, RoadSettings):
             engine = _crossed(engine, altered, change, (bodies, how, when))
         else:
             near = np.exp(-_km(altered, change) / how.decay_km)
             shy.append((_named_or_all(altered, change)[:, None, None] * shunned(how.thinner, near), when))
+    shy += _wary(altered, stocks)
     return disturbed(engine, shy) if shy else engine
+
+
+def _wary(altered: Altered, stocks: Sequence[tuple[Doubles, float, When]]) -> list[tuple[Doubles, When]]:
+    """By how much wild animals shun stock about bomas [s, y, x], and when: by how dense it is beside where all of it is densest. stocks: head km-2 [y, x], how
+    much thinner animals stand there, and when."""
+    most = max(float(np.sum([stock for stock, _, _ in stocks], axis=0).max()), 1e-12) if stocks else 1.0
+    wild = ~altered.setting.web.producer[:, None, None]
+    return [(wild * shunned(avoid, stock / most), when) for stock, avoid, when in stocks if avoid > 0 and stock.any()]
 
 
 def _burnt(engine: Engine, altered: Altered, told: tuple[Bodies, FireSettings, When]) -> Engine:
@@ -117,9 +127,9 @@ def _hunted(engine: Engine, altered: Altered, change: Change, told: tuple[Bodies
 def _grazed(
     engine: Engine, altered: Altered, change: Change, told: tuple[Bodies, LivestockSettings, Clock]
 ) -> tuple[Engine, Doubles]:
-    """The engine with livestock, and by how much wild animals shun it [s, y, x]."""
+    """The engine with livestock, and head of it km-2 [y, x]."""
     bodies, how, clock = told
-    web, land = altered.setting.web, altered.ground.landscape.land
+    web = altered.setting.web
     stock = herd_of(how, altered.places, altered.scenario.changes.index(change), _km(altered, change))
     fodder = bodies.grass & web.producer
     if "plants" in engine.world.values:
@@ -129,8 +139,7 @@ def _grazed(
         year = clock.year(round(day / clock.days))
         return change.share(year) * altered.places.grazed(year)
 
-    near = stock / max(float(stock.max()), 1e-12) if change.path else np.zeros(land.shape)
-    return grazing(engine, how, stock, fodder, when), ~web.producer[:, None, None] * shunned(how.avoid, near)
+    return grazing(engine, how, stock, fodder, when), stock
 
 
 def _crossed(engine: Engine, altered: Altered, change: Change, told: tuple[Bodies, RoadSettings, When]) -> Engine:
