@@ -24,6 +24,14 @@ GOLDEN = [
         BadSetting("epoch", 3, "is not a setting", ["epochs", "rate"]),
         "setting 'epoch' = 3: is not a setting; did you mean 'epochs'?",
     ),
+    (
+        BadSetting("what", "drougth", "is no change", ["drought", "habitat"]),
+        "setting 'what' = 'drougth': is no change; did you mean 'drought'?",
+    ),
+    (
+        BadSetting("specis", "steps", "is not a setting", ["species", "steps"]),
+        "setting 'specis' = 'steps': is not a setting; did you mean 'species'?",
+    ),
     (BadSetting("rate", 3, "must be < 1", ["rate"]), "setting 'rate' = 3: must be < 1"),
     (BadData("a.csv", "no name"), "a.csv: no name"),
     (BadData("a.csv", "no name", [1, "b"]), "a.csv: no name (1, b)"),

@@ -99,6 +99,8 @@ def test_the_bar_of_an_effect_holds_its_interval() -> None:
     much = bar(Effect("hare", 2.5, 30.0, 90.0, 0, 5, 0, 0, 5))
     assert much.count('class="rises"') == 3
     assert 'class="stays"' in bar(Effect("hare", 0.9, 1.0, 1.2, 1, 1, 0, 0, 5))
+    passed = bar(Effect("hare", 0.9, 1.0, 1.2, 0, 0, 0, 0, 5, 0.4, 12.0, 5))
+    assert 'class="far falls" cx="40.0"' in passed
     gone = bar(Effect("hare", math.nan, math.nan, math.nan, 0, 0, 5, 5, 5))
     assert "<rect" not in gone
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from merian.core.errors import BadData, BadSetting, Mismatch, Missing, Unstable
-from merian.twin.ensemble import Effect, EnsembleSettings, Setting, effects, ensemble
+from merian.twin.ensemble import Effect, Ensemble, EnsembleSettings, Setting, effects, ensemble
 from merian.twin.foodweb import FoodWeb
 from merian.twin.rates import GROWTH, METABOLISM
 from merian.twin.scenario import Change, Scenario, read_scenario
@@ -89,7 +89,7 @@ def test_what_happens_at_one_moment() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"what": "removed"}, "did you mean 'remove'|a change is one of"),
+        ({"what": "removed"}, "did you mean 'remove'"),
         ({"what": "rain", "amount": 4.0}, "lies from 0 to 3"),
         ({"what": "rain", "amount": math.nan}, "lies from 0 to 3"),
         ({"what": "remove", "species": "fox", "ramp": 2.0}, "happens at one moment"),
@@ -205,7 +205,40 @@ def test_effects_count_members_and_say_so() -> None:
         Effect("elk", math.nan, math.nan, math.nan, 0, 0, 4, 4, 4).words
         == "elk is gone in all runs, with the change and without it."
     )
+    assert Effect("elk", 0.9, 1, 1, 2, 1, 0, 0, 64).words.startswith(
+        "elk stays as it is in 61 of 64 runs, falls in 2, rises in 1 ("
+    )
+    assert Effect("elk", 0.7, 0.9, 1.2, 40, 20, 0, 0, 64).words.startswith("elk falls in 40 of 64 runs, rises in 20 (")
+    said = Effect("trees", 0.7, 0.9, 1.2, 2, 0, 2, 0, 3, 0.5, 2.0, 3).words
+    assert said.startswith("trees fall in 2 of 3 runs (")
+    assert said.endswith(
+        "; they are gone in 2 of 3, without the change in 0; in year 2 there was less of them in all 3 runs (median -50 %)."
+    )
+    for name, how in (
+        ("trees and herbs", "stay as they are"),
+        ("Canis lupus", "stays as it is"),
+        ("hippopotamus", "stays"),
+    ):
+        assert Effect(name, 1, 1, 1, 0, 0, 0, 0, 3).words.startswith(f"{name} {how} ")
     assert "12 times as much" in Effect("elk", 1, 12.0, 15, 0, 4, 0, 0, 4).words
+
+
+def test_what_comes_and_goes_is_told_by_the_year_in_which_it_was_furthest() -> None:
+    years = np.arange(0, 40.25, 0.25)
+    baseline = np.ones((4, len(years), 3))
+    after = baseline.copy()
+    dip = (years >= 12) & (years < 13)
+    after[:, dip, 0] = 0.6
+    after[3, dip, 0] = 0.99
+    after[:, :, 1] = 0.7  # as far at the end as ever
+    after[:, dip, 2] = 0.97  # no more than a twentieth
+    passing, lasting, small = effects(Ensemble(years, ("hare", "elk", "fir"), baseline, after, ()))
+    assert (passing.far, passing.far_year, passing.far_runs, passing.moved) == (pytest.approx(0.6), 12.0, 3, 3)
+    assert passing.words.endswith("; in year 12 there was less of it in 3 of 4 runs (median -40 %).")
+    for other in (lasting, small):
+        assert math.isnan(other.far)
+        assert other.far_runs == 0
+    assert lasting.furthest == pytest.approx(-math.log(0.7))
 
 
 def test_settings_that_do_not_fit() -> None:

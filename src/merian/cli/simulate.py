@@ -20,7 +20,9 @@ __all__ = ["simulate"]
 
 WHERE = Group("Where it runs", sort_key=9)
 SHOWN = 12
-"""Species whose effects are said; all are on the page."""
+"""Species whose effects are said at most; all are on the page."""
+FEWEST = 3
+"""Species of which something is said even where none moves."""
 
 
 @with_settings(MapSettings, "simulate")
@@ -77,7 +79,7 @@ def simulate(
         missing = "ecosystem" if not ecosystem else "scenario" if not scenario else "out"
         raise BadSetting(missing, "", "merian simulate ECOSYSTEM SCENARIO OUT needs all three; --list shows scenarios")
     report = _run(ecosystem, scenario, out, settings, (runner, address, overwrite))
-    return _said(out, report.remarks, settings.tier in ("grid", "herds"))
+    return _said(out, report.remarks, settings)
 
 
 def _listed() -> int:
@@ -94,7 +96,7 @@ def _listed() -> int:
 def _run(ecosystem: str, scenario: str, out: Path, settings: MapSettings, where: tuple[str, str, bool]) -> Report:
     """Run it. where: runner, address, and whether to overwrite."""
     from merian.twin.scenario import read_scenario
-    from merian.twin.shipped import scenario_file
+    from merian.twin.shipped import scenario_file, shipped_scenario
     from merian.twin.simulate import Call
     from merian.twin.simulate import simulate as run
     from merian.twin.worked import opened
@@ -107,22 +109,35 @@ def _run(ecosystem: str, scenario: str, out: Path, settings: MapSettings, where:
         # workers elsewhere stand in other folders
         out, over = out.absolute(), open_runner(runner, address, settings.threads).map
     call = Call(command_line(), overwrite, over)
-    return run(opened(ecosystem, settings.seed), asked, out, settings, call)
+    try:
+        return run(opened(ecosystem, settings.seed), asked, out, settings, call)
+    except BadSetting as error:
+        if error.key != "species" or Path(scenario).is_file():
+            raise
+        written = shipped_scenario(scenario).ecosystem
+        told = f"was written for {written}, and {error.value!r} is not in {ecosystem}"
+        raise BadSetting("scenario", scenario, told) from error
 
 
-def _said(out: Path, remarks: tuple[str, ...], mapped: bool) -> int:
+def _said(out: Path, remarks: tuple[str, ...], settings: MapSettings) -> int:
     """Say what came of it, what moved most first; the exit code."""
-    from polars import read_parquet
+    import polars as pl
 
+    from merian.twin.ensemble import last_years
     from merian.twin.simulate import PAGE
 
-    said = read_parquet(out / "effects.parquet")
-    moved = said.with_columns(moved=said["fell"] + said["rose"]).sort("moved", descending=True, maintain_order=True)
-    for words in moved["words"].head(SHOWN):
+    said = pl.read_parquet(out / "effects.parquet")
+    years = settings.years
+    said = said.sort("moved", "furthest", descending=True, maintain_order=True)
+    say(f"With the change beside without it, in the mean of the last {last_years(years):.3g} of {years:g} years:\n")
+    shown = said.head(min(SHOWN, max(FEWEST, (said["moved"] > 0).sum())))
+    for words in shown["words"]:
         say(escaped(words))
-    if len(said) > SHOWN:
-        say(f"   and {len(said) - SHOWN} more species on the page")
+    if len(rest := said[len(shown) :]):
+        still = ", which move by less than 5 % in every run" if rest["moved"].sum() == 0 else ""
+        say(f"   and {len(rest)} more species on the page{still}")
     for remark in remarks:
         say(f"[yellow]{escaped(remark)}[/yellow]")
-    say(f"\n{path_of(out / PAGE)}  fans, {'maps, ' if mapped else ''}food web and sentences: open it in a browser")
+    maps = "maps, " if settings.tier in ("grid", "herds") else ""
+    say(f"\n{path_of(out / PAGE)}  fans, {maps}food web and sentences: open it in a browser")
     return 0

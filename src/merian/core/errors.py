@@ -55,9 +55,16 @@ class BadSetting(MerianError):
 
     def __init__(self, key: str, value: object, allowed: str, known: Iterable[str] = ()) -> None:
         self.key, self.value, self.allowed = key, value, allowed
-        close = nearest(key, known, 1)
-        hint = f"; did you mean {close[0]!r}?" if close and close[0] != key else ""
-        super().__init__(f"setting {key!r} = {value!r}: {allowed}{hint}")
+        meant = _meant(key, value, list(known))
+        super().__init__(f"setting {key!r} = {value!r}: {allowed}" + (f"; did you mean {meant!r}?" if meant else ""))
+
+
+def _meant(key: str, value: object, known: list[str]) -> str:
+    """The known word that is most like the key or, where that is a word too, the value; nothing where neither is like any, or is one."""
+    words = [key] if not isinstance(value, str) or value in known else [key, value]
+    close = [(word, found[0]) for word in words if (found := nearest(word, known, 1)) and found[0] not in words]
+    alike = {found: difflib.SequenceMatcher(None, found.casefold(), word.casefold()).ratio() for word, found in close}
+    return max(alike, key=lambda found: alike[found], default="")
 
 
 class BadData(MerianError):

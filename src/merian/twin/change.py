@@ -48,9 +48,8 @@ class Change:
         if kind is None:
             raise BadSetting("what", self.what, f"a change is one of {', '.join(KINDS)}", KINDS)
         if not kind.low <= self.amount <= kind.high:
-            raise BadSetting(
-                "amount", self.amount, f"of {self.what!r} lies from {kind.low:g} to {kind.high:g} {kind.unit}"
-            )
+            unit = "" if kind.unit == "1" else f" {kind.unit}"
+            raise BadSetting("amount", self.amount, f"of {self.what!r} lies from {kind.low:g} to {kind.high:g}{unit}")
         if kind.moment and (self.ramp or np.isfinite(self.until)):
             raise BadSetting("ramp, until", (self.ramp, self.until), f"{self.what!r} happens at one moment")
         if kind.whom == "one" and self.species == ALL:

@@ -6,6 +6,7 @@ Three doubts are drawn for each member, each by a stream of its own: its rates, 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -143,7 +144,10 @@ class Ensemble:
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What a scenario did to one species, over members, in the mean of the last years: times as much as without it (5 %, median and 95 % of members; NaN where
-    it was gone without it too), in how many of `members` it `fell` or `rose` by more than a twentieth, and in how many it is `gone` and was `gone_without`."""
+    it was gone without it too), in how many of `members` it `fell` or `rose` by more than a twentieth, and in how many it is `gone` and was `gone_without`.
+
+    What passes by before the last years: in the year `far_year` it was furthest off, `far` times as much in the median, in `far_runs` members that way by more
+    than a twentieth; NaN and 0 where the last years say it all."""
 
     species: str
     low: float
@@ -154,27 +158,50 @@ class Effect:
     gone: int
     gone_without: int
     members: int
+    far: float = math.nan
+    far_year: float = math.nan
+    far_runs: int = 0
 
     @property
     def words(self) -> str:
         """The effect in a sentence."""
         return self.said(self.species)
 
+    @property
+    def moved(self) -> int:
+        """How much there is to say of it: members in which it moved, at the end or in between, gone ones first."""
+        return max(self.fell + self.rose, self.far_runs) + 2 * abs(self.gone - self.gone_without)
+
+    @property
+    def furthest(self) -> float:
+        """How far it goes in the median, at the end or before: the absolute logarithm."""
+        return max((_off(times) for times in (self.median, self.far) if math.isfinite(times)), default=0.0)
+
     def said(self, name: str) -> str:
         """The effect in a sentence that calls the species so."""
+        many = _many(name)
         if self.gone_without == self.members:
-            return f"{name} is gone in all runs, with the change and without it."
-        down = self.fell >= self.rose
-        runs = f"{self.fell if down else self.rose} of {self.members} runs"
-        if max(self.fell, self.rose) == 0:
-            said = f"{name} stays as it is in all {self.members} runs"
-        else:
-            said = f"{name} {'falls' if down else 'rises'} in {runs}"
+            return f"{name} {'are' if many else 'is'} gone in all runs, with the change and without it."
+        same, falls, rises = ("stay as they are", "fall", "rise") if many else ("stays as it is", "falls", "rises")
+        ways = [(same, self.members - self.fell - self.rose), (falls, self.fell), (rises, self.rose)]
+        (how, most), *others = sorted(ways, key=lambda way: -way[1])
+        said = f"{name} {how} in {'all ' if how == same and most == self.members else f'{most} of '}{self.members} runs"
+        said += "".join(f", {way} in {count}" for way, count in others if count and way != same)
         if math.isfinite(self.median):
             said += f" (median {_percent(self.median)}; 9 in 10 runs: {_percent(self.low)} to {_percent(self.high)})"
         if self.gone != self.gone_without:
-            said += f"; it is gone in {self.gone} of {self.members}, without the change in {self.gone_without}"
+            gone = "they are gone" if many else "it is gone"
+            said += f"; {gone} in {self.gone} of {self.members}, without the change in {self.gone_without}"
+        if math.isfinite(self.far):
+            way = f"{'less' if self.far < 1 else 'more'} of {'them' if many else 'it'}"
+            runs = f"all {self.members}" if self.far_runs == self.members else f"{self.far_runs} of {self.members}"
+            said += f"; in year {self.far_year:.3g} there was {way} in {runs} runs (median {_percent(self.far)})"
         return said + "."
+
+
+def _many(name: str) -> bool:
+    """Whether a name is of many, as those of what grows: "trees and herbs", "grasses"; neither a hippopotamus nor Canis lupus."""
+    return " and " in name or bool(re.fullmatch(r"[a-z -]*[^aious]s", name))
 
 
 def _percent(times: float) -> str:
@@ -262,8 +289,37 @@ def effects(found: Ensemble, last: float = 0.0) -> list[Effect]:
         lost, lost_without = int(gone[:, at].sum()), int(gone_without[:, at].sum())
         # what was not there without the change and is there with it rose, by no number that could be given
         rose += int((with_it[~there, at] > 0).sum())
-        rows.append(Effect(name, float(low), float(median), float(high), fell, rose, lost, lost_without, len(without)))
+        far = _furthest(found, at, float(median), late)
+        rows.append(
+            Effect(name, float(low), float(median), float(high), fell, rose, lost, lost_without, len(without), *far)
+        )
     return rows
+
+
+def _furthest(found: Ensemble, species: int, end: float, late: npt.NDArray[np.bool_]) -> tuple[float, float, int]:
+    """The year before the `late` ones [t] in which a species was furthest from what it is without the change: times as much in the median of members, the
+    year, and in how many members; nothing (NaN, NaN, 0) where the `end` is as far from it, or half as far."""
+    nothing = (math.nan, math.nan, 0)
+    if not math.isfinite(end) or late.all():
+        return nothing
+    width = min(1.0, last_years(float(found.years[-1])))
+    bins = np.floor(found.years[~late] / width + 1e-9)
+    best, off = nothing, max(2 * _off(end), _off(1 - SAME))
+    for year in np.unique(bins):
+        at = np.flatnonzero(bins == year)
+        without, with_it = (course[:, at, species].mean(1) for course in (found.baseline, found.scenario))
+        there = without > 0
+        times = with_it[there] / without[there]
+        if len(times) and _off(middle := float(np.median(times))) > off:
+            off = _off(middle)
+            runs = int((times < 1 - SAME).sum() if middle < 1 else (times > 1 + SAME).sum())
+            best = (middle, float(year * width), runs)
+    return best
+
+
+def _off(times: float) -> float:
+    """How far from 1: the logarithm, of a thousandth at the least."""
+    return abs(math.log(max(times, 1e-3)))
 
 
 def kept_years(years: float) -> Doubles:

@@ -16,7 +16,7 @@ import numpy as np
 
 from merian import __version__
 from merian.twin.change import ALL, EVEN, Change
-from merian.twin.ensemble import Effect, Ensemble
+from merian.twin.ensemble import Effect, Ensemble, last_years
 from merian.twin.foodweb import Doubles, FoodWeb, trophic_levels
 from merian.twin.kinds import KINDS
 from merian.twin.scenario import Scenario
@@ -70,7 +70,7 @@ def simulation_page(told: Simulated) -> str:
     )
     environment.filters["units"] = _units
     beyond = told.scenario.beyond()
-    order = sorted(range(len(told.effects)), key=lambda at: -_moved(told.effects[at]))
+    order = sorted(range(len(told.effects)), key=lambda at: (-told.effects[at].moved, -told.effects[at].furthest))
     called = [told.called(at) for at in range(len(told.effects))]
     maps = plates(told.drawn, called, bool(beyond)) if told.drawn is not None else None
     fans = [
@@ -90,6 +90,8 @@ def simulation_page(told: Simulated) -> str:
         beyond=beyond,
         fans=fans,
         shown=SHOWN,
+        last=last_years(float(told.ensemble.years[-1])),
+        passing=any(math.isfinite(effect.far) for effect in told.effects),
         classes=range(1, CLASSES + 1),
         web=web_figure(told, bool(beyond)),
         style=resources.files("merian.twin").joinpath("templates/simulation.css").read_text(encoding="utf-8"),
@@ -131,7 +133,7 @@ def _change(change: Change, called: Mapping[str, str]) -> dict[str, str]:
 def bar(effect: Effect) -> str:
     """An effect as SVG: the median and nine tenths of the runs, from nothing (left) over as much as without the change (middle) to twice as much (right).
 
-    It has a colour where most runs go one way.
+    It has a colour where most runs go one way. A ring: how far off it was in between, where the last years do not show it.
     """
     parts = [
         f'<svg class="bar" viewBox="0 0 {BAR} 14" aria-hidden="true"><path class="grid" d="M0 7h{BAR}M{BAR / 2:g} 0v14"/>'
@@ -143,14 +145,14 @@ def bar(effect: Effect) -> str:
         wide = max(high - low, 2.0)
         parts.append(f'<rect class="{way}" x="{min(low, BAR - wide):.1f}" y="4" width="{wide:.1f}" height="6"/>')
         parts.append(f'<circle class="{way}" cx="{min(max(middle, 4.0), BAR - 4.0):.1f}" cy="7" r="4"/>')
+        if math.isfinite(effect.far):
+            way = "falls" if effect.far < 1 else "rises"
+            parts.append(
+                f'<circle class="far {way}" cx="{min(max(BAR / 2 * effect.far, 4.0), BAR - 4.0):.1f}" cy="7" r="3.5"/>'
+            )
         if effect.median > 2:
             parts.append(f'<path class="{way}" d="M{BAR - 4:g} 3l4 4l-4 4"/>')
     return "".join([*parts, "</svg>"])
-
-
-def _moved(effect: Effect) -> float:
-    """How much there is to say of an effect: the members in which it moved, gone ones first."""
-    return effect.fell + effect.rose + 2 * abs(effect.gone - effect.gone_without)
 
 
 def fan(found: Ensemble, species: int, warned: bool) -> str:

@@ -65,14 +65,18 @@ class Scenario:
             changes.append(replace(change, species=one, hosts=tuple(others)))
         return replace(self, changes=tuple(changes))
 
-    def checked(self, web: FoodWeb, years: float) -> None:
-        """Raise BadSetting for a species that the web has not, a change that comes after the end, or one that concerns nothing."""
+    def checked(self, web: FoodWeb, years: float, common: Sequence[str] = ()) -> None:
+        """Raise BadSetting for a species that the web has not, a change that comes after the end, or one that concerns nothing. `common` [s]: other names."""
         for change in self.changes:
             for name in (change.species, *change.hosts):
                 if name not in (ALL, *web.names):
-                    raise BadSetting("species", name, f"is not in the ecosystem of {', '.join(web.names)}", web.names)
+                    called = [own or full for own, full in zip(common or web.names, web.names, strict=True)]
+                    known = dict.fromkeys([*called, *web.names])
+                    raise BadSetting("species", name, f"is not in the ecosystem of {', '.join(called)}", known)
             if change.year >= years:
-                raise BadSetting("year", change.year, f"the run ends in year {years:g}")
+                raise BadSetting(
+                    "year", change.year, f"the run ends in year {years:g}: run it longer, or begin the change earlier"
+                )
             if change.what in ("habitat", "rain", "drought") and not (web.producer & _of(web, change.species)).any():
                 raise BadSetting(
                     "species", change.species, f"{change.what!r} concerns what grows: {', '.join(_producers(web))}"

@@ -27,7 +27,7 @@ from merian.twin.space.where import pieces
 
 __all__ = ["FORMAT", "KIND", "PAGE", "Call", "simulate"]
 
-KIND, FORMAT = "simulation", 2
+KIND, FORMAT = "simulation", 3
 PAGE = "simulation.html"
 PARTS = "parts"
 
@@ -51,7 +51,7 @@ def simulate(ecosystem: Ecosystem, scenario: Scenario, out: Path, settings: MapS
     balance = ecosystem.balance()
     common = [*ecosystem.species.common, *(pool.name for pool in ecosystem.pools)]
     scenario = scenario.named(dict(zip(common, balance.web.names, strict=True)))
-    scenario.checked(balance.web, settings.years)
+    scenario.checked(balance.web, settings.years, common)
     inputs = {
         "ecosystem": _digest(ecosystem, settings, bool(scenario.mapped)),
         "scenario": store.digest_bytes(repr(scenario).encode())[:24],
@@ -186,6 +186,11 @@ def _told(said: Sequence[Effect], common: Sequence[str]) -> pl.DataFrame:
                 "gone": effect.gone,
                 "gone_without": effect.gone_without,
                 "members": effect.members,
+                "far_times": effect.far,
+                "far_year": effect.far_year,
+                "far_runs": effect.far_runs,
+                "moved": effect.moved,
+                "furthest": effect.furthest,
                 "words": effect.said(name or effect.species),
             }
         )
