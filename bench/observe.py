@@ -232,6 +232,38 @@ def triggers_of(summaries: np.ndarray, rng: np.random.Generator, thrown_away: bo
     return np.log(abundance(labels, scaled, whole, rng, beliefs).density)[:19] - [0.0, 0.5]
 
 
+TAKEN = Confusion(
+    ("common", "rare", EMPTY),
+    ("common", "rare", EMPTY, UNKNOWN),
+    np.array([[425, 25, 0, 50], [50, 350, 0, 100], [0, 10, 450, 40]]),
+)
+"""500 held-out photos each: one of twenty of the common, and one of fifty of nothing, is taken for the rare."""
+COMMON = np.array([20.0, 1.0, 2.0])
+"""About how many there are: animals km-2 of the common and the rare, false triggers per camera and day."""
+ABOUT = Normal(np.zeros(3), np.ones(3))
+BESIDE = Beliefs(0.0, 1.0, np.log(2.0), 0.5, sweeps=900, thin=30)
+
+
+def forty_cameras() -> np.ndarray:
+    """Photos that as many as `COMMON` give at each of forty cameras in sixty days: [40, 3]."""
+    per = np.full((40, 2), 60.0 * 4.0 * Zone(0.01, 0.7).width_km)
+    return with_empty(per, np.full(40, 60.0)) * COMMON
+
+
+def rare_beside(parameters: np.ndarray, key: draws.Key) -> np.ndarray:
+    """Labels where a rare species stands beside what is taken for it; the matrix is drawn from what the held-out photos say, dispersions from belief."""
+    rng = stream(int(key[0]) | int(key[1]) << 32, "rare beside")
+    spread = np.exp(BESIDE.log_dispersion + BESIDE.log_dispersion_sd * rng.standard_normal(3))
+    shown = counts(forty_cameras() * np.exp(parameters), np.tile(spread, (40, 1)), draws.branch(key, "shown"))
+    return recorded(shown, TAKEN.drawn(rng), draws.branch(key, "labels")).ravel().astype(float)
+
+
+def rare_of(summaries: np.ndarray, rng: np.random.Generator, exact: bool = False) -> np.ndarray:
+    """Draws of their logarithms for those labels; `exact` takes the matrix for known."""
+    rows = TAKEN.mean if exact else TAKEN
+    return np.log(abundance(summaries.reshape(40, 4).astype(int), forty_cameras(), rows, rng, BESIDE).density)[:19]
+
+
 def noisy(parameters: np.ndarray, key: draws.Key) -> np.ndarray:
     """One observation of variance 1."""
     return np.array([parameters[0] + draws.normal(key, 0, 0, 0)])
@@ -253,8 +285,13 @@ def calibrated(seeds: int) -> None:
     def thrown_away(summaries: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return triggers_of(summaries, rng, True)
 
+    def exact(summaries: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return rare_of(summaries, rng, True)
+
     one = Normal(np.zeros(1), np.ones(1))
     parts = {
+        "common, rare and nothing, matrix with its uncertainty": (ABOUT, rare_beside, rare_of),
+        "common, rare and nothing, matrix as exact": (ABOUT, rare_beside, exact),
         "density, matrix with its uncertainty": (SPREAD, two_species, densities_of),
         "density, labels as truth": (SPREAD, two_species, trusting),
         "density and false triggers": (TRIGGERED, one_and_nothing, triggers_of),

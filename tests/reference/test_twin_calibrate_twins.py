@@ -15,6 +15,7 @@ from merian.twin.calibrate.kalman import Sight, analysis, filtered
 from merian.twin.calibrate.particle import Keeping, tracked
 from merian.twin.calibrate.priors import Normal
 from merian.twin.calibrate.scores import crps
+from merian.twin.observe.labels import UNKNOWN, Confusion
 
 
 def kalman(mean: np.ndarray, spread: np.ndarray, model: tuple, observed: np.ndarray) -> list[tuple]:
@@ -225,3 +226,28 @@ def test_abundance_of_one_species_is_its_posterior_on_a_grid() -> None:
         sd = math.sqrt((post * (grid - mean_) ** 2).sum())
         assert drawn.mean() == pytest.approx(mean_, abs=0.12 * sd)
         assert drawn.std() == pytest.approx(sd, rel=0.12)
+
+
+def test_abundance_through_an_uncertain_matrix_is_a_sum_over_draws_of_what_is_believed() -> None:
+    """Two species at three cameras, the rare one like the common: 400,000 draws of density, dispersion, camera factors and matrix from what is believed, each
+    weighed by the Poisson probability of the labels (importance sampling: Robert & Casella 2004, Monte Carlo Statistical Methods, section 3.3)."""
+    held, labels = np.array([[54, 4, 2], [1, 14, 5]]), np.array([[14, 3, 1], [9, 1, 0], [20, 2, 1]])
+    confusion = Confusion(("a", "b"), ("a", "b", UNKNOWN), held)
+    beliefs, many, rng = Beliefs(1.0, 1.0, math.log(3), 0.4, sweeps=6000), 400_000, stream(1, "summed")
+    logs = 1.0 + rng.standard_normal((many, 2))
+    k = np.exp(math.log(3) + 0.4 * rng.standard_normal((many, 2)))
+    gammas = rng.standard_gamma(np.broadcast_to(confusion.weights, (many, 2, 3)))
+    matrix = gammas / gammas.sum(2, keepdims=True)
+    like = np.zeros(many)
+    for camera in labels:
+        mean = ((np.exp(logs) * rng.standard_gamma(k) / k)[:, :, None] * matrix).sum(1)
+        like += (camera * np.log(mean) - mean).sum(1)
+    weights = np.exp(like - like.max())
+    weights /= weights.sum()
+    assert 1 / (weights**2).sum() > 1000
+    found = abundance(labels, np.ones((3, 2)), confusion, stream(2, "summed"), beliefs)
+    drawn, middle = np.log(found.density), weights @ logs
+    sd = np.sqrt(weights @ (logs - middle) ** 2)
+    assert (np.abs(drawn.mean(0) - middle) < 0.12 * sd).all()
+    assert drawn.std(0) == pytest.approx(sd, rel=0.1)
+    assert found.matrix == pytest.approx(np.einsum("n,nsl->sl", weights, matrix), abs=0.01)

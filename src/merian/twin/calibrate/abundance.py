@@ -7,8 +7,8 @@ At camera c, with species s, labels l and `exposure` E, the animals that one per
     log D_s ~ Normal,  log k_s ~ Normal
 
 A Gibbs sampler fills in which species stood behind each label (data augmentation: Tanner & Wong 1987, doi:10.1080/01621459.1987.10478458); given that,
-D and k are drawn by slice sampling with g summed out (Neal 2003, doi:10.1214/aos/1056562461), g and C from their gamma and Dirichlet conditionals. Its draws
-are right if the model is: tested by simulation-based calibration.
+D and k are drawn by slice sampling with g summed out (Neal 2003, doi:10.1214/aos/1056562461), g and C from their gamma and Dirichlet conditionals; and what
+is taken for a rare species is traded against its density (`trades`). Its draws are right if the model is: tested by simulation-based calibration.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.errors import BadData, BadSetting, Mismatch
+from merian.twin.calibrate.trades import traded
 from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles, Integers
 from merian.twin.observe.labels import Confusion, dirichlet
@@ -98,6 +99,9 @@ def abundance(
     state = np.stack([np.log((labels[:, : len(matrix)].sum(0) + 0.5) / given.sum(0)), np.zeros(len(matrix))])
     kept: list[tuple[Doubles, Doubles]] = []
     for sweep in range(beliefs.sweeps):
+        if known is not None:
+            place = (state[0], beliefs.log_density, beliefs.log_density_sd)
+            state[0], matrix = traded(labels, given * spread, place, matrix, known, rng)
         shown = _shown(labels, np.exp(state[0]) * spread * given, matrix, rng)
         photos = shown.sum(1)
         for at in (0, 1):
