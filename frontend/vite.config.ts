@@ -27,6 +27,8 @@ function alone(): Plugin {
 /** The pages are built into the Python package, which serves them below /static/; nothing is inlined, because the policy of the server runs files only. */
 export default defineConfig({
   base: "/static/",
+  // files of the pages find each other wherever they lie, so that an exhibit's folder can be put anywhere; index.html alone says where they are
+  experimental: { renderBuiltUrl: (name, { hostType }) => (hostType === "html" ? `/static/${name}` : { relative: true }) },
   plugins: [licences(), alone()],
   build: {
     outDir: "../src/merian/web/static",

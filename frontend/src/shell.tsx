@@ -1,6 +1,7 @@
 /** The frame around every page: name, navigation, language and light, colophon. */
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { NOTHING, run } from "./alone";
 import * as api from "./api";
 import { Caption, Failed } from "./names";
 import { PAGES, type Page, type PageProps, pageAt } from "./pages";
@@ -17,7 +18,8 @@ export function App() {
   const [failure, setFailure] = useState<unknown>(null);
   useStore(language);
   useEffect(() => {
-    api.about().then(setAbout, setFailure);
+    if (run) setAbout(NOTHING);
+    else api.about().then(setAbout, setFailure);
   }, []);
   return (
     <>
@@ -46,7 +48,7 @@ function Said() {
 /** The page of the present address, loaded when it is first wanted. */
 function Current({ about }: { about: api.About }) {
   const { path, query } = useStore(place);
-  const found = pageAt(path);
+  const found = pageAt(run ? "/twin" : path);
   const page = found?.page ?? null;
   const [failure, setFailure] = useState<unknown>(null);
   const [, redraw] = useState(0);
@@ -104,7 +106,7 @@ function Masthead({ about }: { about: api.About | null }) {
       </Link>
       <p class="motto">{t("motto")}</p>
       <nav aria-label={t("pages")} ref={names}>
-        {about
+        {about && !run
           ? PAGES.filter((page) => page.offered(about)).map((page) => (
               <Link key={page.path} to={page.path} {...(page.title === now ? { "aria-current": "page" } : {})}>
                 {t(page.title)}
@@ -166,7 +168,7 @@ function Tools() {
 }
 
 function Colophon({ about }: { about: api.About }) {
-  const facts = [`Merian ${about.merian}`];
+  const facts = [`Merian ${about.merian}`.trim()];
   if (about.store) facts.push(`${t("collection")} ${about.store}`);
   if (about.catalog) facts.push(many("colophon.photos", about.catalog.images));
   if (about.model) {

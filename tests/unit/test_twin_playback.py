@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,14 +13,25 @@ import pytest
 from merian.cli.main import run
 from merian.core.errors import BadData, Missing
 from merian.twin.frames.codec import Herds, Kind
-from merian.twin.frames.playback import Playback, record
+from merian.twin.frames.playback import Playback, beside, record
 from merian.twin.frames.settings import RecordSettings
 from merian.twin.frames.stage import Stage
 from merian.twin.scenario import Change, Scenario
+from merian.twin.senses.eyes import all_eyes
 from merian.twin.worked import opened
+from merian.web.foresight import Asked, Foresight
 
 SMALL = RecordSettings(
-    window_km=6.0, rows=8, herds=60, step_hours=6.0, days=20.0, shot_hours=12.0, key_shots=10, slow_shots=4
+    window_km=6.0,
+    rows=8,
+    herds=60,
+    step_hours=6.0,
+    days=20.0,
+    shot_hours=12.0,
+    key_shots=10,
+    slow_shots=4,
+    members=6,
+    years=4,
 )
 
 
@@ -40,10 +52,36 @@ def test_a_file_says_what_it_is(recorded: Path) -> None:
     assert [day for day, _ in played.index] == [0.0, 5.0, 10.0, 15.0]
 
 
+def test_a_file_carries_what_a_page_shows_beside_it(recorded: Path) -> None:
+    """The same as the server would have answered, and nothing where no members are wanted."""
+    ecosystem = opened("savanna", 0)
+    told = Playback(recorded).hello["playback"]
+    assert told["altered"] == [
+        {"what": "rain", "species": "all", "amount": 0.2, "year": 0.0, "ramp": 0.0, "until": None}
+    ]
+    asked = Foresight(lambda: ecosystem).told(Asked((Change(what="rain", amount=0.2),), 6, 4))
+    assert told["beside"]["foresight"] == json.loads(json.dumps(asked))
+    assert told["beside"]["foresight"]["warnings"] == told["warnings"] != []
+    assert {row["species"] for row in told["beside"]["evidence"]["rows"]} == {
+        *ecosystem.species.names,
+        *(p.name for p in ecosystem.pools),
+    }
+    assert len(told["beside"]["eyes"]) == len(all_eyes())
+    assert beside(ecosystem, replace(SMALL, members=0)) == {}
+
+
 def test_shots_closer_than_steps_show_herds_on_their_ways(tmp_path: Path) -> None:
     """A shot every two minutes for three hours: days go on evenly, steps by the hour, and nobody is faster than 30 m/s."""
     close = RecordSettings(
-        window_km=6.0, rows=8, herds=60, step_hours=1.0, days=0.125, shot_hours=1 / 30, key_shots=15, slow_shots=4
+        window_km=6.0,
+        rows=8,
+        herds=60,
+        step_hours=1.0,
+        days=0.125,
+        shot_hours=1 / 30,
+        key_shots=15,
+        slow_shots=4,
+        members=0,
     )
     told = record(opened("savanna", 0), tmp_path / "close.twin", close)
     assert (told["shots"], told["days"]) == (90, pytest.approx(0.125))

@@ -96,9 +96,13 @@ def test_an_answer_is_computed_once_and_few_are_kept(monkeypatch: pytest.MonkeyP
     foresight = Foresight(opening)
     asked = Asked((), 4, 2)
     assert foresight.told(asked) is foresight.told(asked)
-    monkeypatch.setattr("merian.web.foresight._answer", lambda *_: {})
     made = list[int]()
-    monkeypatch.setattr("merian.twin.ensemble.ensemble", lambda *_: made.append(1))
+
+    def foreseen(*_: Any) -> dict[str, Any]:
+        made.append(1)
+        return {}
+
+    monkeypatch.setattr("merian.twin.frames.outlook.foreseen", foreseen)
     for years in range(3, KEPT + 3):
         foresight.told(Asked((), 4, years))
         foresight.told(Asked((), 4, years))

@@ -1,21 +1,27 @@
 /** Beside the landscape: the food web, the fans of an ensemble, and on demand what all of it rests on. */
 import { useState } from "preact/hooks";
 import { Refusal } from "../names";
+import { run } from "../alone";
 import { Link } from "../router";
+import { Said } from "../said";
 import { capital, t } from "../words";
-import { Evidence } from "./evidence";
+import { Evidence, type Evidenced } from "./evidence";
 import { Fans } from "./fans";
 import { FoodWeb } from "./foodweb";
 import type { Asking } from "./foresight";
 
 interface Props {
   asking: Asking;
+  /** What lies beyond the measured range, in words. */
+  warnings: { text: string; own: boolean }[];
+  /** What a recorded run rests on; null to ask the server. */
+  evidence: Evidenced | null;
   colours: Map<string, string>;
   only: string | null;
   setOnly(name: string | null): void;
 }
 
-export function Beside({ asking: { found, busy, failure }, colours, only, setOnly }: Props) {
+export function Beside({ asking: { found, busy, failure }, warnings, evidence, colours, only, setOnly }: Props) {
   const [all, setAll] = useState(false);
   const [open, setOpen] = useState(false);
   return (
@@ -27,9 +33,9 @@ export function Beside({ asking: { found, busy, failure }, colours, only, setOnl
       </div>
       <div class="part">
         <h2>{t("twin.years")}</h2>
-        {found?.warnings.map((warning) => (
-          <p class="warning" lang="en" key={warning}>
-            {capital(warning)}.
+        {warnings.map(({ text, own }) => (
+          <p class="warning" key={text}>
+            {own ? text : <Said text={text} as={capital} />}.
           </p>
         ))}
         {found ? <Fans found={found} only={only} all={all} setAll={setAll} /> : failure ? null : <p class="hint waiting">{t("twin.foreseeing")}</p>}
@@ -37,13 +43,15 @@ export function Beside({ asking: { found, busy, failure }, colours, only, setOnl
       <div class="part rests">
         <details onToggle={(event) => setOpen(event.currentTarget.open)}>
           <summary>{t("twin.evidence")}</summary>
-          {open ? <Evidence only={only} /> : null}
+          {open ? <Evidence only={only} given={evidence} key={evidence ? 1 : 0} /> : null}
         </details>
-        <p>
-          <Link to="/twin/panel" id="to-panel">
-            {t("twin.panel.link")}
-          </Link>
-        </p>
+        {run ? null : (
+          <p>
+            <Link to="/twin/panel" id="to-panel">
+              {t("twin.panel.link")}
+            </Link>
+          </p>
+        )}
       </div>
     </section>
   );

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { ask } from "../api";
 import { useAsked } from "../asking";
 import { Refusal } from "../names";
+import { Said, named } from "../said";
 import { capital, figure, t, word } from "../words";
 
 interface Value {
@@ -16,7 +17,7 @@ interface Value {
   evidence: string;
   source: string;
 }
-interface Evidenced {
+export interface Evidenced {
   species: { name: string; common: string }[];
   rows: Value[];
   links: { eater: string; eaten: string; probability: number; evidence: string; source: string | null }[];
@@ -24,8 +25,10 @@ interface Evidenced {
   remarks: string[];
 }
 
-export function Evidence({ only }: { only: string | null }) {
-  const { value: told, failure } = useAsked(() => ask<Evidenced>("/api/twin/evidence"), "evidence");
+/** `given`: of a recorded run; else the server is asked. */
+export function Evidence({ only, given }: { only: string | null; given: Evidenced | null }) {
+  const { value: found, failure } = useAsked(() => (given ? Promise.resolve(given) : ask<Evidenced>("/api/twin/evidence")), given ? "given" : "evidence");
+  const told = found && { ...found, species: named(found.species) };
   const [whose, setWhose] = useState<string | null>(null);
   if (failure) return <Refusal error={failure} />;
   if (!told) return <p class="hint">{t("twin.evidence.opening")}</p>;
@@ -57,16 +60,20 @@ export function Evidence({ only }: { only: string | null }) {
               <th scope="col">{t("twin.evidence.source")}</th>
             </tr>
           </thead>
-          <tbody lang="en">
+          <tbody>
             {rows.map((row) => (
               <tr key={row.what} class={row.evidence}>
-                <th scope="row">{row.meaning}</th>
+                <th scope="row">
+                  <Said text={row.meaning} />
+                </th>
                 <td>
                   {row.value === null ? "–" : figure(row.value)}
-                  {range(row)} {row.unit === "1" ? "" : row.unit}
+                  {range(row)} {row.unit === "1" ? "" : word("twin.unit", row.unit)}
                 </td>
                 <td>{word("twin.evidence", row.evidence)}</td>
-                <td>{row.source}</td>
+                <td>
+                  <Said text={row.source} />
+                </td>
               </tr>
             ))}
             {links.map((link) => (
@@ -74,16 +81,18 @@ export function Evidence({ only }: { only: string | null }) {
                 <th scope="row">{t("twin.evidence.eats", { eater: called.get(link.eater) ?? link.eater, eaten: called.get(link.eaten) ?? link.eaten })}</th>
                 <td>{t("twin.evidence.likely", { n: figure(Math.round(100 * link.probability)) })}</td>
                 <td>{word("twin.evidence", link.evidence)}</td>
-                <td>{link.source}</td>
+                <td>
+                  <Said text={link.source ?? ""} />
+                </td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
-      <ul class="remarks" lang="en">
+      <ul class="remarks">
         {told.remarks.map((remark) => (
           <li class="hint" key={remark}>
-            {capital(remark)}
+            <Said text={remark} as={capital} />
           </li>
         ))}
       </ul>

@@ -18,7 +18,7 @@ function ticks(top: number): number[] {
   return Array.from({ length: Math.ceil(top / step - 1e-9) + 1 }, (_, k) => k * step);
 }
 
-const short = (value: number): string => (value === 0 || (value >= 0.001 && value < 1e5) ? figure(Number(value.toPrecision(3))) : value.toExponential(0).replace("e-", "e−").replace("e+", "e"));
+const short = (value: number): string => (value === 0 || (value >= 0.0001 && value < 1e5) ? figure(Number(value.toPrecision(3))) : value.toExponential(0).replace("e-", "e−").replace("e+", "e"));
 
 export function Fan({ found, one }: { found: Foresight; one: Foreseen }) {
   const { years } = found;

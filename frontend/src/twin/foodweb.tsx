@@ -24,15 +24,21 @@ type Room = typeof ROOMY;
 const room = (): Room => (matchMedia("(max-width: 600px)").matches ? NARROW : ROOMY);
 const ROW = 25;
 const TOP = 30;
+/** How wide a letter of a name is, about. */
+const LETTER = 6.6;
 
 /** A place for each species: across by level, down in the order of what it eats. */
-function placed(found: Foresight, { left, right }: Room): { nodes: Node[]; high: number } {
+function placed(found: Foresight, space: Room): { nodes: Node[]; high: number } {
   const floors = new Map<number, number[]>();
   found.species.forEach((one, at) => {
     const floor = Math.round(one.level);
     floors.set(floor, [...(floors.get(floor) ?? []), at]);
   });
   const keys = [...floors.keys()].sort((a, b) => a - b);
+  // names at both ends stay inside
+  const longest = (floor: number): number => Math.max(...(floors.get(floor) ?? []).map((at) => (found.species[at] as Foreseen).common.length));
+  const left = Math.max(space.left, 22 + LETTER * longest(keys[0] as number));
+  const right = Math.min(space.right, space.wide - 34 - LETTER * longest(keys.at(-1) as number));
   const rows = Math.max(...[...floors.values()].map((own) => own.length));
   const high = TOP + rows * ROW + 14;
   const down = new Map<number, number>();
@@ -88,7 +94,7 @@ export function FoodWeb({ found, colours, only, setOnly }: Props) {
         })}
         {nodes.map(({ at, one, x, y, r }) => {
           const went = way(one.effect);
-          const first = x === space.left;
+          const first = x === nodes[0]?.x;
           const near = chosen < 0 || at === chosen || found.links.some((link) => (link.eater === at && link.eaten === chosen) || (link.eaten === at && link.eater === chosen));
           return (
             <g key={one.name} class={`node ${went}${near ? "" : " faint"}`} data-species={one.name} onClick={() => setOnly(one.name === only ? null : one.name)}>

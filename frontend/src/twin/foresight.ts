@@ -90,7 +90,7 @@ export const share = (times: number | null): string => {
   if (times === null) return "–";
   if (times >= 10) return t("twin.times", { n: figure(Math.round(times)) });
   const percent = Math.round(100 * (times - 1));
-  return `${percent > 0 ? "+" : percent < 0 ? "−" : ""}${figure(Math.abs(percent))} %`;
+  return `${percent > 0 ? "+" : percent < 0 ? "−" : ""}${figure(Math.abs(percent))}\u00a0%`;
 };
 
 /** What the changes do to a species, in a sentence with its uncertainty. */

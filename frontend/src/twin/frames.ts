@@ -1,4 +1,7 @@
 /** The frames of the running twin as typed arrays (docs/reference/live.md): little-endian, a head of 28 bytes, then column after column. */
+import type { Evidenced } from "./evidence";
+import type { Optics } from "./eyes";
+import type { Foresight } from "./foresight";
 
 export const HELLO = 1;
 export const KEY = 2;
@@ -61,6 +64,26 @@ export interface Slider {
   measured: [number, number];
   of_one: boolean;
 }
+/** A change as it was asked for. */
+export interface Altered {
+  what: string;
+  species: string;
+  amount: number;
+  year?: number;
+  ramp?: number;
+  until?: number | null;
+}
+/** What a file says of its run; `beside` is what a server would answer, where it was recorded with it. Files of before have neither `altered` nor `beside`. */
+export interface Recording {
+  shots: number;
+  days: number;
+  shot_seconds: number;
+  scenario: string | null;
+  changes: string[];
+  altered?: Altered[];
+  warnings: string[];
+  beside?: { foresight?: Foresight; evidence?: Evidenced; eyes?: Optics[] };
+}
 export interface Hello {
   title: string;
   notice: string;
@@ -73,7 +96,7 @@ export interface Hello {
   links: { eater: string; eaten: string; part: string | null; probability: number; evidence: string }[];
   sliders: Slider[];
   remarks: string[];
-  playback?: { shots: number; days: number; shot_seconds: number; scenario: string | null; changes: string[]; warnings: string[] };
+  playback?: Recording;
 }
 export interface Herds {
   /** Of a KEY; a DELTA has none. */

@@ -1,13 +1,17 @@
 /** The twin: a window of an ecosystem that lives, with what there is of each species beside it, and what if. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { run } from "../alone";
 import * as api from "../api";
 import { Caption, Refusal } from "../names";
 import type { PageProps } from "../pages";
+import { named } from "../said";
 import { ready, say } from "../saying";
+import { useStore } from "../store";
 import { calm } from "../theme";
-import { capital, figure, t } from "../words";
+import { capital, figure, language, t, word } from "../words";
 import { Link } from "../router";
 import { Beside } from "./beside";
+import { beyond, changeWords } from "./changes";
 import { coloursOf } from "./colours";
 import type { Optics } from "./eyes";
 import { type Change, type Feed, FileFeed, LiveFeed, type Listener, type Message, type State } from "./feed";
@@ -32,13 +36,13 @@ interface Seen {
 const NOTHING: Seen = { day: 0, counts: [null, null] };
 
 export default function TwinPage({ query }: PageProps) {
-  const [hello, setHello] = useState<Hello | null>(null);
+  const [raw, setHello] = useState<Hello | null>(null);
   const [seen, setSeen] = useState<Seen>(NOTHING);
   const [state, setState] = useState<State | null>(null);
   const [failure, setFailure] = useState<unknown>(null);
   const [connected, setConnected] = useState(true);
   const [flat, setFlat] = useState(false);
-  const [optics, setOptics] = useState<Optics[]>([]);
+  const [known, setOptics] = useState<Optics[]>([]);
   const [file, setFile] = useState<ArrayBuffer | null>(null);
   const [followed, setFollowed] = useState(-1);
   const [only, setOnly] = useState(-1);
@@ -51,6 +55,11 @@ export default function TwinPage({ query }: PageProps) {
   const stage = useRef<Stage | null>(null);
   const feed = useRef<Feed | null>(null);
   const kiosk = query.has("kiosk");
+  // names in the visitor's language; the stage keeps what came
+  const speaks = useStore(language);
+  const hello = useMemo(() => raw && { ...raw, species: named(raw.species) }, [raw, speaks]);
+  const recorded = hello?.playback?.beside ?? null;
+  const optics = useMemo(() => named(recorded?.eyes ?? known), [recorded, known, speaks]);
   /** Whom a stage that opens shows alone. */
   const chosen = useRef(only);
   chosen.current = only;
@@ -120,6 +129,8 @@ export default function TwinPage({ query }: PageProps) {
       },
       connected: setConnected,
     };
+    // pages that stand alone have no twin that runs: the file comes
+    if (run && !file) return;
     try {
       feed.current = file ? new FileFeed(file, listener) : new LiveFeed("/twin/live", listener);
     } catch {
@@ -133,7 +144,8 @@ export default function TwinPage({ query }: PageProps) {
     };
   }, [file]);
   useEffect(() => {
-    api.eyes<Optics>().then((told) => setOptics(told.species), () => undefined);
+    if (run) fetch(run).then((answer) => answer.arrayBuffer()).then(setFile).catch(() => setFailure(new api.Refusal(t("twin.file.bad"), t("twin.file.do"))));
+    else api.eyes<Optics>().then((told) => setOptics(told.species), () => undefined);
     // the shader held against numbers: for tests, and for whoever doubts
     (window as unknown as { merianProof(): Promise<unknown> }).merianProof = () => import("./proof");
     const whole = (): void => setWhole(document.fullscreenElement !== null);
@@ -179,7 +191,13 @@ export default function TwinPage({ query }: PageProps) {
 
   const colours = useMemo(() => (hello ? coloursOf(hello) : []), [hello]);
   const byName = useMemo(() => new Map(hello?.species.map((one, at) => [one.name, colours[at] ?? ""])), [hello, colours]);
-  const asking = useForesight(hello && state && feed.current?.live ? state.changes : null);
+  const live = useForesight(hello && state && feed.current?.live ? state.changes : null);
+  const foreseen = hello?.playback ? (recorded?.foresight ?? null) : live.found;
+  const asking = useMemo(() => {
+    const found = foreseen && { ...foreseen, species: named(foreseen.species) };
+    return hello?.playback ? { found, busy: false, failure: null } : { ...live, found };
+  }, [foreseen, live, hello, speaks]);
+  const warnings = hello ? beyond(hello, hello.playback?.altered ?? state?.changes ?? [], asking.found?.warnings ?? []) : [];
   const species = hello && followed >= 0 ? hello.species[followed] : undefined;
   // for the loop of an exhibit: whom there is to go with, and whose eyes the one that is followed has
   const animals = useRef<number[]>([]);
@@ -225,7 +243,7 @@ export default function TwinPage({ query }: PageProps) {
 
   return (
     <section id="twin" class={kiosk ? "leaf wide kiosk" : "leaf wide"} ref={root} onDragOver={(event) => event.preventDefault()} onDrop={(event) => { event.preventDefault(); void drop(event.dataTransfer?.files); }}>
-      <Caption tab="Tab. IV" title={hello ? capital(hello.title.replaceAll("-", " ")) : t("twin.title")}>
+      <Caption tab="Tab. IV" title={hello ? capital(word("twin.world", hello.title.replaceAll("-", " "))) : t("twin.title")}>
         <p class="hint">{t("twin.notice")}</p>
       </Caption>
       {failure ? <Refusal error={failure} /> : null}
@@ -318,13 +336,15 @@ export default function TwinPage({ query }: PageProps) {
         {hello?.playback ? <Recorded hello={hello} /> : null}
         {asking.found?.species.some((one) => one.effect) ? <Follows found={asking.found} /> : null}
         <p class="other">
-          <Link to={kiosk ? "/twin/spider?kiosk" : "/twin/spider"} id="to-spider">
-            {t("spider.link")}
-          </Link>
+          {run ? null : (
+            <Link to={kiosk ? "/twin/spider?kiosk" : "/twin/spider"} id="to-spider">
+              {t("spider.link")}
+            </Link>
+          )}
         </p>
       </div>
-      {hello && feed.current?.live ? (
-        <Beside asking={asking} colours={byName} only={hello.species[only]?.name ?? null} setOnly={(name) => setOnly(hello.species.findIndex((one) => one.name === name))} />
+      {hello && (feed.current?.live || asking.found) ? (
+        <Beside asking={asking} warnings={warnings} evidence={recorded?.evidence ?? null} colours={byName} only={hello.species[only]?.name ?? null} setOnly={(name) => setOnly(hello.species.findIndex((one) => one.name === name))} />
       ) : null}
     </section>
   );
@@ -337,11 +357,15 @@ function Recorded({ hello }: { hello: Hello }) {
     <section class="part">
       <h2>{t("twin.recorded")}</h2>
       <p>{t("twin.recorded.of", { days: figure(told.days) })}</p>
-      {told.changes.map((words) => (
-        <p key={words} lang="en">
-          {words}
-        </p>
-      ))}
+      {told.altered
+        ? told.altered.map((change) => <p key={JSON.stringify(change)}>{changeWords(hello, change)}</p>)
+        : told.changes.map((words) => (
+            <p key={words} lang="en">
+              {words}
+            </p>
+          ))}
+      <p class="hint">{t("twin.recorded.still")}</p>
+      {told.beside?.foresight ? null : <p class="hint">{t("twin.recorded.bare")}</p>}
     </section>
   );
 }

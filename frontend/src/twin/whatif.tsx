@@ -1,6 +1,8 @@
 /** What if: sliders within what was measured, and what follows from them, in sentences and with their uncertainty. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { capital, figure, t, word } from "../words";
+import { amountOf, beyond } from "./changes";
+import { Said } from "../said";
 import type { Change, State } from "./feed";
 import { type Foresight, sentence, strength } from "./foresight";
 import type { Hello, Slider } from "./frames";
@@ -46,10 +48,10 @@ export function Sliders({ hello, state, change }: { hello: Hello; state: State |
         {hello.sliders.map((slider) => {
           const [low, high] = slider.measured;
           const value = amounts[slider.what] ?? neutral(slider);
-          const told = valueOf(slider, value);
+          const told = amountOf(slider, value);
           return (
             <div class={value === neutral(slider) ? "slider" : "slider turned"} key={slider.what}>
-              <label for={`what-${slider.what}`} title={slider.meaning}>
+              <label for={`what-${slider.what}`} title={word("twin.meaning", slider.what)}>
                 {word("twin.what", slider.what)}
               </label>
               <input
@@ -87,9 +89,9 @@ export function Sliders({ hello, state, change }: { hello: Hello; state: State |
       <button type="button" class="quiet" id="twin-baseline" disabled={!state?.changes.length} onClick={() => { touched.current = true; setAmounts({}); }}>
         {t("twin.undo")}
       </button>
-      {state?.warnings.map((warning) => (
-        <p class="hint" lang="en" key={warning}>
-          {warning}
+      {beyond(hello, state?.changes ?? [], state?.warnings ?? []).map(({ text, own }) => (
+        <p class="hint" key={text}>
+          {own ? text : <Said text={text} />}
         </p>
       ))}
     </section>
@@ -97,12 +99,6 @@ export function Sliders({ hello, state, change }: { hello: Hello; state: State |
 }
 
 const round = (value: number): number => Math.round(value * 1000) / 1000;
-
-function valueOf(slider: Slider, value: number): string {
-  if (slider.unit === "K") return `${value > 0 ? "+" : ""}${figure(value)} °C`;
-  if (slider.unit === "1") return `${figure(Math.round(value * 100))} %`;
-  return t("twin.ayear", { n: figure(Math.round(value * 100)) });
-}
 
 /** What the changes do, the strongest first: sentences, and on a line the range of nine runs in ten. */
 export function Follows({ found }: { found: Foresight }) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from merian.cli.flags import with_settings
@@ -14,7 +15,15 @@ __all__ = ["record"]
 
 
 @with_settings(RecordSettings, "record")
-def record(ecosystem: str, out: Path, /, *, scenario: Path | None = None, settings: RecordSettings) -> int:
+def record(
+    ecosystem: str,
+    out: Path,
+    /,
+    *,
+    scenario: Path | None = None,
+    pages: Path | None = None,
+    settings: RecordSettings,
+) -> int:
     """Record a run of an ecosystem, herd by herd, for an exhibit that plays it without Python.
 
     The file holds the frames that the live viewer would be sent, of the world as it is and, with a scenario, of the world under it beside that. No place and
@@ -28,6 +37,8 @@ def record(ecosystem: str, out: Path, /, *, scenario: Path | None = None, settin
         The file to write, ending in .twin. One that is there is replaced.
     scenario
         A TOML file of changes, as for `merian simulate`; years count from the first day.
+    pages
+        A new folder for the pages that play the run: put it on any web server of files, and open its index.html there.
     """
     from merian.twin.frames.playback import record as run
     from merian.twin.scenario import read_scenario
@@ -45,4 +56,12 @@ def record(ecosystem: str, out: Path, /, *, scenario: Path | None = None, settin
     size = out.stat().st_size / 1e6
     played = told["shots"] * told["shot_seconds"]
     say(f"{told['days']:g} days in {told['shots']:,} shots, {size:.1f} MB, {played:.0f} s to play\n{path_of(out)}")
+    if told["beside"]:
+        more = len(json.dumps(told["beside"], ensure_ascii=False).encode()) / 1e6
+        say(f"{more:.1f} MB of it are the food web, the fans of {settings.members} pairs of runs, eyes and evidence")
+    if pages is not None:
+        from merian.web.exhibit import write_exhibit
+
+        write_exhibit(out, pages)
+        say(path_of(pages / "index.html"))
     return 0

@@ -26,10 +26,8 @@ from merian.core.errors import BadData, BadSetting
 from merian.core.settings import read_toml
 from merian.twin.frames.codec import VERSION, Kind, decode
 from merian.twin.frames.settings import NOTICE
-from merian.twin.senses.eyes import GRADES, Eyes, all_eyes
-from merian.twin.senses.optics import LIGHTS
-from merian.twin.senses.receptors import receptor_matrix
-from merian.twin.senses.seen import ROD_NM, translation
+from merian.twin.senses.eyes import GRADES, all_eyes
+from merian.twin.senses.seen import optics_of
 from merian.web.beside import SHIPPED
 from merian.web.commands import Bucket, Command, read_command
 from merian.web.foresight import Foresight
@@ -165,7 +163,7 @@ class Live:
 
     async def eyes(self, request: Request) -> Response:
         """The optics of all species that are known, with the evidence of each fact."""
-        found = await run_in_threadpool(lambda: [_optics(eyes) for eyes in all_eyes()])
+        found = await run_in_threadpool(lambda: [optics_of(eyes) for eyes in all_eyes()])
         return JSONResponse({"notice": NOTICE, "grades": dict(GRADES), "species": found})
 
     async def watch(self, socket: WebSocket) -> None:
@@ -349,11 +347,3 @@ def _worlds() -> tuple[dict[str, Any], ...]:
         species = [{"name": one["name"], "common": one["common"]} for one in told["species"]]
         found.append({"name": file.stem, "title": told["title"], "species": species})
     return tuple(found)
-
-
-def _optics(eyes: Eyes) -> dict[str, Any]:
-    """The eyes of a species with what a shader needs ready made: acuity by light, the row of the rods, and how colours are translated."""
-    share = eyes.facts.get("ultraviolet")
-    rod = receptor_matrix([ROD_NM], 0.0 if share is None else share.value)[0]
-    acuity = {light: round(float(eyes.acuity(light)), 6) for light in LIGHTS}
-    return eyes.described() | {"acuity": acuity, "rod": rod.round(6).tolist(), "translation": translation(eyes)}

@@ -1,7 +1,7 @@
 """A run as one file, to be played without Python: what a viewer must know first as JSON, then its frames as they would have been sent.
 
     8 bytes  MERTWIN1
-    u32      length of the JSON that follows: HELLO, with `playback`: frames, shots, days, seconds that a shot lasts
+    u32      length of the JSON that follows: HELLO, with `playback`: shots, days, seconds that a shot lasts, and what a page shows beside (`beside`)
     frames   u32 length, then the bytes of a frame (frames.codec); of each shot KEY or DELTA of each world first, then what else there is of it
     index    f64 day, u64 place of its first frame, for each shot that begins with a KEY
     u32      lines of the index, then u64 its place, then 8 bytes MERTWIN1
@@ -12,6 +12,7 @@ Little-endian. A player that jumps looks a shot up in the index and goes on from
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,17 +21,33 @@ from typing import IO, Any
 from merian.core import store
 from merian.core.errors import BadData, Missing
 from merian.twin.ecosystem import Ecosystem
+from merian.twin.ensemble import Setting
 from merian.twin.frames.codec import HEAD, MOST, Frame, decode
+from merian.twin.frames.outlook import foreseen, made_of
 from merian.twin.frames.settings import RecordSettings
 from merian.twin.frames.stage import Stage
 from merian.twin.frames.views import View
-from merian.twin.scenario import Scenario
+from merian.twin.scenario import Change, Scenario
+from merian.twin.senses.eyes import all_eyes
+from merian.twin.senses.seen import optics_of
 
-__all__ = ["Playback", "record"]
+__all__ = ["Playback", "beside", "record"]
 
 MAGIC = b"MERTWIN1"
 LENGTH, LINE, END = struct.Struct("<I"), struct.Struct("<dQ"), struct.Struct("<IQ8s")
 LARGEST = HEAD.size + 16 + 12 * MOST
+
+
+def beside(ecosystem: Ecosystem, settings: RecordSettings, scenario: Scenario | None = None) -> dict[str, Any]:
+    """What a page shows beside a run, as a server would answer it: `foresight` (an ensemble of the food web), `evidence` of all that it is made of, `eyes`.
+
+    Nothing where the settings want no members. Raises what `foreseen` raises.
+    """
+    if not settings.members:
+        return {}
+    plan = scenario or Scenario("baseline", ())
+    told = foreseen(ecosystem, Setting.of_ecosystem(ecosystem), plan, settings.members, settings.years)
+    return {"foresight": told, "evidence": made_of(ecosystem), "eyes": [optics_of(eyes) for eyes in all_eyes()]}
 
 
 def record(
@@ -58,8 +75,10 @@ def record(
         "shot_seconds": settings.shot_seconds,
         "scenario": None if scenario is None else scenario.title,
         "changes": [] if scenario is None else [change.words for change in scenario.changes],
+        "altered": [] if stage.scenario is None else [_altered(change) for change in stage.scenario.changes],
         "warnings": [] if scenario is None else scenario.beyond(),
         "seed": settings.seed,
+        "beside": beside(ecosystem, settings, scenario),
     }
     with store.atomic(out) as file:
         start = json.dumps(
@@ -84,6 +103,13 @@ def record(
             file.write(LINE.pack(*line))
         file.write(END.pack(len(index), place, MAGIC))
     return told
+
+
+def _altered(change: Change) -> dict[str, Any]:
+    """What a change is, for pages that say it in a language of theirs."""
+    until = change.until if math.isfinite(change.until) else None
+    told = {"what": change.what, "species": change.species, "amount": change.amount, "year": change.year}
+    return told | {"ramp": change.ramp, "until": until}
 
 
 def _shoot(file: IO[bytes], seen: tuple[Stage, list[View]], keys: dict[int, int], anew: bool, slow: bool) -> None:

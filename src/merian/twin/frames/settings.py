@@ -65,3 +65,7 @@ class RecordSettings(StageSettings):
     shot_seconds: float = knob(0.2, "How long a player shows one", unit="s", gt=0.01, le=60)
     key_shots: int = knob(50, "A shot of so many can be jumped to", ge=1, le=100_000)
     slow_shots: int = knob(5, "Numbers and plants come with one shot of so many", ge=1, le=100_000)
+    members: int = knob(
+        64, "Pairs of runs of the food web whose fans and sentences are written beside; 0: none", ge=0, le=256
+    )
+    years: int = knob(30, "And over how many years they go", unit="year", ge=2, le=200)

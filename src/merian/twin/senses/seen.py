@@ -9,6 +9,8 @@ than they. What it is like for the animal, nobody knows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,7 +20,7 @@ from merian.twin.senses.eyes import Eyes, eyes_of
 from merian.twin.senses.optics import LIGHTS, blur_deg
 from merian.twin.senses.receptors import ULTRAVIOLET_NM, receptor_matrix
 
-__all__ = ["ROD_NM", "blurred", "caught", "seen", "shown", "to_linear", "to_srgb", "translation"]
+__all__ = ["ROD_NM", "blurred", "caught", "optics_of", "seen", "shown", "to_linear", "to_srgb", "translation"]
 
 HUMAN = "Homo sapiens"
 ROD_NM = 498.0
@@ -93,6 +95,14 @@ def translation(eyes: Eyes) -> str:
         return "three receptors, in false colours" + (": blue is ultraviolet" if beyond else "")
     more = "ultraviolet" if beyond or eyes.matrix[0, 3] > SEEN_SHARE else "violet"
     return f"four receptors, in false colours: magenta where there is more {more} than in white"
+
+
+def optics_of(eyes: Eyes) -> dict[str, Any]:
+    """The eyes of a species with what a shader needs ready made: acuity by light, the row of the rods, and how colours are translated."""
+    share = eyes.facts.get("ultraviolet")
+    rod = receptor_matrix([ROD_NM], 0.0 if share is None else share.value)[0]
+    acuity = {light: round(float(eyes.acuity(light)), 6) for light in LIGHTS}
+    return eyes.described() | {"acuity": acuity, "rod": rod.round(6).tolist(), "translation": translation(eyes)}
 
 
 def shown(catches: Doubles, eyes: Eyes) -> Doubles:

@@ -1,0 +1,107 @@
+"""A recorded run in a real browser: food web, fans and sentences come out of the file; pages that stand alone need no server of ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_twin_browser import COUNTED, SMALL, software  # noqa: F401 - a fixture
+from test_twin_pages_browser import clean, plain  # noqa: F401 - a fixture among them
+from tiny_site import Site, served
+
+from merian.core.errors import BadSetting
+from merian.twin.frames.playback import record
+from merian.twin.frames.settings import RecordSettings
+from merian.twin.scenario import Change, Scenario
+from merian.twin.worked import opened
+from merian.web.app import Options
+from merian.web.exhibit import write_exhibit
+
+SHORT = {"window_km": 6.0, "rows": 8, "herds": 60, "step_hours": 6.0, "days": 2.0, "shot_hours": 6.0}
+FANS = "() => document.querySelectorAll('.fan .scenario .mid').length > 2"
+
+
+class Silent(SimpleHTTPRequestHandler):
+    """A server of files, as any is."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with all that is shown beside it under a scenario, and one as they were before."""
+    folder = tmp_path_factory.mktemp("runs")
+    dry = Scenario("dry", (Change(what="drought", amount=0.7), Change(what="harvest", species="lion", amount=0.3)))
+    record(opened("savanna", 0), folder / "dry.twin", RecordSettings(**SHORT, members=6, years=6), dry)
+    record(opened("savanna", 0), folder / "old.twin", RecordSettings(**SHORT, members=0))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hall(runs: Path) -> Iterator[str]:
+    """The folder of an exhibit behind a plain server of files, below an address of its own."""
+    write_exhibit(runs / "dry.twin", runs / "hall")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(runs)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/hall/"
+    server.shutdown()
+    server.server_close()
+    thread.join(30)
+
+
+def test_an_exhibit_without_python_shows_fans_food_web_sentences_and_evidence(
+    plain: Callable[..., Any],  # noqa: F811
+    hall: str,
+) -> None:
+    page = plain(f"{hall}index.html?kiosk", locale="de", bypass_csp=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_function(FANS)
+    page.wait_for_function(COUNTED)
+    assert page.locator(".foodweb .node").count() == page.locator(".residents tbody tr").count()
+    assert "von 6 Läufen" in page.locator(".follows li p").first.inner_text()
+    rail = page.locator(".rail").inner_text()
+    assert "Dürre: 70 %" in rail
+    assert "Jagd (Löwe): 30 % im Jahr" in rail
+    assert "Änderungen brauchen den laufenden Zwilling" in rail
+    assert page.locator(".sliders").count() == 0
+    assert "liegt außerhalb von 0 % bis 50 %" in page.locator(".beside .warning").inner_text()
+    assert page.locator("#to-panel, #to-spider").count() == 0
+    assert clean(page) == []
+    page = plain(hall)
+    page.wait_for_function(FANS)
+    page.click(".rests summary")
+    page.wait_for_selector(".evidence tbody tr.observed")
+    assert [url for url in asked if not url.startswith(hall)] == []
+
+
+def test_a_folder_of_something_else_is_not_written_over(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(BadSetting, match="new, empty"):
+        write_exhibit(runs / "old.twin", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_recordings_of_before_play_and_say_what_they_lack(
+    plain: Callable[..., Any],  # noqa: F811
+    site: Site,
+    runs: Path,
+) -> None:
+    with served(site.store, site.identifier, options=Options(live=SMALL)) as address:
+        page = plain(f"{address}twin", locale="en")
+        page.wait_for_selector(".sliders")
+        page.locator(".upload input").set_input_files(runs / "old.twin")
+        page.wait_for_function("() => document.querySelector('.rail').innerText.includes('recorded without them')")
+        page.wait_for_function(COUNTED)
+        assert page.locator(".fan, .sliders").count() == 0
+        page.locator(".upload input").set_input_files(runs / "dry.twin")
+        page.wait_for_function(FANS)
+        assert "Hunting (lion): 30 % a year" in page.locator(".rail").inner_text()
+        page.close()
