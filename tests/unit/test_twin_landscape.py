@@ -68,6 +68,9 @@ def test_numpy_rasters_and_their_reference_system(tmp_path: Path) -> None:
         ("5 6 7\n1 2 3\n", "ncols 3\n", "not an ESRI ASCII grid: 'nrows'"),
         ("-5 -6 -7\n-1 -2 -3\n", HEAD, "is all sea"),
         ("5 6 7\n1 2 99999\n", HEAD, r"layer 'elevation': has cells .*99999\.0 at \(1, 2\)"),
+        ("5 6 7\n1 2 3\n", HEAD.replace("cellsize 5", "cellsize 0.00833"), "cells of 0.00833 are in degrees"),
+        ("5 6 7\n1 2 3\n", HEAD + "crs EPSG:4326\n", r"cells of 5 are in degrees.*\(EPSG:4326\)"),
+        ("5 6 7\n1 2 3\n", HEAD + 'crs GEOGCS["WGS 84"]\n', "are in degrees"),
         ("1 2 3\n", "ncols 300000\nnrows 300000\ncellsize 1\n", "are more than"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -220,6 +221,28 @@ def test_rings_and_hunger_are_named() -> None:
     }
 
 
+def test_who_is_left_out_for_want_of_food_is_told_what_it_may_eat() -> None:
+    wanted = pl.DataFrame({"species": ["Canis lupus", "Alces alces"], "class": ["Mammalia"] * 2, "common": [""] * 2})
+    cells = cells_of(
+        [
+            ("Canis lupus", "mass_g", 32_000.0, None, "observed", "x"),
+            ("Canis lupus", "diet_endotherms", 1.0, None, "observed", "x"),
+            ("Alces alces", "mass_g", 400_000.0, None, "observed", "x"),
+            ("Alces alces", "diet_plants", 1.0, None, "observed", "x"),
+        ]
+    )
+    pools, none = (Pool("leaves", "browse", "", 1.0, 40.0),), pl.DataFrame(schema=LINKS)
+    facts = Facts("isle", wanted, (cells,), none, pools, Climate(700.0, 4.0), 500.0)
+    why = made(facts, generated("plain", 0, 8)).species.refused["reason"].item()
+    said = re.fullmatch(
+        r"nothing that it eats is in this ecosystem \(likeliest is Alces alces, with a probability of ([0-9.]+): .*, --link \1 believes it\)",
+        why,
+    )
+    assert said, why
+    believed = made(facts, generated("plain", 0, 8), link=float(said[1]))
+    assert believed.species.names == ("Canis lupus", "Alces alces")
+
+
 def two(links: pl.DataFrame, diet: str = "diet_plants") -> Ecosystem:
     wanted = pl.DataFrame({"species": ["Lupus magnus", "Cervus alpha"], "class": ["Mammalia"] * 2, "common": [""] * 2})
     cells = cells_of(
@@ -251,7 +274,7 @@ def test_observed_links_are_never_overruled(tmp_path: Path) -> None:
     link = odd.web_links.filter(pl.col("eater") == "Cervus alpha", pl.col("eaten") == "Lupus magnus").row(0, named=True)
     assert (link["probability"], link["evidence"], link["source"]) == (1.0, "observed", "seen once")
     assert link["size"] is not None
-    assert odd.remarks[0] == "1 observed links are between species that are not in this ecosystem"
+    assert odd.remarks[0] == "1 observed link is between species that are not in this ecosystem"
 
 
 @pytest.mark.parametrize(

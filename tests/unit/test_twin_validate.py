@@ -111,3 +111,10 @@ def test_pictures_keep_points_on_the_plate_and_leave_out_what_is_no_number() -> 
     places = [float(part.split('"')[0]) for part in svg.split('cy="')[1:]]
     assert all(0 < y < 190 for y in places)
     assert ">day<" in svg
+
+
+def test_the_help_names_every_group(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["twin", "validate", "--help"]) == 0
+    said = " ".join("".join(capsys.readouterr()).replace("\u2502", " ").split())
+    listed = said[said.index("A group to compute") : said.index("; all when none")]
+    assert set(TITLES) <= set(listed.replace(",", " ").split())

@@ -130,7 +130,7 @@ def _said(out: Path, remarks: tuple[str, ...], settings: MapSettings) -> int:
     years = settings.years
     said = said.sort("moved", "furthest", descending=True, maintain_order=True)
     say(f"With the change beside without it, in the mean of the last {last_years(years):.3g} of {years:g} years:\n")
-    shown = said.head(min(SHOWN, max(FEWEST, (said["moved"] > 0).sum())))
+    shown = said.head(min(SHOWN, max(FEWEST, len(said.filter(said["moved"] > 0)))))
     for words in shown["words"]:
         say(escaped(words))
     if len(rest := said[len(shown) :]):

@@ -66,7 +66,8 @@ def build(
     links
         Observed links: columns eater and eaten, perhaps eats (1 or 0), share (of the eater's energy) and source. They are never overruled.
     raster
-        A layer of the ground, LAYER=FILE with LAYER elevation, water, rain, trees or fences and FILE an .asc or .npy. May be given several times.
+        A layer of the ground, LAYER=FILE with LAYER elevation, water, rain, trees or fences and FILE a GeoTIFF (.tif), .asc or .npy, in metres; rain may be a
+        folder of twelve, a month each. May be given several times.
     overwrite
         Replace an ecosystem of other settings.
     """

@@ -32,11 +32,11 @@ def validate(
     out
         The folder to write: panel.html, panel.parquet, report.json.
     tables
-        A folder with PanTHERIA, TetraDENSITY, EltonTraits (mammals and birds), isle_royale, hare_lynx, veilleux and food_web (who eats whom), by
-        their names.
+        A folder with PanTHERIA, TetraDENSITY, EltonTraits (mammals and birds), isle_royale, hare_lynx, veilleux, food_web (who eats whom) and the tables
+        of Portal (Portal_rodent, Portal_rodent_trapping, Portal_plots), by their names.
     only
-        A group to compute, as often as there are some: food-webs, space, books, cohorts, mass, community, isle-royale, cycles, serengeti, links,
-        regulation; all when none is named.
+        A group to compute, as often as there are some: food-webs, space, books, cohorts, mass, community, isle-royale, cycles, serengeti, portal,
+        links, regulation; all when none is named.
     overwrite
         Replace a panel of other tables.
     """

@@ -42,6 +42,9 @@ class Inputs:
         named = {f"traits {path.name}": path for path in self.tables} | {
             f"layer {name}": path for name, path in self.layers.items()
         }
+        for name, path in self.layers.items():
+            if path.is_dir():
+                named |= {f"layer {name} {file.name}": file for file in sorted(path.iterdir())}
         if self.links is not None:
             named["links"] = self.links
         return {name: store.digest(path) for name, path in named.items() if path.is_file()}
@@ -212,16 +215,17 @@ def _of_worked(
         facts = replace(facts, climate=Climate(settings.rain_mm, facts.climate.celsius))
     facts = replace(facts, tables=(*facts.tables, *tables), links=pl.concat([links, own]))
     if inputs.layers:
-        ground = read_landscape(inputs.layers, settings.cell_m)
+        ground = read_landscape(inputs.layers, settings.cell_m, months.tolist())
     else:
         ground = replace(worked, months=tuple(months.tolist())).landscape(settings.seed, settings.rows)
     return made(facts, ground, settings.least, settings.link, WEIGHTS[settings.weights])
 
 
 def _ground(settings: TwinSettings, inputs: Inputs) -> Landscape:
+    months = (settings.rain_mm / 12,) * 12
     if inputs.layers:
-        return read_landscape(inputs.layers, settings.cell_m)
-    return generated(settings.land, settings.seed, settings.rows, settings.cell_m, (settings.rain_mm / 12,) * 12)
+        return read_landscape(inputs.layers, settings.cell_m, months)
+    return generated(settings.land, settings.seed, settings.rows, settings.cell_m, months)
 
 
 def _of_table(path: Path, mapping: Mapping[str, str], tables: tuple[Path, ...]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,8 @@ def made(
         )
     remarks = []
     if strangers := len(facts.links) - len(seen):
-        remarks.append(f"{strangers:,} observed links are between species that are not in this ecosystem")
+        many = "links are" if strangers > 1 else "link is"
+        remarks.append(f"{strangers:,} observed {many} between species that are not in this ecosystem")
     fed = seen.filter(pl.col("probability") > 0)["eater"].unique().to_list()
     species = completed(facts.wanted, merged(tables, wanted), fed)
     links = pl.DataFrame(schema=LINKS)
@@ -181,6 +183,7 @@ def made(
         hungry = unfed(lives, species.names, [name for name, _ in pools])
         if not hungry:
             break
+        hungry = _likeliest(hungry, links, link)
         reasons = pl.DataFrame(list(hungry.items()), schema=REFUSED, orient="row")
         species = species.keep([name for name in species.names if name not in hungry], reasons)
     if not species.names:
@@ -194,6 +197,19 @@ def made(
     )
     remarks += _lacking(inside, species, pools)
     return Ecosystem(facts.name, species, facts.pools, links, facts.climate, facts.area_km2, landscape, tuple(remarks))
+
+
+def _likeliest(hungry: Mapping[str, str], links: pl.DataFrame, link: float) -> dict[str, str]:
+    """Why each of the hungry is left out, with the likeliest of what it might eat, for who knows that it does to say so."""
+    told = {}
+    for name, why in hungry.items():
+        might = links.filter(pl.col("eater") == name, pl.col("probability") >= 0.01, pl.col("probability") < link)
+        best = might.sort("probability", descending=True, maintain_order=True).select("eaten", "probability").head(1)
+        for eaten, chance in best.iter_rows():
+            known = math.floor(100 * chance) / 100
+            why += f" (likeliest is {eaten}, with a probability of {known:g}: a table of --links can say that it is eaten, --link {known:g} believes it)"
+        told[name] = why
+    return told
 
 
 def _links(

@@ -1,13 +1,14 @@
 """The ground of a twin: elevation, water, rain by month, trees and fences on equal cells, from files or made by seed.
 
-Files are ESRI ASCII grids (.asc) or NumPy arrays (.npy). The coordinate reference system stands in a line `crs` of the .asc header or in a file
-of the same name ending in .prj. All files of a landscape share shape, cell, corner and reference system: nothing is resampled behind one's back.
+Files are GeoTIFFs (.tif), ESRI ASCII grids (.asc) or NumPy arrays (.npy). The coordinate reference system stands in the GeoTIFF, in a line `crs` of the .asc
+header or in a file of the same name ending in .prj; it is one in metres. All files of a landscape share shape, cell, corner and reference system: nothing is
+resampled behind one's back.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from merian.core import store
 from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting, Mismatch, Missing
 from merian.twin.foodweb import Doubles
+from merian.twin.geotiff import read_geotiff
 
 __all__ = ["LAYERS", "Frame", "Landscape", "generated", "read_landscape"]
 
@@ -32,6 +34,22 @@ LAYERS: Mapping[str, tuple[str, float, float, str]] = {
 HEADER = ("ncols", "nrows", "xllcorner", "yllcorner", "xllcenter", "yllcenter", "cellsize", "nodata_value", "crs")
 LARGEST = 50_000_000
 """Cells of the largest raster that is read."""
+GEOGRAPHIC = (
+    "epsg:4326",
+    "epsg:4258",
+    "epsg:4267",
+    "epsg:4269",
+    "epsg:4283",
+    "epsg:4490",
+    "epsg:4674",
+    "epsg:7844",
+    "ogc:crs84",
+    "crs84",
+)
+"""The usual reference systems of latitude and longitude."""
+KINDS = (".tif", ".tiff", ".asc", ".npy")
+SMALLEST = 0.5
+"""Cells below this width, in a grid that does not say its reference system, are taken for degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +83,7 @@ class Landscape:
                 said = [f"{values[tuple(at)]} at {tuple(at.tolist())}" for at in wrong[:10]]
                 raise BadData(
                     f"layer {name!r}",
-                    f"has cells without a value or beyond {low:g} to {high:g} {unit}: {len(wrong):,}",
+                    f"has cells without a value or beyond {low:g} to {high:g}{'' if unit == '1' else f' {unit}'}: {len(wrong):,}",
                     said,
                 )
         if not self.land.any():
@@ -106,11 +124,12 @@ class Landscape:
         return cls(frame, {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in LAYERS})
 
 
-def read_landscape(files: Mapping[str, Path], cell: float = 0.0) -> Landscape:
+def read_landscape(files: Mapping[str, Path], cell: float = 0.0, months: Sequence[float] = ()) -> Landscape:
     """A landscape from a file for each of some layers (`elevation` at least); others are 0, but `water`, which is then in the lowest cells.
 
-    rain: a .npy of [12, rows, columns], or of [rows, columns] for the year, spread evenly. cell: width of a cell of .npy files, in metres. Raises Missing for a
-    file, BadData for NaN and NODATA cells and for what is no raster, Mismatch when two lie elsewhere or have another reference system.
+    rain: a .npy of [12, rows, columns], a folder of twelve rasters in the order of their names, or one of [rows, columns] for the year, spread evenly; without
+    it `months`, mean rain of the twelve months in mm, fall everywhere. cell: width of a cell of .npy files, in metres. Raises Missing for a file, BadData for
+    NaN and NODATA cells, cells in degrees and what is no raster, Mismatch when two lie elsewhere or have another reference system.
     """
     unknown = sorted(set(files) - set(LAYERS))
     if unknown:
@@ -120,9 +139,10 @@ def read_landscape(files: Mapping[str, Path], cell: float = 0.0) -> Landscape:
             "landscape", ", ".join(files), "needs a file of elevation; without files a landscape is generated"
         )
     frame, height = _raster(files["elevation"], cell)
+    _metric(files["elevation"], frame)
     layers = {"elevation": _whole(files["elevation"], height)}
     for name in sorted(set(files) - {"elevation"}):
-        found, values = _raster(files[name], cell)
+        found, values = _raster(files[name], cell) if files[name].is_file() else _of_months(name, files[name], cell)
         if found != frame:
             what = "reference systems" if found.crs != frame.crs else "rasters"
             pair = f"{what} of {files['elevation'].name} and {files[name].name}"
@@ -131,11 +151,38 @@ def read_landscape(files: Mapping[str, Path], cell: float = 0.0) -> Landscape:
     shape = (frame.rows, frame.columns)
     if "rain" in layers and layers["rain"].shape == shape:
         layers["rain"] = np.repeat(layers["rain"][None] / 12.0, 12, 0)
+    elif "rain" not in layers and len(months):
+        layers["rain"] = np.asarray(months, float)[:, None, None] * np.ones(shape)
     if "water" not in layers:
         layers["water"] = _lowest(layers["elevation"])
     for name in LAYERS:
         layers.setdefault(name, np.zeros((12, *shape) if name == "rain" else shape))
     return Landscape(frame, layers)
+
+
+def _metric(path: Path, frame: Frame) -> None:
+    """Raise BadData where cells are in degrees: by the reference system, or so small that they cannot be metres where none is said."""
+    crs = frame.crs.casefold()
+    geographic = crs in GEOGRAPHIC or "longlat" in crs
+    # a projected system names the geographic one that it rests on further within
+    if geographic or crs.startswith(("geogcs", "geogcrs", "geodcrs")) or (not crs and frame.cell < SMALLEST):
+        rule = f"cells of {frame.cell:g} are in degrees: bring all layers to one grid in metres, in UTM for instance"
+        raise BadData(path, rule, [frame.crs] if frame.crs else [])
+
+
+def _of_months(name: str, folder: Path, cell: float) -> tuple[Frame, Doubles]:
+    """Frame and values [12, rows, columns] of the rasters of twelve months in a folder. Raises BadData for another number, Mismatch when one lies elsewhere."""
+    if name != "rain" or not folder.is_dir():
+        raise Missing("the raster", folder, f"give the path of a file ending in {', '.join(KINDS)}")
+    files = sorted(path for path in folder.iterdir() if path.suffix.casefold() in KINDS)
+    if len(files) != 12:
+        raise BadData(folder, f"has {len(files)} rasters; rain by month is one for each of the twelve")
+    found = [_raster(path, cell) for path in files]
+    for path, (frame, values) in zip(files, found, strict=True):
+        if frame != found[0][0] or values.ndim != 2:
+            raise Mismatch(f"rasters of {files[0].name} and {path.name}", _said(found[0][0]), _said(frame))
+        _whole(path, values)
+    return found[0][0], np.stack([values for _, values in found])
 
 
 def _whole(path: Path, values: Doubles) -> Doubles:
@@ -154,7 +201,7 @@ def _said(frame: Frame) -> str:
 def _raster(path: Path, cell: float) -> tuple[Frame, Doubles]:
     """Frame and values of a file, NaN where there is none."""
     if not path.is_file():
-        raise Missing("the raster", path, "give the path of an .asc or .npy file")
+        raise Missing("the raster", path, f"give the path of a file ending in {', '.join(KINDS)}")
     prj = path.with_suffix(".prj")
     crs = " ".join(prj.read_text(encoding="utf-8").split()) if prj.is_file() else ""
     if path.suffix.casefold() == ".npy":
@@ -170,6 +217,12 @@ def _raster(path: Path, cell: float) -> tuple[Frame, Doubles]:
         if not cell > 0:
             raise BadSetting("cell_m", cell, "say how wide a cell of a .npy raster is, in metres")
         return Frame(values.shape[-2], values.shape[-1], float(cell), 0.0, 0.0, crs), values.astype(float)
+    if path.suffix.casefold() in (".tif", ".tiff"):
+        tiff = read_geotiff(path, LARGEST)
+        rows, columns = tiff.values.shape
+        return Frame(rows, columns, tiff.cell, tiff.west, tiff.south, tiff.crs or crs), tiff.values
+    if path.suffix.casefold() != ".asc":
+        raise BadData(path, f"is no raster that is read: give a file ending in {', '.join(KINDS)}")
     return _ascii(path, crs)
 
 
