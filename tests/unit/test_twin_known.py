@@ -186,6 +186,12 @@ def test_abc_keeps_to_its_bounds_and_its_budget() -> None:
     assert 100 <= first.simulations <= 450
     assert infer(prior, noisy, [1.0], 1, Plan(50, 0.5, 4, 100)).simulations == 100
     assert len(first.tolerances) < 4
+    # a generation in which the simulations are spent keeps the best of fewer than it wanted
+    cut = infer(Normal(np.ones(1), np.ones(1)), noisy, [1.0], 1, Plan(50, 0.5, 2, 230))
+    assert cut.simulations == 230
+    assert len(cut.tolerances) == 2
+    assert len(cut.weights) == 50
+    assert cut.tolerances[1] < cut.tolerances[0]
 
 
 def test_abc_that_cannot_be() -> None:

@@ -21,16 +21,18 @@ from merian.twin.calibrate.particle import systematic
 from merian.twin.calibrate.priors import Prior
 from merian.twin.foodweb import Doubles, Integers
 
-__all__ = ["Plan", "Posterior", "Simulate", "adjusted", "infer"]
+__all__ = ["MOST_TAKEN", "Plan", "Posterior", "Simulate", "adjusted", "infer", "nearest"]
 
+MOST_TAKEN = 0.9
+"""Share of the variance that a regression is believed to have taken up at most: beyond it has as many coefficients as simulations."""
 Simulate = Callable[[Doubles, draws.Key], Doubles]
 """Summaries [s] of a world with parameters [p]; all its chance comes from the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How hard to look: `kept` parameters in each generation, the best `share` of those that the last tolerance lets pass; at most `generations`, and no new
-    one once `simulations` are spent."""
+    """How hard to look: `kept` parameters in each generation, the best `share` of those that the last tolerance lets pass; at most `generations`, and no more
+    than `simulations` in all: the generation in which they are spent keeps the best of fewer, or is thrown away where fewer than `kept` have passed."""
 
     kept: int = 400
     share: float = 0.5
@@ -71,31 +73,45 @@ class Posterior:
         return float(1.0 / (self.weights**2).sum())
 
 
-def infer(prior: Prior, simulate: Simulate, observed: npt.ArrayLike, seed: int, plan: Plan = Plan()) -> Posterior:
+def infer(
+    prior: Prior,
+    simulate: Simulate,
+    observed: npt.ArrayLike,
+    seed: int,
+    plan: Plan = Plan(),
+    first: Prior | None = None,
+) -> Posterior:
     """Parameters whose simulated summaries are near the `observed` [s].
 
-    Simulation number i of generation g has the key draws.key(seed, "abc", g, i): the answer does not depend on the order in which simulations are made. Stops
-    early, with the generation before, when a generation would cost more simulations than are left. Raises BadData for a summary that is no number.
+    Simulation number i of generation g has the key draws.key(seed, "abc", g, i): the answer does not depend on the order in which simulations are made. The
+    first generation is proposed from `first` and weighed by prior over proposal (None: from the prior itself): the answer is the same, and is had sooner
+    where the data say at once about where a parameter is. Raises BadData for a summary that is no number.
     """
     target = np.asarray(observed, float)
     if target.ndim != 1 or not np.isfinite(target).all():
         raise BadData("observed summaries", "are numbers in one row")
     wanted = round(plan.kept / plan.share)
-    first = prior.draw(wanted, stream(seed, "abc", 0))
-    summaries = _simulated(simulate, first, target, seed, (0, 0))
-    found = _kept((first, summaries, summaries), np.zeros(wanted), target, plan.kept, ())
+    begun = (first or prior).draw(wanted, stream(seed, "abc", 0))
+    summaries = _simulated(simulate, begun, target, seed, (0, 0))
+    logs = np.zeros(wanted) if first is None else prior.log_density(begun) - first.log_density(begun)
+    found = _kept((begun, summaries, summaries), logs, target, plan.kept, ())
     spent = wanted
     for generation in range(1, plan.generations):
         if spent >= plan.simulations:
             break
         tried = _generation(prior, simulate, target, (seed, generation, wanted, plan.simulations - spent), found)
         spent += len(tried[2])
-        if len(tried[0]) < wanted:
+        if len(tried[0]) < plan.kept:
             return replace(found, simulations=spent)
         passed = tried[0]
         logs = prior.log_density(passed) - _log_mixture(passed, found)
         found = _kept(tried, logs, target, plan.kept, found.tolerances)
     return replace(found, simulations=spent)
+
+
+def nearest(parameters: Doubles, summaries: Doubles, observed: npt.ArrayLike, kept: int) -> Posterior:
+    """The `kept` of parameters drawn from a prior [n, p] whose summaries [n, s] are nearest to the `observed` [s]: rejection, one generation of `infer`."""
+    return _kept((parameters, summaries, summaries), np.zeros(len(parameters)), np.asarray(observed, float), kept, ())
 
 
 def _generation(
@@ -181,7 +197,11 @@ def _log_mixture(parameters: Doubles, population: Posterior) -> Doubles:
 
 def adjusted(posterior: Posterior, prior: Prior, observed: npt.ArrayLike) -> Posterior:
     """The posterior moved to where its summaries would be the observed: local linear regression, near simulations counting more (Epanechnikov), on the scale
-    without bounds of the prior (Beaumont, Zhang & Balding 2002, Genetics 162:2025)."""
+    without bounds of the prior (Beaumont, Zhang & Balding 2002, Genetics 162:2025).
+
+    Residuals of a regression are too small by what its coefficients took up, and the line where it is read is not known exactly: both are given back, so that
+    few kept simulations and many summaries make intervals wide and not narrow.
+    """
     target, tolerance = np.asarray(observed, float), max(float(posterior.distances.max()), 1e-300)
     closeness = posterior.weights * np.maximum(1.0 - (posterior.distances / tolerance) ** 2, 1e-9)
     closeness = closeness / closeness.sum()
@@ -189,5 +209,16 @@ def adjusted(posterior: Posterior, prior: Prior, observed: npt.ArrayLike) -> Pos
     away = ((posterior.summaries - target) / posterior.scale)[:, counts]
     design = np.column_stack([np.ones(len(away)), away])
     free, root = prior.free(posterior.parameters), np.sqrt(closeness)[:, None]
-    slopes = np.linalg.lstsq(root * design, root * free, rcond=None)[0][1:]
-    return replace(posterior, parameters=prior.bound(free - away @ slopes), weights=closeness)
+    slopes = np.linalg.lstsq(root * design, root * free, rcond=None)[0]
+    moved = slopes[0] + _widening(design, closeness) * (free - design @ slopes)
+    return replace(posterior, parameters=prior.bound(moved), weights=closeness)
+
+
+def _widening(design: Doubles, weights: Doubles) -> float:
+    """What residuals of a regression with these `weights` [n] are short of errors of a prediction at the first unit vector of its design [n, q], for errors of
+    one variance: with M = X'WX and B = X'W^2 X, W of sum 1, E[sum w r^2] = (1 - tr M^-1 B) sigma^2, and the intercept has the variance (M^-1 B M^-1)_11
+    sigma^2 (generalised least squares; Seber & Lee 2003, Linear Regression Analysis, sections 3.3 and 5.3, for equal weights)."""
+    inverse = np.linalg.pinv((weights[:, None] * design).T @ design)
+    both = inverse @ ((weights[:, None] ** 2 * design).T @ design)
+    taken = min(float(np.trace(both)), MOST_TAKEN)
+    return float(np.sqrt((1.0 + (both @ inverse)[0, 0]) / (1.0 - taken)))

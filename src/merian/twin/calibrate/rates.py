@@ -2,37 +2,52 @@
 
 Each rate is the logarithm of itself over what the ecosystem has, normal about 0. A simulation runs some years, so that densities are near rest, brings the
 animals before the cameras (exposures as far off as is believed), names them by a matrix drawn from the held-out photos, and is compared by the square roots of
-all labels together. Rates that leave no mark in the labels keep what was believed of them: that is said by `left`, the share of the doubt that is left.
+all labels together. Where empty frames are counted the rate of false triggers is looked for too. Rates that leave no mark in the labels keep what was
+believed of them: that is said by `left`, the share of the doubt that is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from merian.core.chance import stream
 from merian.core.errors import BadSetting, Unstable, nearest
 from merian.core.progress import track
 from merian.twin import draws
-from merian.twin.calibrate.abc import Plan, Posterior, adjusted, infer
+from merian.twin.calibrate.abc import Plan, Posterior, Simulate, adjusted, infer
 from merian.twin.calibrate.labelled import Surveyed
 from merian.twin.calibrate.priors import Normal
 from merian.twin.calibrate.settings import CalibrateSettings
-from merian.twin.calibrate.state import scatters, truthful
+from merian.twin.calibrate.state import FALSE_DAY, scatters, truthful
 from merian.twin.ecosystem import Ecosystem
-from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
+from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb, Integers
 from merian.twin.observe.camera import counts
 from merian.twin.observe.labels import recorded
 from merian.twin.pools import YEAR_DAYS
 from merian.twin.solver import Limits, run
 
-__all__ = ["KINDS", "MOST", "Rate", "chosen", "fitted_rates", "shifted"]
+__all__ = [
+    "FALSE",
+    "KINDS",
+    "MOST",
+    "Rate",
+    "chosen",
+    "fitted_rates",
+    "photographer",
+    "priors_of",
+    "shifted",
+    "simulator",
+]
 
 KINDS = ("growth", "loss", "attack", "interference")
 MOST = 15
 """Rates that are looked for at once: ABC of more needs more simulations than a day has."""
+FALSE = "false triggers per camera and day"
+"""What the column of false triggers is called beside those of rates."""
 LIMITS = Limits(1e-5, 1e-12)
 DRAWN = 1000
 
@@ -93,45 +108,83 @@ def shifted(web: FoodWeb, rates: Sequence[Rate], logs: Doubles) -> FoodWeb:
     return replace(web, species=species, links=links)
 
 
-def _false_triggers(seen: Surveyed) -> Doubles:
-    """False triggers per camera and day [1], as many as are said to be empty over the share of them that is; [0] where they are not counted."""
+def priors_of(seen: Surveyed, rates: Sequence[Rate], settings: CalibrateSettings) -> tuple[Normal, Normal | None]:
+    """What is believed of the logarithms of the rates [p], and behind them of false triggers where empty frames are counted [p + 1]; and from where ABC sets
+    out where that is nearer (None: from what is believed).
+
+    False triggers are believed within a factor of fifty either way (FALSE_DAY), as the filters believe them, and the photos tell much of them at once: ABC sets
+    out from as many as make, through the expected matrix, the labels that are there (least squares without negatives), several times as unsure as that is.
+    """
+    mean, sd = np.zeros(len(rates)), np.full(len(rates), settings.rate_sd)
     if seen.confusion is None or not seen.empty:
-        return np.zeros(0)
-    own = len(seen.species)
-    said = float(seen.counts.counts[:, :, own].sum()) / float(seen.counts.effort.sum())
-    return np.array([said / seen.confusion.mean[own, own]])
+        return Normal(mean, sd), None
+    from scipy.optimize import nnls
+
+    labels = seen.counts.counts.sum((0, 1)).astype(float)
+    root = np.sqrt(labels + 1.0)
+    nothing = max(float(nnls(seen.confusion.mean.T / root[:, None], labels / root)[0][-1]), 0.5)
+    days = seen.exposure[:, :, -1]
+    k = float(scatters(seen.counts.counts, seen.names, seen.exposure)[-1])
+    unsure = np.sqrt(1.0 / nothing + (days**2).sum() / (k * days.sum() ** 2))
+    start = np.append(mean, np.log(nothing / days.sum()))
+    prior = Normal(np.append(mean, FALSE_DAY[0]), np.append(sd, FALSE_DAY[1]))
+    return prior, Normal(start, np.append(sd, min(0.3 + 3.0 * unsure, FALSE_DAY[1])))
+
+
+def photographer(
+    ecosystem: Ecosystem, seen: Surveyed, rates: Sequence[Rate], settings: CalibrateSettings
+) -> Callable[[Doubles, draws.Key], Integers]:
+    """What the cameras of a survey bring home of a world with logarithms of rates [p], or [p + 1] with that of false triggers: labels [t * c, l].
+
+    Exposure, matrix and the scatter of cameras are drawn anew for each key from what is known of them.
+    """
+    balance = ecosystem.balance()
+    heads = 1e6 / ecosystem.species["mass_g"][list(seen.species)]
+    exposure = seen.exposure.reshape(-1, seen.exposure.shape[2])
+    k = scatters(seen.counts.counts, seen.names, seen.exposure)
+    fixed = truthful(seen.names, len(seen.species))
+    days = [0.0, YEAR_DAYS * settings.rate_years]
+
+    def photographed(logs: Doubles, key: draws.Key) -> Integers:
+        rng = stream(int(key[0]) | int(key[1]) << 32, "simulated")
+        matrix = fixed if seen.confusion is None else seen.confusion.drawn(rng)
+        off = np.exp(seen.off * rng.standard_normal(len(seen.species)))
+        try:
+            web = shifted(balance.web, rates, logs[: len(rates)])
+            density = run(web, balance.start, days, LIMITS).biomass[-1][list(seen.species)] * heads
+        except Unstable:
+            density = np.zeros(len(seen.species))
+        there = np.append(np.maximum(density, 0.0) * off, np.exp(logs[len(rates) :]))
+        shown = counts(there * exposure, k, draws.branch(key, "shown"))
+        return recorded(shown, matrix, draws.branch(key, "labels"))
+
+    return photographed
+
+
+def simulator(
+    ecosystem: Ecosystem, seen: Surveyed, rates: Sequence[Rate], settings: CalibrateSettings
+) -> tuple[Simulate, npt.NDArray[np.bool_]]:
+    """Square roots of the labels of all cameras together that are looked at; and which labels are [l]: those that the matrix can give."""
+    weights = truthful(seen.names, len(seen.species)) if seen.confusion is None else seen.confusion.weights
+    photographed, used = photographer(ecosystem, seen, rates, settings), np.asarray(weights.sum(0) > 0)
+    return lambda logs, key: np.asarray(np.sqrt(photographed(logs, key).sum(0)[used])), used
 
 
 def fitted_rates(
     ecosystem: Ecosystem, seen: Surveyed, rates: Sequence[Rate], settings: CalibrateSettings
 ) -> tuple[Doubles, Posterior]:
-    """Equally weighted draws of the logarithms of the rates [DRAWN, p], adjusted by regression, and the posterior they are from."""
-    balance = ecosystem.balance()
-    heads = 1e6 / ecosystem.species["mass_g"][list(seen.species)]
-    exposure = seen.exposure.reshape(-1, seen.exposure.shape[2])
-    k, rest = scatters(seen.counts.counts, seen.names, seen.exposure), _false_triggers(seen)
-    fixed = truthful(seen.names, len(seen.species))
-    used = (fixed.sum(0) if seen.confusion is None else seen.confusion.weights.sum(0)) > 0
-    days = [0.0, YEAR_DAYS * settings.rate_years]
+    """Equally weighted draws of the logarithms of the rates [DRAWN, p], behind them of false triggers per camera and day where empty frames are counted,
+    adjusted by regression; and the posterior they are from."""
+    simulate, used = simulator(ecosystem, seen, rates, settings)
     observed = np.sqrt(seen.counts.counts.sum((0, 1))[used])
     plan = Plan(settings.kept, 0.5, 8, max(settings.simulations, 2 * settings.kept))
-    prior = Normal(np.zeros(len(rates)), np.full(len(rates), settings.rate_sd))
+    prior, first = priors_of(seen, rates, settings)
     with track("Fitting rates", plan.simulations, "simulations") as advance:
 
-        def simulate(logs: Doubles, key: draws.Key) -> Doubles:
-            rng = stream(int(key[0]) | int(key[1]) << 32, "simulated")
-            matrix = fixed if seen.confusion is None else seen.confusion.drawn(rng)
-            off = np.exp(seen.off * rng.standard_normal(len(seen.species)))
+        def counting(logs: Doubles, key: draws.Key) -> Doubles:
             advance()
-            try:
-                web = shifted(balance.web, rates, logs)
-                density = run(web, balance.start, days, LIMITS).biomass[-1][list(seen.species)] * heads
-            except Unstable:
-                density = np.zeros(len(seen.species))
-            there = np.append(np.maximum(density, 0.0) * off, rest)
-            shown = counts(there * exposure, k, draws.branch(key, "shown"))
-            return np.asarray(np.sqrt(recorded(shown, matrix, draws.branch(key, "labels")).sum(0)[used]))
+            return simulate(logs, key)
 
-        found = infer(prior, simulate, observed, settings.seed, plan)
+        found = infer(prior, counting, observed, settings.seed, plan, first)
     moved = adjusted(found, prior, observed)
     return moved.drawn(DRAWN, stream(settings.seed, "rates", "drawn")), moved

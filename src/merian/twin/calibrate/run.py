@@ -23,7 +23,7 @@ from merian.twin.calibrate.counts import read_counts, read_package
 from merian.twin.calibrate.labelled import Surveyed, read_confusion, surveyed, surveyed_world
 from merian.twin.calibrate.named import Answers, read_watched
 from merian.twin.calibrate.page import Told, calibration_page
-from merian.twin.calibrate.rates import chosen, fitted_rates
+from merian.twin.calibrate.rates import FALSE, chosen, fitted_rates
 from merian.twin.calibrate.settings import CalibrateSettings
 from merian.twin.calibrate.state import Members, Reading, believed, read, seen_as, trusting
 from merian.twin.ecosystem import Ecosystem
@@ -31,12 +31,13 @@ from merian.twin.foodweb import Doubles
 from merian.twin.observe.camera import Zone
 from merian.twin.observe.labels import EMPTY
 
-__all__ = ["BELIEVED", "CALIBRATED", "FORMAT", "KIND", "NAIVE", "PAGE", "TRUTH", "Given", "calibrate"]
+__all__ = ["BELIEVED", "CALIBRATED", "ENDS", "FORMAT", "KIND", "NAIVE", "PAGE", "TRUTH", "Given", "calibrate"]
 
 KIND, FORMAT = "calibration", 1
 PAGE = "calibration.html"
 REMARKS = "remarks.json"
 BELIEVED, CALIBRATED, NAIVE, TRUTH = "believed", "calibrated", "labels as truth", "truth"
+ENDS = [0.05, 0.5, 0.95]
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
@@ -84,7 +85,8 @@ def calibrate(
             _states(ecosystem, seen, settings, out)
         if rates and not (out / "rates.parquet").is_file():
             drawn, _ = fitted_rates(ecosystem, seen, rates, settings)
-            table = pl.DataFrame(drawn, schema=[rate.said(web) for rate in rates], orient="row")
+            names = [rate.said(web) for rate in rates] + [FALSE] * (drawn.shape[1] - len(rates))
+            table = pl.DataFrame(drawn, schema=names, orient="row")
             _write(out / "rates.parquet", table)
     except MerianError:
         work.abandon()
@@ -133,8 +135,7 @@ def _states(ecosystem: Ecosystem, seen: Surveyed, settings: CalibrateSettings, o
         ways[NAIVE] = _read(members, trusting(seen), how, ecosystem)
     names, failed = [ecosystem.species.names[at] for at in seen.species], list[str]()
     if seen.empty:
-        low, middle, high = np.exp(np.quantile(ways[CALIBRATED][:, :, -1], [0.05, 0.5, 0.95], axis=1)).mean(1)
-        failed = [f"false triggers per camera and day: {middle:.2g} ({low:.2g} to {high:.2g}), mean of the periods"]
+        failed = [f"{FALSE}: {_interval(np.quantile(ways[CALIBRATED][:, :, -1], ENDS, axis=1))}, mean of the periods"]
     ways = {way: draws[:, :, : len(names)] for way, draws in ways.items()}
     frames = [_quantiles(way, draws, seen, names) for way, draws in ways.items()]
     if seen.truth is not None:
@@ -180,6 +181,9 @@ def _told(
     rates = pl.read_parquet(out / "rates.parquet", glob=False) if (out / "rates.parquet").is_file() else None
     failed = json.loads((out / REMARKS).read_text(encoding="utf-8"))
     remarks = [*seen.counts.remarks, *failed, *_remarks(seen, settings)]
+    if rates is not None and FALSE in rates.columns:
+        remarks.append(f"with the rates, {FALSE}: {_interval(np.quantile(rates[FALSE].to_numpy(), ENDS)[:, None])}")
+        rates = rates.drop(FALSE)
     common = {n: c or n for n, c in zip(ecosystem.species.names, ecosystem.species.common, strict=True)}
     told = Told(ecosystem.name, table, rates, settings.rate_sd, common, tuple(remarks), command)
     store.write_text(out / PAGE, calibration_page(told))
@@ -193,12 +197,18 @@ def _told(
             numbers.append(Number(f"{name}.{row['way']}", row["median"], low, high, "km-2", row["labels"], note, name))
     for column in [] if rates is None else rates.get_columns():
         drawn = column.to_numpy()
-        low, middle, high = np.exp(np.quantile(drawn, [0.05, 0.5, 0.95])).tolist()
+        low, middle, high = np.exp(np.quantile(drawn, ENDS)).tolist()
         left = min(float(drawn.std()) / settings.rate_sd, 1.0)
         note = f"times what was believed; {100 * left:.0f} % of the doubt is left"
         numbers.append(Number(column.name, middle, low, high, "times", len(drawn), note, "Rates"))
     title = f"{ecosystem.name}, calibrated by its cameras"
     return Report(title, command, dict(inputs), tuple(numbers), store.plain(settings), tuple(remarks))
+
+
+def _interval(ends: Doubles) -> str:
+    """A middle and the ends of its interval, from their logarithms in each period [3, t]."""
+    low, middle, high = np.exp(ends).mean(1).tolist()
+    return f"{middle:.2g} ({low:.2g} to {high:.2g})"
 
 
 def _remarks(seen: Surveyed, settings: CalibrateSettings) -> list[str]:

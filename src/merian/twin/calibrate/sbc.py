@@ -33,6 +33,13 @@ class Ranks:
     values: Integers
     draws: int
 
+    @classmethod
+    def of(cls, drawn: Doubles, truths: Doubles) -> Ranks:
+        """Ranks of truths [r, p] among draws [r, m, p] that have no ties."""
+        if drawn.ndim != 3 or drawn[:, 0].shape != truths.shape:
+            raise Mismatch("posterior draws and truths", drawn.shape, truths.shape)
+        return cls((drawn < truths[:, None]).sum(1).astype(np.int64), drawn.shape[1])
+
     def histogram(self, bins: int) -> Integers:
         """Worlds by rank, int64 [bins, p], bins of equal width. Raises BadSetting when the ranks cannot be cut so."""
         if bins < 2 or (self.draws + 1) % bins:

@@ -53,6 +53,6 @@ class CalibrateSettings:
     rate_years: float = knob(
         10.0, "Years that a simulation runs before it is photographed", unit="years", gt=0, le=1000
     )
-    kept: int = knob(200, "Parameters kept in each generation of ABC", ge=20)
+    kept: int = knob(400, "Parameters kept in each generation of ABC", ge=20)
     simulations: int = knob(4000, "Simulations of ABC in all", ge=100)
     seed: int = knob(0, "Names all chance", ge=0)

@@ -29,7 +29,18 @@ from merian.twin.foodweb import Doubles, FoodWeb, Integers
 from merian.twin.pools import YEAR_DAYS
 from merian.twin.solver import Limits, run
 
-__all__ = ["Members", "Reading", "believed", "lasting_shares", "read", "scatters", "seen_as", "trusting", "truthful"]
+__all__ = [
+    "FALSE_DAY",
+    "Members",
+    "Reading",
+    "believed",
+    "lasting_shares",
+    "read",
+    "scatters",
+    "seen_as",
+    "trusting",
+    "truthful",
+]
 
 LIMITS = Limits(1e-5, 1e-12)
 MONTH_DAYS = 30.0
