@@ -463,22 +463,18 @@ def test_zones_act_on_their_share_of_the_land_and_overlaps_on_theirs() -> None:
     ground = flat(4)
     hunt = Change(what="harvest", species="hare", amount=0.8, within=(0, 0, 0.5, 1))
     zone = Change(what="protect", within=(0, 0, 0.5, 0.5))
-    for mixed in (True, False):
-        found = placeless(Scenario("x", (hunt, zone)), setting(ground).known, mixed)
-        species, links = found.columns(web(), 1.0, np.zeros(3, bool), 20.0)
-        # a quarter of the land is hunted and not protected
-        assert species[5] == pytest.approx([0, 0.2 / 365.25, 0])
-        assert np.isinf(species[1][1:]).all()
-        assert links == pytest.approx(web().links)
+    found = placeless(Scenario("x", (hunt, zone)), setting(ground).known)
+    species, links = found.columns(web(), 1.0, np.zeros(3, bool), 20.0)
+    # a quarter of the land is hunted and not protected
+    assert species[5] == pytest.approx([0, 0.2 / 365.25, 0])
+    assert np.isinf(species[1][1:]).all()
+    assert links == pytest.approx(web().links)
     free = placeless(
         Scenario("x", (Change(what="introduce", species="fox", amount=2.0, within=(0, 0, 0.5, 1)),)),
         setting(ground).known,
-        True,
     )
     assert free.start(web(), np.array(START), 0.0) == pytest.approx([300, 5, 2.0])
-    rain = placeless(
-        Scenario("x", (Change(what="rain", amount=0.5, within=(0, 0, 0.5, 1)),)), setting(ground).known, True
-    )
+    rain = placeless(Scenario("x", (Change(what="rain", amount=0.5, within=(0, 0, 0.5, 1)),)), setting(ground).known)
     assert rain.columns(web(), 0.0, np.zeros(3, bool), 20.0)[0][1][0] == pytest.approx(375.0)
     assert rain.changes[0].rain == pytest.approx(0.75)
 
@@ -489,17 +485,19 @@ def test_what_a_tier_without_places_cannot_know_is_said() -> None:
     ill = Change(what="disease", species="hare", amount=2.0)
     shot = Change(what="poaching", species="hare", path=(0.5, 0.5))
     with pytest.raises(BadSetting, match="--tier grid"):
-        placeless(Scenario("x", (fence,)), setting(ground).known, True)
-    with pytest.raises(BadSetting, match="cohorts have none"):
-        placeless(Scenario("x", (fence, ill)), setting(ground).known, False)
-    said = " | ".join(left_out((fence, ill, shot), True))
+        placeless(Scenario("x", (fence,)), setting(ground).known)
+    said = " | ".join(left_out((fence, ill, shot), False))
     assert "left out" in said
     assert "fence" in said
     assert "disease comes over all the land" in said
     assert "poaching takes from all alike" in said
-    assert "of cohorts does not know it: disease" in " ".join(left_out((ill,), False))
+    fire = Change(what="fire", amount=1.0)
+    said = " | ".join(left_out((ill, fire, Change(what="livestock", amount=9.0)), True))
+    assert "a disease arrives in all cells" in said
+    assert "from cell to cell" in said
+    assert "livestock comes over all the land" in said
     plain = Scenario("x", (Change(what="rain", amount=0.9),))
-    assert placeless(plain, setting(ground).known, True) is plain
+    assert placeless(plain, setting(ground).known) is plain
 
 
 def test_livestock_and_disturbance_among_herds() -> None:

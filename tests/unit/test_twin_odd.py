@@ -134,5 +134,23 @@ def test_the_page_of_a_scenario_describes_what_people_do(tmp_path: Path, capsys:
         assert ("| male_bias |" in page) == (tier == "herds")
         assert "F' = -n i m F / (F + half)" in page
         assert "Changes: livestock: 5 km-2" in page
+    file.write_text('title = "People"\n[[change]]\nwhat = "harvest"\namount = 0.1\n')
     assert run(["twin", "odd", "savanna", str(tmp_path / "c"), "--tier", "cohorts", "--scenario", str(file)]) == 2
     assert "none of their processes" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_page_of_cohorts_describes_what_threatens_them(tmp_path: Path) -> None:
+    file = tmp_path / "ill.toml"
+    changes = [
+        f'[[change]]\nwhat = "disease"\nspecies = "{name}"\namount = 4\n'
+        for name in ("blue wildebeest", "plains zebra")
+    ]
+    rest = '[[change]]\nwhat = "fire"\n[[change]]\nwhat = "livestock"\namount = 5\n'
+    file.write_text('title = "Ill"\n' + "".join(changes) + rest)
+    out = tmp_path / "out"
+    assert run(["twin", "odd", "savanna", str(out), "--tier", "cohorts", "--scenario", str(file)]) == 0
+    page = (out / "odd.md").read_text()
+    for name in ("outbreak", "outbreak_2", "fire", "livestock", "merging"):
+        assert f"### {name}\n" in page
+    for line in ("| exposed | 1 | cohort | 0 to 1 |", "| immune_2 | 1 | cohort | 0 to 1 |", "| stock | km-2 | y x x |"):
+        assert line in page

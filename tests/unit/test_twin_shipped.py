@@ -109,7 +109,7 @@ def test_each_fits_a_map_and_a_tier_without_places_or_says_that_it_does_not(name
     assert len(Altered(change, field.setting, field.ground(MAP)).at(49.0).webs) >= 1
     known = setting(shipped.ecosystem).known
     assert known is not None
-    flat = placeless(change, known, True)
+    flat = placeless(change, known)
     assert {one.what for one in flat.changes} == {one.what for one in change.changes} - set(NOWHERE)
 
 

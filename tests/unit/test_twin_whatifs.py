@@ -212,3 +212,24 @@ def test_the_same_file_runs_in_every_tier_and_what_it_cannot_know_is_said(tmp_pa
     assert ("knows no sexes" in said) == (tier != "herds")
     page = (out / "simulation.html").read_text()
     assert ('class="reserve"' in page) == (tier in ("grid", "herds"))
+
+
+def test_cohorts_fall_ill_and_graze_beside_stock_on_land_that_burns(tmp_path: Path) -> None:
+    rest = ('what = "livestock"\namount = 60', 'what = "fire"\namount = 2\nhow = { half_g_m2 = 90, wet = 1.0 }')
+    file, out = tmp_path / "all.toml", tmp_path / "out"
+    ill = 'what = "disease"\nspecies = "blue wildebeest"\namount = 6'
+    file.write_text(
+        'title = "All"\n' + "".join(f"[[change]]\n{each}\n" for each in (ill, *rest, ill)), encoding="utf-8"
+    )
+    few = ("--members", "1", "--settle", "2", "--threads", "1", *TIERS["cohorts"])
+    assert run(["simulate", "savanna", str(file), str(out), "--tier", "cohorts", *few]) == 0
+    rows = pl.read_parquet(out / "ensemble.parquet")
+    last = rows.filter(pl.col("year") == rows["year"].max()).with_columns(left=pl.col("with") / pl.col("without"))
+    left = dict(last.select("species", "left").iter_rows())
+    # two plagues at once, each of which kills half
+    assert left["Connochaetes taurinus"] < 0.4
+    assert left["grasses"] < 0.95
+    said = (out / "report.json").read_text()
+    for words in ("arrives in all cells", "cell to cell of the land's own map", "livestock comes over all the land"):
+        assert words in said
+    assert "left out" not in said

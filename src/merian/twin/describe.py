@@ -11,6 +11,7 @@ import numpy as np
 
 from merian.core import store
 from merian.core.errors import BadSetting
+from merian.twin.cohorts.ensembles import cohort_engine
 from merian.twin.cohorts.settings import CohortSettings
 from merian.twin.cohorts.species import cohorts
 from merian.twin.ecosystem import Ecosystem
@@ -21,6 +22,7 @@ from merian.twin.herds.window import Animals, WindowSettings, window
 from merian.twin.observe.cast import PLANS
 from merian.twin.observe.stage import narrowed
 from merian.twin.odd import Purpose, odd, odd_page
+from merian.twin.placeless import BY_STATE
 from merian.twin.pools import YEAR_DAYS
 from merian.twin.scenario import Scenario
 from merian.twin.space.cells import Begin
@@ -93,9 +95,12 @@ def engine_of(ecosystem: Ecosystem, tier: Tier) -> Engine:
 def changed_engine(ecosystem: Ecosystem, tier: Tier, scenario: Scenario) -> Engine:
     """The Engine of a tier at its start, in which a scenario happens. Raises BadSetting for a scenario that does not fit the ecosystem or the tier."""
     if tier == "cohorts":
-        raise BadSetting(
-            "scenario", scenario.title, "changes rates of cohorts and none of their processes: --tier grid, or herds"
-        )
+        scenario.checked(ecosystem.balance().web, math.inf)
+        found = cohort_engine(ecosystem, scenario, CohortSettings())
+        if not any(change.what in BY_STATE for change in scenario.changes):
+            said = "changes rates of cohorts and none of their processes: --tier grid, or herds"
+            raise BadSetting("scenario", scenario.title, said)
+        return found
     settings = MapSettings(tier=tier, threads=1)
     field, clock = Field.of_ecosystem(ecosystem, settings), Clock.of(settings)
     scenario.checked(field.setting.web, math.inf)

@@ -226,7 +226,7 @@ def ready(setting: Setting, scenario: Scenario, settings: EnsembleSettings) -> N
     """Raise BadSetting when the scenario does not fit the web, or memory does not suffice for its courses."""
     scenario.checked(setting.web, settings.years)
     if setting.known is not None:
-        placeless(scenario, setting.known, True)
+        placeless(scenario, setting.known)
     elif scenario.mapped:
         raise BadSetting(
             "within, path", scenario.mapped[0].words, "needs a map, and the food web has none: --tier grid, or herds"
@@ -250,7 +250,7 @@ def outcomes(
     """
     found = []
     if setting.known is not None:
-        scenario = placeless(scenario, setting.known, True)
+        scenario = placeless(scenario, setting.known)
     with ThreadPoolExecutor(settings.threads or cores()) as pool:
         for outcome in pool.map(lambda member: _member(setting, scenario, settings, member), members):
             found.append(outcome)

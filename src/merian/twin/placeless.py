@@ -1,7 +1,8 @@
 """A scenario where there are no places: in the food web alone, and for cohorts.
 
 What acts in a zone acts on its share of the land, all of it well mixed; where zones overlap their shares do. What is taken about settlements and on roads is
-the mean over the land of what a map would have. Fences, corridors, water and disturbance are left out, and said to be.
+the mean over the land of what a map would have. Fences, corridors, water and disturbance are left out, and said to be. Cohorts live in cells of their own
+coarse map: diseases and fires go from one to the next (merian.twin.cohorts.threats).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy.typing as npt
 from merian.core.errors import BadSetting
 from merian.twin.change import ALL, Change
 from merian.twin.foodweb import SPECIES, Doubles, FoodWeb
-from merian.twin.hazards.asked import settings_of, threats
+from merian.twin.hazards.asked import ARRIVES, settings_of, threats
+from merian.twin.hazards.livestock import LivestockSettings, stocked
 from merian.twin.hazards.people import PoachingSettings, km_to, taken
 from merian.twin.hazards.roads import RoadSettings, killed, lengths_m
 from merian.twin.kinds import KINDS
@@ -23,12 +25,12 @@ from merian.twin.landscape import Landscape
 from merian.twin.scenario import Scenario
 from merian.twin.space.zones import Zones, settled
 
-__all__ = ["Known", "Placeless", "left_out", "placeless"]
+__all__ = ["BY_STATE", "Known", "Placeless", "left_out", "placeless"]
 
 NOWHERE = ("fence", "corridor", "waterpoint", "disturbance")
 """Kinds that are nothing where there are no places."""
 BY_STATE = ("disease", "fire", "livestock")
-"""Threats that act by what there is: merian.twin.hazards.mixed."""
+"""Threats that act by what there is: merian.twin.hazards.mixed, and merian.twin.cohorts.threats."""
 HARVEST = list(SPECIES).index("harvest")
 
 
@@ -75,6 +77,19 @@ class Placeless(Scenario):
                 species[HARVEST] += self._taken(web, at, year)
         return species, links
 
+    def arriving(self, at: int) -> float:
+        """The share of its species that becomes infectious when the disease of this number arrives, on the mean land."""
+        return ARRIVES * float(self.zones.masks[at][self.known.landscape.land].mean())
+
+    def head_km2(self, at: int, year: float) -> float:
+        """Stock on the mean land, of the change of this number once it is wholly there, as far as zones of protection let it graze."""
+        how, land = settings_of(self.told.changes[at]), self.known.landscape.land
+        if not isinstance(how, LivestockSettings):
+            raise BadSetting("what", self.told.changes[at].what, "has no stock")
+        # bomas gather stock and add none: on the mean of its zone it is what is asked for
+        stock = stocked(how, np.full(land.shape, np.inf), self.zones.masks[at] & land)
+        return float((stock * self.zones.grazed(year))[land].mean())
+
     def _taken(self, web: FoodWeb, at: int, year: float) -> Doubles:
         """What people, or vehicles, take of each species in a year: day-1 [s], the mean over the land."""
         change, land = self.told.changes[at], self.known.landscape.land
@@ -99,18 +114,17 @@ class Placeless(Scenario):
         raise BadSetting("what", change.what, "takes nothing at a rate of its own")
 
 
-def placeless(scenario: Scenario, known: Known, mixed: bool) -> Scenario:
-    """The scenario without its places, and as it is where it has none. `mixed`: whether diseases, fire and livestock can be told (the food web), or not.
+def placeless(scenario: Scenario, known: Known) -> Scenario:
+    """The scenario without its places, and as it is where it has none.
 
     Raises BadSetting where nothing of it is left, and as `threats` does.
     """
     if not scenario.mapped:
         return scenario
     threats(scenario, known.grass)
-    out = (*NOWHERE, *(() if mixed else BY_STATE))
-    if all(change.what in out for change in scenario.changes):
-        which = "the food web has none" if mixed else "cohorts have none, nor this threat"
-        raise BadSetting("within, path", scenario.changes[0].words, f"needs a map, and {which}: --tier grid, or herds")
+    if all(change.what in NOWHERE for change in scenario.changes):
+        said = "needs a map, and the food web and cohorts have none: --tier grid, or herds"
+        raise BadSetting("within, path", scenario.changes[0].words, said)
     zones, land = Zones(scenario, known.landscape), known.landscape.land
     shares = [float(mask[land].mean()) for mask in zones.masks]
     placed = [at for at, change in enumerate(scenario.changes) if change.placed]
@@ -124,7 +138,9 @@ def placeless(scenario: Scenario, known: Known, mixed: bool) -> Scenario:
     for code, count in zip(kinds.tolist(), counts.tolist(), strict=True):
         inside = [c for at, c in enumerate(scenario.changes) if at not in placed or code >> placed.index(at) & 1]
         parts.append((count / int(land.sum()), Scenario(scenario.title, tuple(inside))))
-    mean = [_of_the_mean_land(c, share) for c, share in zip(scenario.changes, shares, strict=True) if c.what not in out]
+    mean = [
+        _of_the_mean_land(c, share) for c, share in zip(scenario.changes, shares, strict=True) if c.what not in NOWHERE
+    ]
     return Placeless(scenario.title, tuple(mean), tuple(parts), zones, scenario, known)
 
 
@@ -135,13 +151,20 @@ def _of_the_mean_land(change: Change, share: float) -> Change:
     return replace(change, within=(), area=(), amount=much) if whole else change
 
 
-def left_out(changes: Sequence[Change], mixed: bool) -> list[str]:
-    """What a tier without places makes of changes that have one, in words."""
+def left_out(changes: Sequence[Change], cells: bool) -> list[str]:
+    """What a tier without places makes of changes that have one, in words. `cells`: whether it has cells of its own nevertheless, as cohorts do."""
     said = []
     for change in changes:
-        if change.what in NOWHERE or (change.what in BY_STATE and not mixed):
-            why = "without places" if change.what in NOWHERE else "of cohorts"
-            said.append(f"left out, since a tier {why} does not know it: {change.words}")
+        if change.what in NOWHERE:
+            said.append(f"left out, since a tier without places does not know it: {change.words}")
+        elif cells and change.what == "disease":
+            said.append(
+                "this tier has no places: a disease arrives in all cells, and goes from one to the next with who leaves"
+            )
+        elif cells and change.what == "fire":
+            said.append(
+                "fires go from cell to cell of the land's own map, whose fuel is the mean of this tier's coarser cells"
+            )
         elif change.what in ("poaching", "road"):
             said.append(f"this tier has no places: {change.what} takes from all alike what it would on the mean land")
         elif change.what in BY_STATE:

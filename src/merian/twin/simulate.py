@@ -97,7 +97,7 @@ def _of_tier(job: Job) -> list[str]:
     ):
         said.append("this tier knows no sexes: who is poached is taken of both alike; --tier herds tells them apart")
     if job.settings.tier not in MAPS:
-        said += left_out(changes, job.settings.tier == "web")
+        said += left_out(changes, job.settings.tier == "cohorts")
         if lost:
             said.append("this tier has no places: habitat is lost evenly, whatever its pattern; --tier grid shows it")
         return said

@@ -21,6 +21,7 @@ from merian.twin.cohorts.columns import (
     YOUNG,
     Cohorts,
     Integers,
+    Keeping,
     bodies,
 )
 from merian.twin.cohorts.kinds import ROW, Kinds
@@ -69,16 +70,16 @@ def born(
     return number * (pool + spent) / young, mass - spent, 0.0
 
 
-class Breeding:
+class Breeding(Keeping):
     """Grown-up animals make young of what they have laid by.
 
     They breed when body and pool reach `gate` times the adult mass (Harfoot et al. 2014), or at their season, a litter for every female. The young are a cohort
     of their own; of some broods the young and adult masses differ from the parents' by normal shares with a standard deviation of 5 %. What is born was there.
+    The young have nothing of what cohorts carry beside (a disease).
     """
 
     name = "breeding"
     reads = ("room",)
-    writes = COHORT
 
     def __init__(self, kinds: Kinds) -> None:
         self.kinds = kinds
@@ -95,6 +96,8 @@ class Breeding:
         _christen(self.kinds.table, fresh["who"], bodies(fresh), moment.chance, moment.step)
         for name in COHORT:
             values[name] = np.concatenate([values[name], fresh[name]])
+        for name in self.carried:
+            values[name] = np.concatenate([values[name], np.zeros(len(parents))])
         return {"animals": Flow(came=float(fresh["number"].sum()))}
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import cache
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from merian.core.errors import BadSetting
 from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles
 from merian.twin.ledger import Array, Budget, Ledger, Values, Variable
@@ -31,6 +34,7 @@ __all__ = [
     "YOUNG",
     "Cohorts",
     "Integers",
+    "Keeping",
     "bodies",
     "first_of",
     "ledger",
@@ -51,6 +55,25 @@ NOTHING = np.empty(0)
 BLOCK = 256
 """Cohorts whose grams are added up before they are added to the others'."""
 ONE, PLACE, PLANTS = ("cohort",), ("y", "x"), ("plant", "y", "x")
+
+
+class Keeping:
+    """A process that makes, merges and ends cohorts, and keeps all that is known of one: COHORT, and what else is `carried`, each a share of a cohort."""
+
+    carried: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The columns of a cohort."""
+        return (*COHORT, *self.carried)
+
+    def carrying(self, more: tuple[str, ...], counted: tuple[str, ...] = ()) -> Self:
+        """The same with more columns of each cohort. Raises BadSetting where some would count its animals: shares do."""
+        if counted:
+            raise BadSetting("counted", counted, "cohorts carry shares of their animals and no counts")
+        other = copy(self)
+        other.carried = (*self.carried, *more)
+        return other
 
 
 def ledger(cell_m2: float, chooses: bool = False) -> Ledger:

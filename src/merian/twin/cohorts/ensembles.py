@@ -2,6 +2,7 @@
 
 A member is an ecosystem drawn from the evidence, as in merian.twin.ensemble. Its food web comes to rest first, then its cohorts for `stages_years`; from there
 it goes on twice, once with the scenario, and both draw the same chance. Rates change at the beginning of the first step after a change, and every year.
+Diseases, fire and livestock act in every step (merian.twin.cohorts.threats).
 """
 
 from __future__ import annotations
@@ -17,22 +18,24 @@ from merian.core.chance import stream
 from merian.core.errors import BadData, BadSetting, Unstable
 from merian.core.progress import track
 from merian.core.workers import cores
-from merian.twin.cohorts.columns import BYTES, COHORT
+from merian.twin.cohorts.columns import BYTES
 from merian.twin.cohorts.ground import Ground, coarse
 from merian.twin.cohorts.settings import CohortSettings
-from merian.twin.cohorts.species import WARM, founders, life_of, standing, wetness
+from merian.twin.cohorts.species import RAIN_SPREAD, WARM, cohorts, founders, life_of, standing, wetness
+from merian.twin.cohorts.threats import Begun, Threats
 from merian.twin.cohorts.worlds import Life, founded, peopled, processes
 from merian.twin.ecosystem import Ecosystem
 from merian.twin.engine import Engine
-from merian.twin.ensemble import Ensemble, EnsembleSettings, gathered, kept_years
+from merian.twin.ensemble import Ensemble, EnsembleSettings, Setting, gathered, kept_years
 from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.memory import room_for
+from merian.twin.placeless import BY_STATE, Placeless, placeless
 from merian.twin.pools import YEAR_DAYS
 from merian.twin.scenario import ALL, Scenario
 from merian.twin.solver import Limits, run
 from merian.twin.world import World
 
-__all__ = ["Member", "cohort_ensemble", "cohort_pair", "cohort_ready"]
+__all__ = ["Member", "cohort_engine", "cohort_ensemble", "cohort_pair", "cohort_ready"]
 
 BASELINE = Scenario("baseline", ())
 
@@ -54,7 +57,7 @@ class Member:
         people = founders(self.ecosystem, start[:count], self.ground, own.founders)
         plants = start[count:] * wetness(self.ecosystem, own)
         world = peopled(self._life(BASELINE, 0.0), people, plants, self.ground, own, self.seed)
-        self._engine(world, BASELINE, 0.0).run(round(own.stages_years * YEAR_DAYS / own.days))
+        self.engine(world, BASELINE, 0.0).run(round(own.stages_years * YEAR_DAYS / own.days))
         return world
 
     def course(self, world: World, scenario: Scenario, years: float) -> Doubles:
@@ -63,13 +66,15 @@ class Member:
         own = World(world.ledger, values, world.seed, world.step, world.day)
         kept, wet = kept_years(years), wetness(self.ecosystem, self.settings)
         turns, changes = scenario.turns(years), {*range(math.ceil(years)), *scenario.edges(years)}
+        threats = self.threats(scenario, world)
         rows, at, before, engine = np.empty((len(kept), count + len(wet))), 0, -1.0, None
         while at < len(kept):
             now = (own.day - world.day) / YEAR_DAYS
             while turns and turns[0] <= now:
                 self._turn(own, scenario, turns.pop(0))
             if engine is None or any(before < year <= now for year in changes):
-                engine = self._engine(own, scenario, now)
+                engine = self.engine(own, scenario, now, threats)
+                own = engine.world
             while at < len(kept) and kept[at] <= now:
                 rows[at] = standing(own, count, self.ground, wet)
                 at += 1
@@ -100,18 +105,27 @@ class Member:
                 seen[one] *= 1 - change.amount * change.share(year)
         return replace(life, kinds=life.kinds.changed(seen=seen))
 
-    def _engine(self, world: World, scenario: Scenario, year: float) -> Engine:
-        """The Engine of a world in a year of a scenario."""
+    def threats(self, scenario: Scenario, world: World) -> Threats | None:
+        """What threatens a course that begins with this world; None where nothing does."""
+        if not isinstance(scenario, Placeless) or not any(c.what in BY_STATE for c in scenario.told.changes):
+            return None
+        wet = wetness(self.ecosystem, self.settings)
+        begun = Begun(self.web, world, standing(world, self._count, self.ground, wet), wet)
+        return Threats(scenario, begun, self.ground, self.settings.days)
+
+    def engine(self, world: World, scenario: Scenario, year: float, threats: Threats | None = None) -> Engine:
+        """The Engine of a world in a year of a scenario, with what threatens it."""
         warmer = sum(c.amount * c.share(year) for c in scenario.changes if c.what == "warming" and c.species == ALL)
         world.values["celsius"] = np.full(self.ground.land.shape, self.ecosystem.climate.celsius + warmer)
         made = processes(self._life(scenario, year), self.ground, self.settings, self.rain_spread, 1)
-        return Engine(world, made, self.settings.days)
+        return Engine(world, made, self.settings.days) if threats is None else threats.put(world, made)
 
     def _turn(self, world: World, scenario: Scenario, year: float) -> None:
         """What happens at one moment: part of a species is gone, or grown-ups are set free in every cell of land."""
         values, own, count = world.values, self.settings, self._count
-        for change in scenario.changes:
-            if change.year != year or change.what not in ("remove", "introduce"):
+        columns = [variable.name for variable in world.ledger.variables.values() if variable.axes == ("cohort",)]
+        for _, change in scenario.moments:
+            if change.year != year:
                 continue
             at = self.web.names.index(change.species)
             if at >= count:
@@ -131,10 +145,12 @@ class Member:
                 mine = fresh["kind"] == at
                 # names that no cohort has by birth: those of the young have 62 bits drawn anew
                 fresh["who"] = fresh["cell"] * count + at + 1_000_000_000 * (1 + world.step)
-                for name in COHORT:
-                    values[name] = np.concatenate([values[name], fresh[name][mine]])
+                for name in columns:
+                    # of what cohorts carry beside, a disease, they have nothing
+                    new = fresh[name][mine] if name in fresh else np.zeros(int(mine.sum()))
+                    values[name] = np.concatenate([values[name], new])
                 order = np.argsort(values["cell"], kind="stable")
-                for name in COHORT:
+                for name in columns:
                     values[name] = values[name][order]
 
 
@@ -193,3 +209,13 @@ def cohort_pair(
     world = one.begun(start)
     without, with_it = (one.course(world, which, settings.years) for which in (BASELINE, scenario))
     return without, with_it
+
+
+def cohort_engine(ecosystem: Ecosystem, scenario: Scenario, own: CohortSettings, seed: int = 0) -> Engine:
+    """The Engine of cohorts at today's densities in which a scenario happens, as it is in year 0. Raises BadSetting as `placeless` does."""
+    known = Setting.of_ecosystem(ecosystem).known
+    asked = scenario if known is None else placeless(scenario, known)
+    plain, web = cohorts(ecosystem, own, seed), ecosystem.balance().web
+    ground = Ground.of(coarse(ecosystem.landscape, own.rows), ecosystem.climate.celsius, own)
+    member = Member(ecosystem, web, ground, own, RAIN_SPREAD, seed)
+    return member.engine(plain.world, asked, 0.0, member.threats(asked, plain.world))

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from merian.core.errors import BadSetting
 from merian.twin.cohorts.columns import (
     ADULT,
-    COHORT,
     MASS,
     NUMBER,
     RIPE,
@@ -23,6 +22,7 @@ from merian.twin.cohorts.columns import (
     YOUNG,
     Cohorts,
     Integers,
+    Keeping,
     bodies,
     shared,
 )
@@ -46,15 +46,15 @@ Joins = tuple[Integers, Doubles]
 """What was joined, one after the other: place that stays and place that goes [2, n], and how many each had [2, n]."""
 
 
-class Merging:
+class Merging(Keeping):
     """Cohorts are put in order; the emptied go, and those most alike become one where there are too many.
 
-    Of Harfoot et al. 2014 (doi:10.1371/journal.pbio.1001841), but number as well as mass is conserved. Distances in merian.twin.cohorts.merging.
+    Of Harfoot et al. 2014 (doi:10.1371/journal.pbio.1001841), but number as well as mass is conserved, and what cohorts carry beside (who of them is sick).
+    Distances in merian.twin.cohorts.merging.
     """
 
     name = "merging"
     reads = ("room",)
-    writes = COHORT
 
     def __init__(self, most: int, floor: float = 0.0, threads: int = 1) -> None:
         """most: cohorts in a cell. floor: animals of a cell below which a cohort is gone. Raises BadSetting for none."""
@@ -72,10 +72,13 @@ class Merging:
         each = values["mass"][gone] + values["pool"][gone] + values["gut"][gone]
         grams, heads = float((number[gone] * each).sum()), float(number[gone].sum())
         order, first = _by_cell(values["cell"], kept, values["room"].size)
+        carried = np.stack([values[name] for name in self.carried]) if self.carried else np.empty((0, len(kept)))
         if (np.diff(first) > self.most).any():
             cohorts = bodies(values)
             shared(
-                lambda begin, end: _merge(values["who"], cohorts, (order, first), (begin, end), self.most, kept),
+                lambda begin, end: _merge(
+                    values["who"], cohorts, (order, first), (begin, end), self.most, (kept, carried)
+                ),
                 values["room"].size,
                 self.threads,
             )
@@ -86,7 +89,7 @@ class Merging:
             shared(lambda begin, end: _put(columns, fresh, order, (begin, end)), len(order), self.threads)
             shared(lambda begin, end: _put(state, after, order, (begin, end)), len(order), self.threads)
             values["who"], values["kind"], values["cell"] = fresh
-            for name, column in zip(STATE, after, strict=True):
+            for name, column in zip((*STATE, *self.carried), (*after, *carried[:, order]), strict=True):
                 values[name] = column
         return {"biomass": Flow(went=grams / 1000.0), "animals": Flow(went=heads)}
 
@@ -123,9 +126,10 @@ def _merge(
     by_cell: tuple[Integers, Integers],
     span: tuple[int, int],
     most: int,
-    kept: npt.NDArray[np.bool_],
+    rest: tuple[npt.NDArray[np.bool_], Doubles],
 ) -> None:
-    """Merge in place in the cells of a span, until each has at most so many or nothing that could be merged; those merged into others are not `kept`."""
+    """Merge in place in the cells of a span, until each has at most so many or nothing that could be merged. rest: who is kept, as those merged into others are
+    not, and what else cohorts carry [c, n]."""
     order, first = by_cell
     kind, _, state = cohorts
     widest, kinds, more = 0, 0, 0
@@ -152,7 +156,7 @@ def _merge(
             _pair_up(begins, links, gaps)
             masses = (state[MASS], state[ADULT], state[YOUNG])
             joined = _thin(masses, begins, links, gaps, joins, (joined, joined + count - most))
-    _join(state, joins, joined, kept)
+    _join(state, joins, joined, rest)
 
 
 @compiled
@@ -272,9 +276,13 @@ def _renew(begin: int, end: int, pair: tuple[int, int], links: Links, gaps: Gaps
 
 
 @compiled
-def _join(state: tuple[Doubles, ...], joins: Joins, joined: int, kept: npt.NDArray[np.bool_]) -> None:
+def _join(state: tuple[Doubles, ...], joins: Joins, joined: int, rest: tuple[npt.NDArray[np.bool_], Doubles]) -> None:
     """Add up what was joined, column by column: means over animals, but numbers. Masses have been joined before."""
-    places, heads = joins
+    (places, heads), (kept, carried) = joins, rest
+    for row in range(len(carried)):
+        for at in range(joined):
+            here, there, one = heads[0, at], heads[1, at], places[0, at]
+            carried[row, one] = (here * carried[row, one] + there * carried[row, places[1, at]]) / (here + there)
     for row, column in enumerate(state):
         if row != MASS and row != ADULT and row != YOUNG:
             for at in range(joined):

@@ -31,7 +31,7 @@ from merian.twin.pools import YEAR_DAYS
 from merian.twin.species import ANIMAL_DIET, Species
 from merian.twin.world import World
 
-__all__ = ["cohorts", "founders", "life_of", "standing", "wetness"]
+__all__ = ["RAIN_SPREAD", "cohorts", "founders", "life_of", "standing", "wetness"]
 
 WARM = ("Mammalia", "Aves")
 PART = {"herbivore": (0.5, 0.0), "carnivore": (0.0, 0.8), "omnivore": (0.4, 0.64)}
@@ -40,6 +40,8 @@ OPTIMUM, LARGE_G, WINDOW = 0.1, 21_500.0, (0.5, 3.0)
 LEAFY = ("grass", "browse", "fruit", "seeds", "nectar")
 """Pools that are given dry."""
 NATAL_WIDTHS = 7.0
+RAIN_SPREAD = 0.2
+"""Standard deviation of the logarithm of a year's rain."""
 
 
 def life_of(ecosystem: Ecosystem, web: FoodWeb, settings: CohortSettings) -> Life:
@@ -173,4 +175,4 @@ def cohorts(ecosystem: Ecosystem, settings: CohortSettings, seed: int = 0, threa
     start = founders(ecosystem, balance.start[:count], ground, settings.founders)
     plants = balance.start[count:] * wetness(ecosystem, settings)
     world = peopled(life, start, plants, ground, settings, seed)
-    return Engine(world, processes(life, ground, settings, 0.2, threads), settings.days)
+    return Engine(world, processes(life, ground, settings, RAIN_SPREAD, threads), settings.days)

@@ -25,7 +25,7 @@ from merian.core.settings import knob
 from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles
 
-__all__ = ["DiseaseSettings", "Pathogen", "course", "final_size", "pathogen", "r0"]
+__all__ = ["FINE", "DiseaseSettings", "Pathogen", "course", "final_size", "pathogen", "r0"]
 
 LEAST_DAYS = 0.01
 """The shortest stage of a disease: shorter ones would take steps without number."""
@@ -85,6 +85,21 @@ class Pathogen:
     def hosts(self) -> npt.NDArray[np.bool_]:
         """Which species catch it: bool [s]."""
         return np.asarray((self.contact > 0).any(1))
+
+    @property
+    def rates(self) -> Doubles:
+        """As kernels have them [6, s]: becoming infectious (0: not by waiting), ending, the share that dies, waning, renewal, and 1 where it is at once."""
+        wait = self.incubation_days
+        return np.stack(
+            [
+                _rate(wait),
+                1 / self.infectious_days,
+                self.fatal,
+                1 / self.immune_days,
+                self.renewal,
+                (wait == 0).astype(float),
+            ]
+        )
 
     def among(self, species: npt.NDArray[np.int64]) -> Pathogen:
         """The same for some of the species only, by their numbers."""
@@ -155,19 +170,11 @@ def course(found: Pathogen, start: Doubles, times: Doubles) -> Doubles:
     """
     state = np.ascontiguousarray(np.moveaxis(np.array(start, float).reshape(4, len(found.fatal), -1), 2, 0))
     states = np.empty((len(times), *np.shape(start)))
-    rates = np.stack(
-        [
-            _rate(found.incubation_days),
-            1 / found.infectious_days,
-            found.fatal,
-            1 / found.immune_days,
-            found.renewal,
-            (found.incubation_days == 0).astype(float),
-        ]
-    )
     for at in range(len(times)):
         if at > 0:
-            _pass(state, np.ascontiguousarray(found.contact), rates, found.density, float(times[at] - times[at - 1]))
+            _pass(
+                state, np.ascontiguousarray(found.contact), found.rates, found.density, float(times[at] - times[at - 1])
+            )
         states[at] = np.moveaxis(state, 0, 2).reshape(np.shape(start))
     return states
 

@@ -75,6 +75,7 @@ class Fire:
     (F^k + half^k), F: fuel, g m-2; d = 1 - soil water / (wet brim). Each of the four neighbours of a burning cell is tried once, with its own p; a fire is
     over within a step. On even land this is bond percolation on the square lattice, whose threshold is p = 1/2 (Kesten 1980, Commun. Math. Phys. 74:41), so
     `half` is the fuel from which on fires cross a dry plain. In burnt cells `consumed` of each kind goes out of the budget. Sparks of several sources add up.
+    Where cells are coarse fires go between `finer` ones, so many a side in each, with the fuel and water of their cell; a cell loses the share that burnt.
     """
 
     name = "fire"
@@ -88,6 +89,13 @@ class Fire:
         self.sparks: Sequence[tuple[float, When]] = ((settings.ignitions_km2_year, when),)
         self.brim_mm, self.area_m2 = brim_mm, area_m2
         self.writes = (stands, "burnt")
+        self.finer, self.land = 1, np.ones((0, 0), bool)
+
+    def within(self, finer: int, land: Bools) -> Fire:
+        """The same with `finer` times `finer` cells in each, of which those on `land` [finer y, finer x] may burn."""
+        other = copy(self)
+        other.finer, other.land = finer, land
+        return other
 
     def also(self, settings: FireSettings, when: When = always) -> Fire:
         """The same with the sparks of another source. Raises BadSetting as `one_fire` does."""
@@ -103,15 +111,26 @@ class Fire:
             raise Mismatch(f"{self.stands} and its fuel", len(stands), len(self.fuel.fuel))
         chance = passes(how, stands[self.fuel.fuel].sum(0), values["soil_water"] / self.brim_mm)
         rate = sum(each * when(moment.day) for each, when in self.sparks)
-        sparks = rate * self.area_m2 / 1e6 * moment.days / YEAR_DAYS
+        sparks = rate * self.area_m2 / self.finer**2 / 1e6 * moment.days / YEAR_DAYS
+        if self.finer > 1:
+            chance = np.repeat(np.repeat(chance, self.finer, 0), self.finer, 1) * self.land
         lit = (
             draws.row(moment.chance, chance.size, moment.step, 0).reshape(chance.shape) < -math.expm1(-sparks) * chance
         )
-        burnt = reached(chance, lit, moment.chance, moment.step)
+        burnt = np.asarray(reached(chance, lit, moment.chance, moment.step), float)
+        if self.finer > 1:
+            burnt = self._share(burnt)
         values["burnt"][:] = burnt
         gone = stands * self.fuel.consumed[:, None, None] * burnt
         values[self.stands] = stands - gone
         return {"biomass": Flow(went=float(gone.sum()) * self.area_m2 / 1000.0)}
+
+    def _share(self, burnt: Doubles) -> Doubles:
+        """The share of the land of each cell that burnt [y, x], of finer cells that did."""
+        rows, columns = (size // self.finer for size in burnt.shape)
+        inside = (rows, self.finer, columns, self.finer)
+        land = self.land.reshape(inside).sum((1, 3))
+        return np.asarray(burnt.reshape(inside).sum((1, 3)) / np.maximum(land, 1))
 
 
 def reached(chance: Doubles, lit: Bools, key: draws.Key, step: int) -> Bools:
@@ -164,7 +183,7 @@ def burning(engine: Engine, settings: FireSettings, fuel: Fuel, when: When = alw
     stands = "plants" if "plants" in engine.world.values else "biomass"
     part = Part(
         (Fire(settings, fuel, stands, soil.air.brim_mm, cell_m2(engine), when),),
-        (Variable("burnt", "1", ("y", "x"), "Whether a cell burnt in this step", 0.0, 1.0, "made"),),
+        (Variable("burnt", "1", ("y", "x"), "Share of a cell that burnt in this step", 0.0, 1.0, "made"),),
         {"burnt": np.zeros(engine.world.values["soil_water"].shape)},
         before=eaten_before(engine),
     )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.errors import BadData, BadSetting
+from merian.twin.cohorts.columns import Keeping
 from merian.twin.engine import Engine, Process
 from merian.twin.herds.living import Carrying
 from merian.twin.ledger import Array, Variable
@@ -55,9 +56,9 @@ def joined(engine: Engine, *parts: Part) -> Engine:
             raise BadSetting("before", part.before, f"the twin has the processes {', '.join(names)}", names)
         ledger = ledger.wider(part.variables)
         values |= part.values
-        herds = tuple(variable.name for variable in part.variables if variable.axes[:1] == ("animal",))
-        if herds:
-            processes = [p.carrying(herds, part.counted) if isinstance(p, Carrying) else p for p in processes]
+        rows = tuple(variable.name for variable in part.variables if variable.axes in (("animal",), ("cohort",)))
+        if rows:
+            processes = [p.carrying(rows, part.counted) if isinstance(p, Carrying | Keeping) else p for p in processes]
         at = names.index(part.before) if part.before else len(processes)
         processes[at:at] = part.processes
     return Engine(World(ledger, values, world.seed, world.step, world.day), processes, engine.days)

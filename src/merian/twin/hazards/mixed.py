@@ -22,10 +22,10 @@ import numpy.typing as npt
 from merian.twin import draws
 from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.grid.weather import YEAR_DAYS, Air, mean_rain, wetted_mm
-from merian.twin.hazards.asked import ARRIVES, CONSUMED, renewed, settings_of, threats
+from merian.twin.hazards.asked import CONSUMED, renewed, settings_of, threats
 from merian.twin.hazards.disease import DiseaseSettings, Pathogen, course, pathogen
 from merian.twin.hazards.fire import FireSettings, passes, reached
-from merian.twin.hazards.livestock import LivestockSettings, cropped, stocked
+from merian.twin.hazards.livestock import LivestockSettings, cropped
 from merian.twin.placeless import BY_STATE, Placeless
 
 __all__ = ["PARTS", "Mixed", "reach", "wetness"]
@@ -97,7 +97,7 @@ class Mixed:
             if isinstance(how, FireSettings) and share:
                 sparks, fires = sparks + how.ignitions_km2_year * share, how
             elif isinstance(how, LivestockSettings) and share:
-                head = np.array(self.head_km2(how, at, begin) * share)
+                head = np.array(self.scenario.head_km2(at, begin) * share)
                 eaten += float(cropped(how, state[self.grass].sum(), head))
         if fires is not None:
             burnt = self._burnt(fires, state, begin, days, sparks)
@@ -106,21 +106,13 @@ class Mixed:
         after[self.grass] *= math.exp(-eaten * days)
         return after
 
-    def head_km2(self, how: LivestockSettings, at: int, year: float) -> float:
-        """Stock on the mean land, of the change of this number, once it is wholly there."""
-        zones, land = self.scenario.zones, self.known.landscape.land
-        # bomas gather stock and add none: on the mean of its zone it is what is asked for
-        stock = stocked(how, np.full(land.shape, np.inf), zones.masks[at] & land)
-        return float((stock * zones.grazed(year))[land].mean())
-
     def _infect(self, state: Doubles, ill: _Epidemic, begin: float, end: float) -> Doubles:
         """The epidemic goes on: the share of each species that is left [s]."""
         change, known = self.scenario.told.changes[ill.at], self.known
         hosts, area_km2 = ill.hosts, float(known.landscape.land.sum()) * known.landscape.frame.cell**2 / 1e6
         if begin <= change.year < end:
             own = int(np.flatnonzero(hosts == self.web.names.index(change.species))[0])
-            share = ARRIVES * float(self.scenario.zones.masks[ill.at][known.landscape.land].mean())
-            ill.shares[1, own] += share * (1 - ill.shares[:, own].sum())
+            ill.shares[1, own] += self.scenario.arriving(ill.at) * (1 - ill.shares[:, own].sum())
         left = np.ones(len(state))
         if not ill.shares.any():
             return left

@@ -78,7 +78,7 @@ class Job:
     def unplaced(self) -> Scenario:
         """The scenario without its places, for cohorts. Raises BadSetting where nothing of it is left."""
         known = Setting.of_ecosystem(self.ecosystem).known
-        return self.scenario if known is None else placeless(self.scenario, known, False)
+        return self.scenario if known is None else placeless(self.scenario, known)
 
     def place(self, part: int) -> Path:
         """The file of a part."""
