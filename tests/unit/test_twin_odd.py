@@ -52,6 +52,8 @@ def test_the_page_of_the_gridded_tier_names_every_variable_and_process() -> None
     assert "**Conservation of biomass** (kg; All that lives)" in page
     assert "The seed here is 9." in page
     assert "y (4), x (4)" in page
+    assert "A step lasts 7 days." in page
+    assert "y × x | 0 or more |" in page or "y × x | 0 to " in page
     assert "- cycles" in page
 
 
@@ -71,6 +73,10 @@ def test_the_verb_writes_the_page_as_markdown_and_html(
     assert {"grid": "moving", "cohorts": "breeding", "herds": "roaming"}[tier] in heads
     assert text.count("\n| ") == page.count("<tr>") + 2  # Markdown has a rule below each head
     assert "Canis lupus" in text
+    assert ("A step lasts 1 hour." if tier == "herds" else "A step lasts 7") in text
+    assert "4 feeding links, all of them observed;" in text
+    assert "`threads`" not in text  # of the machine, not of the model
+    assert not re.search(r"\binf\b", text.split("## 3.")[0])
     before = (tmp_path / "out/odd.html").stat().st_mtime_ns
     assert run(line) == 0
     assert (tmp_path / "out/odd.html").stat().st_mtime_ns == before

@@ -118,3 +118,18 @@ def test_the_help_names_every_group(capsys: pytest.CaptureFixture[str]) -> None:
     said = " ".join("".join(capsys.readouterr()).replace("\u2502", " ").split())
     listed = said[said.index("A group to compute") : said.index("; all when none")]
     assert set(TITLES) <= set(listed.replace(",", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("value", "tolerance", "said"),
+    [
+        (2.0005, 1e-3, "2.0005"),
+        (1.7e-9, 2e-9, "1.7e\N{MINUS SIGN}09"),
+        (0.0, 2e-9, "0"),
+        (-3.8133155505, 2e-9, "\N{MINUS SIGN}3.8133155505"),
+        (0.731, math.nan, "0.731"),
+        (math.nan, 1.0, "\N{EN DASH}"),
+    ],
+)
+def test_figures_have_as_many_digits_as_their_tolerance(value: float, tolerance: float, said: str) -> None:
+    assert module._figure(value, tolerance) == said

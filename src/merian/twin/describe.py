@@ -118,8 +118,11 @@ def _purpose(ecosystem: Ecosystem, tier: Tier) -> Purpose:
         f"{what}. {len(names)} species ({', '.join(names)}) begin at the densities that are known of them, in balance with their food ({pools}): "
         "what each animal could gain beyond what it loses is taken by interference among its own kind."
     )
+    known = f"{observed} of them observed and the others inferred"
+    if observed in (0, len(links)):
+        known = "all of them observed" if observed else "all of them inferred"
     data = (
-        f"Traits of species with the evidence of each value; {len(links)} feeding links, {observed} of them observed and the others inferred; a climate of "
+        f"Traits of species with the evidence of each value; {len(links)} feeding links, {known}; a climate of "
         f"{ecosystem.climate.rain_mm:.0f} mm of rain a year and {ecosystem.climate.celsius:g} degrees C; a landscape of {ecosystem.landscape.frame.rows} x "
         f"{ecosystem.landscape.frame.columns} cells with elevation, water, rain by month, trees and fences. "
         + " ".join(f"{remark}." for remark in ecosystem.remarks)

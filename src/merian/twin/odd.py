@@ -6,6 +6,7 @@ ODD: Overview, Design concepts, Details (Grimm et al. 2006, doi:10.1016/j.ecolmo
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ def _blocks(engine: Engine, purpose: Purpose) -> list[_Block]:
         _Block(purpose.purpose),
         *([_Block(lines=purpose.patterns)] if purpose.patterns else []),
         _Block("2. Entities, state variables and scales", 2),
-        _Block(f"A step lasts {engine.days:g} days. Axes: {axes}."),
+        _Block(f"A step lasts {_long(engine.days)}. Axes: {axes}."),
         _Block(rows=variables),
         _Block("3. Process overview and scheduling", 2),
         _Block("In every step, in this order; what is made anew in each step is made before it is read."),
@@ -107,9 +108,16 @@ def _blocks(engine: Engine, purpose: Purpose) -> list[_Block]:
 
 
 def _variable(variable: Variable) -> tuple[str, ...]:
-    over = " x ".join(variable.axes) or "the whole"
-    bounds = f"{variable.low:g} to {variable.high:g}"
+    over = " × ".join(variable.axes) or "the whole"
+    low, high = (f"{limit:g}" if math.isfinite(limit) else "" for limit in (variable.low, variable.high))
+    bounds = f"{low} to {high}" if low and high else f"{low} or more" if low else f"{high} or less" if high else "any"
     return variable.name, variable.unit, over, bounds, variable.kind, variable.meaning
+
+
+def _long(days: float) -> str:
+    """So many days in words, in hours where it is less than one."""
+    number, unit = (days, "day") if days >= 1 else (24 * days, "hour")
+    return f"{number:.3g} {unit}" + ("" if number == 1 else "s")
 
 
 def _scheduled(at: int, process: Process) -> tuple[str, ...]:
@@ -133,12 +141,12 @@ def _concepts(engine: Engine) -> list[str]:
 
 
 def _submodel(process: Process) -> list[_Block]:
-    """The docstring of a process under its name, and the process's own plain numbers."""
+    """The docstring of a process under its name, and the process's own plain numbers (but on how many threads it runs, which changes nothing)."""
     text = inspect.cleandoc(type(process).__doc__ or "")
     numbers = [
         f"`{name}` = {value:g}"
         for name, value in sorted(getattr(process, "__dict__", {}).items())
-        if isinstance(value, int | float) and not isinstance(value, bool) and not name.startswith("_")
+        if isinstance(value, int | float) and not isinstance(value, bool) and name[0] != "_" and name != "threads"
     ]
     return [_Block(process.name, 3), _Block(text), *([_Block(lines=numbers)] if numbers else [])]
 

@@ -22,6 +22,8 @@ __all__ = ["FORMAT", "KIND", "PAGE", "again", "state", "validate"]
 
 KIND, FORMAT = "validation panel", 2
 PAGE = "panel.html"
+SMALL = 1e-4
+"""Numbers below it are written with a power of ten."""
 Told = dict[str, tuple[Group, list[Row], list[Picture]]]
 """By key: the group, its rows and its pictures."""
 
@@ -137,9 +139,13 @@ def _page(told: Told, remarks: Sequence[str], command: str) -> str:
 
 
 def _figure(value: float, tolerance: float = 0.0) -> str:
-    """A number with as many digits as its tolerance has, four where it has none; a dash for none."""
+    """A number with as many digits as its tolerance has, four where it has none, two where it is next to nothing; a dash for none."""
     if not math.isfinite(value):
         return "–" if math.isnan(value) else str(value)
-    if tolerance > 0 and math.isfinite(tolerance):
-        return f"{value:.{max(0, 1 - math.floor(math.log10(tolerance)))}f}"
-    return f"{value:.4g}"
+    if 0 < abs(value) < SMALL:
+        said = f"{value:.2g}"
+    elif tolerance > 0 and math.isfinite(tolerance):
+        said = f"{value:.{max(0, 1 - math.floor(math.log10(tolerance)))}f}" if value else "0"
+    else:
+        said = f"{value:.4g}"
+    return said.replace("-", "\N{MINUS SIGN}")
