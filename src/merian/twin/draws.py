@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from merian.twin.compiled import compiled
 
-__all__ = ["Key", "blocks", "branch", "key", "normal", "philox", "row", "uniform", "uniforms", "words"]
+__all__ = ["Key", "blocks", "branch", "key", "normal", "pairs", "philox", "row", "uniform", "uniforms", "words"]
 
 Key = npt.NDArray[np.uint32]
 """Two words that stand for a seed and the name of a stream: uint32 [2]."""
@@ -101,6 +101,25 @@ def uniforms(key: Key, who: int, step: int, slot: int) -> tuple[float, float]:
     a, b, c, d = _mixed(np.uint64(key[0]), np.uint64(key[1]), number & LOW, number >> WORD, when, where)
     first, second = (a << WORD | b) >> np.uint64(11), (c << WORD | d) >> np.uint64(11)
     return first * TINY, second * TINY
+
+
+@compiled
+def pairs(
+    key: Key,
+    who: npt.NDArray[np.int64],
+    step: int,
+    slot: int,
+    words: npt.NDArray[np.uint32],
+    out: npt.NDArray[np.float64],
+) -> None:
+    """The `uniforms` of each of `who` [n] into `out`, float64 [2, n or more], by their `words`, uint32 [4, n or more]: several at a time, as `blocks`."""
+    blocks(key, who, step, slot, words)
+    one, other, first, second = words[0], words[1], out[0], out[1]
+    for at in range(len(who)):
+        first[at] = ((np.uint64(one[at]) << WORD | np.uint64(other[at])) >> np.uint64(11)) * TINY
+    one, other = words[2], words[3]
+    for at in range(len(who)):
+        second[at] = ((np.uint64(one[at]) << WORD | np.uint64(other[at])) >> np.uint64(11)) * TINY
 
 
 @compiled

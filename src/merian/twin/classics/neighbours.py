@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from merian.core.errors import BadSetting
 from merian.twin import draws
-from merian.twin.classics.order import Order, place, shuffle
-from merian.twin.compiled import compiled
+from merian.twin.classics.order import AHEAD, NEAR, Order, Turns, place, shuffle
+from merian.twin.compiled import compiled, fetch
 
 __all__ = ["LARGE", "SMALL", "Schelling", "Settled", "schelling"]
 
@@ -33,6 +33,8 @@ class Schelling:
     def __post_init__(self) -> None:
         if self.side < 1 or self.radius < 1:
             raise BadSetting("side, radius", (self.side, self.radius), "at least one cell")
+        if self.side > 46_340:
+            raise BadSetting("side", self.side, "at most 46,340 cells: they are counted in 31 bits")
         if not 0 <= self.agents < self.side**2:
             raise BadSetting(
                 "agents", self.agents, f"from 0 to {self.side**2 - 1}: an agent needs an empty cell to move to"
@@ -53,55 +55,71 @@ class Settled:
 
 def schelling(model: Schelling, seed: int, steps: int) -> Settled:
     """The course of a neighbourhood; the same seed gives the same course."""
-    group, where = np.zeros((model.side, model.side), np.int8), np.empty(model.agents, np.int64)
+    group, where = np.zeros((model.side, model.side), np.int8), np.empty(model.agents, np.int32)
     keys = draws.key(seed, "schelling", "setup"), draws.key(seed, "schelling")
-    content = _course(group, where, np.array([model.radius, model.wanted]), keys, steps)
+    cells, order = np.empty(model.side**2, np.int32), np.empty(model.agents, np.int32)
+    content = _course(group.reshape(-1), (where, order, cells), np.array([model.radius, model.wanted]), keys, steps)
     return Settled(group, content)
 
 
 @compiled
-def _course(group: Groups, where: Order, numbers: Order, keys: tuple[draws.Key, draws.Key], steps: int) -> Order:
-    """Place all agents, go through all steps, in place: how many were content in each [steps]."""
-    side, agents = len(group), len(where)
-    cells, order = np.empty(side * side, np.int64), np.empty(agents, np.int64)
+def _course(
+    group: Groups, lists: tuple[Turns, Turns, Turns], numbers: Order, keys: tuple[draws.Key, draws.Key], steps: int
+) -> Order:
+    """Place all agents, go through all steps, in place: how many were content in each [steps]. group [cells]; lists: the cell of each agent, and room for their
+    order and for that of the cells."""
+    where, order, cells = lists
+    side, agents = round(len(group) ** 0.5), len(where)
     shuffle(cells, side * side, keys[0], 0)
     for agent in range(agents):
         where[agent] = cells[agent]
-        group[where[agent] // side, where[agent] % side] = 1 + agent % 2
+        group[where[agent]] = 1 + agent % 2
     content = np.zeros(steps, np.int64)
     for step in range(steps):
         shuffle(order, agents, keys[1], step)
         for turn in range(agents):
-            agent = int(order[turn])
-            row, column = where[agent] // side, where[agent] % side
-            if _alike(group, row, column, numbers[0]) >= numbers[1]:
+            if turn + AHEAD < agents:
+                fetch(where, order[turn + AHEAD])
+                _look(group, where[order[turn + NEAR]], side, numbers[0])
+            agent = order[turn]
+            here = where[agent]
+            if _alike(group, here, side, numbers[0]) >= numbers[1]:
                 content[step] += 1
                 continue
             new = _empty(group, keys[1], agent, step)
-            group[new // side, new % side] = group[row, column]
-            group[row, column] = 0
+            group[new] = group[here]
+            group[here] = 0
             where[agent] = new
     return content
 
 
 @compiled
-def _alike(group: Groups, row: int, column: int, radius: int) -> int:
+def _look(group: Groups, cell: int, side: int, radius: int) -> None:
+    """Fetch what one in a cell sees."""
+    row, column = cell // side, cell % side
+    left = max(column - radius, 0)
+    for y in range(max(row - radius, 0), min(row + radius + 1, side)):
+        fetch(group, y * side + left)
+
+
+@compiled
+def _alike(group: Groups, cell: int, side: int, radius: int) -> int:
     """How many agents of its own group one in a cell has around it."""
-    side, own, alike = len(group), group[row, column], -1
+    row, column, own, alike = cell // side, cell % side, group[cell], -1
     for y in range(max(row - radius, 0), min(row + radius + 1, side)):
         for x in range(max(column - radius, 0), min(column + radius + 1, side)):
-            alike += group[y, x] == own
+            alike += group[y * side + x] == own
     return alike
 
 
 @compiled
 def _empty(group: Groups, chance: draws.Key, agent: int, step: int) -> int:
     """A random empty cell, all as likely: cells are tried until one is empty (there is one)."""
-    side, slot = len(group), 0
+    slot = 0
     while True:
         for uniform in draws.uniforms(chance, agent, step, slot):
-            at = place(uniform, side * side)
-            if group[at // side, at % side] == 0:
+            at = place(uniform, len(group))
+            if group[at] == 0:
                 return at
         slot += 1
         if slot == 7:

@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from merian.core.errors import BadSetting
 from merian.twin import draws
-from merian.twin.classics.order import Order, place, shuffle
-from merian.twin.compiled import compiled
+from merian.twin.classics.order import AHEAD, MANY, NEAR, Order, place, room, shuffle
+from merian.twin.compiled import compiled, fetch
 
 __all__ = ["Boltzmann", "Rule", "Shares", "boltzmann", "gini"]
 
@@ -62,8 +62,10 @@ def boltzmann(model: Boltzmann, seed: int, steps: int, threads: int = 1) -> Shar
     chance = draws.key(seed, "boltzmann", model.rule)
     if model.rule == "together":
         return Shares(wealth, _at_once(wealth, chance, steps, threads))
-    work = _in_turns if model.rule == "turns" else _by_chance
-    return Shares(wealth, work(wealth, chance, steps))
+    if model.rule == "chance":
+        return Shares(wealth, _by_chance(wealth, chance, steps))
+    order, gifts = np.empty(model.agents, np.int32), np.empty(2 * model.agents, np.int32)
+    return Shares(wealth, _in_turns(wealth, order, gifts, chance, steps))
 
 
 def gini(wealth: npt.ArrayLike) -> float:
@@ -76,19 +78,34 @@ def gini(wealth: npt.ArrayLike) -> float:
 
 
 @compiled
-def _in_turns(wealth: Units, chance: draws.Key, steps: int) -> Order:
-    """Go through all steps in place: failed gifts [steps]."""
+def _in_turns(wealth: Units, order: Units, gifts: Units, chance: draws.Key, steps: int) -> Order:
+    """Go through all steps in place: failed gifts [steps]. order [agents]: who gives when; gifts [2 * agents]: what each has, and to whom its gift goes."""
     agents = len(wealth)
-    order, idle = np.empty(agents, np.int64), np.zeros(steps, np.int64)
+    who, words, uniforms = room()
+    idle = np.zeros(steps, np.int64)
+    for agent in range(agents):
+        gifts[2 * agent] = wealth[agent]
     for step in range(steps):
         shuffle(order, agents, chance, step)
+        for first in range(0, agents, MANY):
+            many = min(MANY, agents - first)
+            for at in range(many):
+                who[at] = first + at
+            draws.pairs(chance, who[:many], step, 0, words, uniforms)
+            for at in range(many):
+                gifts[2 * (first + at) + 1] = place(uniforms[0, at], agents)
         for turn in range(agents):
+            if turn + AHEAD < agents:
+                fetch(gifts, 2 * order[turn + AHEAD])
+                fetch(gifts, 2 * gifts[2 * order[turn + NEAR] + 1])
             agent = order[turn]
-            if wealth[agent] == 0:
-                idle[step] += 1
-                continue
-            wealth[agent] -= 1
-            wealth[place(draws.uniform(chance, agent, step, 0), agents)] += 1
+            # no fork: which of two ways a turn goes cannot be foreseen
+            gives = gifts[2 * agent] > 0
+            gifts[2 * agent] -= gives
+            gifts[2 * gifts[2 * agent + 1]] += gives
+            idle[step] += not gives
+    for agent in range(agents):
+        wealth[agent] = gifts[2 * agent]
     return idle
 
 
@@ -96,16 +113,24 @@ def _in_turns(wealth: Units, chance: draws.Key, steps: int) -> Order:
 def _by_chance(wealth: Units, chance: draws.Key, steps: int) -> Order:
     """Go through all steps in place: failed gifts [steps]."""
     agents = len(wealth)
-    idle = np.zeros(steps, np.int64)
+    who, words, uniforms = room()
+    ways, idle = np.empty((2, MANY), np.int64), np.zeros(steps, np.int64)
     for step in range(steps):
-        for gift in range(agents):
-            first, second = draws.uniforms(chance, gift, step, 0)
-            giver = place(first, agents)
-            if wealth[giver] == 0:
-                idle[step] += 1
-                continue
-            wealth[giver] -= 1
-            wealth[place(second, agents)] += 1
+        for first in range(0, agents, MANY):
+            many = min(MANY, agents - first)
+            for at in range(many):
+                who[at] = first + at
+            draws.pairs(chance, who[:many], step, 0, words, uniforms)
+            for at in range(many):
+                for end in range(2):
+                    ways[end, at] = place(uniforms[end, at], agents)
+                    fetch(wealth, ways[end, at])
+            for at in range(many):
+                giver = ways[0, at]
+                gives = wealth[giver] > 0
+                wealth[giver] -= gives
+                wealth[ways[1, at]] += gives
+                idle[step] += not gives
     return idle
 
 
@@ -144,17 +169,16 @@ def _each(work: Callable[[int], None], parts: int, pool: ThreadPoolExecutor) -> 
 def _give(wealth: Units, income: Units, span: tuple[int, int], chance: draws.Key, step: int) -> int:
     """Count what the agents of a span (which begins at an even one) give, by receiver: how many have nothing."""
     agents, idle = len(wealth), 0
-    for agent in range(span[0], span[1], 2):
-        first, second = draws.uniforms(chance, agent // 2, step, 0)
-        if wealth[agent] > 0:
-            income[place(first, agents)] += 1
-        else:
-            idle += 1
-        if agent + 1 < span[1]:
-            if wealth[agent + 1] > 0:
-                income[place(second, agents)] += 1
-            else:
-                idle += 1
+    who, words, uniforms = room()
+    for first in range(span[0], span[1], 2 * MANY):
+        many = min(2 * MANY, span[1] - first)
+        for at in range((many + 1) // 2):
+            who[at] = first // 2 + at
+        draws.pairs(chance, who[: (many + 1) // 2], step, 0, words, uniforms)
+        for at in range(many):
+            gives = wealth[first + at] > 0
+            income[place(uniforms[at % 2, at // 2], agents)] += gives
+            idle += not gives
     return idle
 
 

@@ -13,15 +13,26 @@ import numpy.typing as npt
 
 from merian.core.errors import BadSetting
 from merian.twin import draws
-from merian.twin.classics.order import place, shuffle
-from merian.twin.compiled import compiled
+from merian.twin.classics.order import AHEAD, MANY, NEAR, Turns, place, room, shuffle
+from merian.twin.compiled import compiled, fetch
 
 __all__ = ["LARGE", "SMALL", "Counts", "WolfSheep", "wolf_sheep"]
 
 Cells = npt.NDArray[np.int64]
 Energy = npt.NDArray[np.float64]
-Flock = tuple[Cells, Energy, Cells]
-"""Cell, energy and number of each animal; animals beyond the count are room for newborns."""
+Land = npt.NDArray[np.void]
+CELL = np.dtype([("grown", np.int32), ("grazed", np.int32), ("sheep", np.int32), ("first", np.int32)])
+"""A cell: from which step on its grass is grown, the last step in which sheep came, and, if that is this one, how many stay and where they begin in a list by
+cell (-1: not yet there). So no step has to go through all cells, and a turn waits for one line of memory."""
+Animals = npt.NDArray[np.void]
+ANIMAL = np.dtype([("energy", np.float64), ("cell", np.int32), ("breeds", np.int32)])
+Flock = tuple[Animals, Cells, Turns]
+"""The animals, the number of each, and who acts when; beyond the count is room for newborns."""
+Told = tuple[Cells, Cells, Cells]
+"""Sheep, numbers given to sheep, wolves, numbers given to wolves, cells of grown grass; these counts at each step [steps + 1, 3]; cells that will be grown from
+a step on, and are not [steps + 1]."""
+Model = tuple[Cells, Energy]
+"""Columns, rows, steps of growth; gain and births of sheep and of wolves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,12 @@ class WolfSheep:
     def __post_init__(self) -> None:
         if self.columns < 1 or self.rows < 1 or self.columns * self.rows < 2:
             raise BadSetting("columns, rows", (self.columns, self.rows), "a grid of at least two cells: animals walk")
+        if self.columns * self.rows >= 2**31:
+            raise BadSetting(
+                "columns, rows", (self.columns, self.rows), "below 2^31 cells: they are counted in 31 bits"
+            )
+        if self.regrowth > 10**9:
+            raise BadSetting("regrowth", self.regrowth, "at most 1e9 steps")
         for name in ("sheep", "wolves", "regrowth"):
             if getattr(self, name) < 0:
                 raise BadSetting(name, getattr(self, name), "0 or more")
@@ -68,58 +85,73 @@ def wolf_sheep(model: WolfSheep, seed: int, steps: int) -> Counts:
     """The course of a model over so many steps; the same seed gives the same course."""
     shape = np.array([model.columns, model.rows, model.regrowth])
     rates = np.array([model.sheep_gain, model.sheep_births, model.wolf_gain, model.wolf_births])
-    setup, sheep, wolves = (draws.key(seed, "wolf-sheep", name) for name in ("setup", "sheep", "wolves"))
-    counts, acted = _course(shape, np.array([model.sheep, model.wolves]), rates, (setup, sheep, wolves), steps)
-    return Counts(counts[:, 0], counts[:, 1], counts[:, 2], acted)
+    setup, *others = (draws.key(seed, "wolf-sheep", name) for name in ("setup", "sheep", "wolves"))
+    land = np.empty(model.columns * model.rows, CELL)
+    tallies = np.array([model.sheep, model.sheep, model.wolves, model.wolves, 0])
+    counts, due = np.zeros((steps + 1, 3), np.int64), np.zeros(steps + 1, np.int64)
+    sheep, wolves = _roomy(None, model.sheep), _roomy(None, model.wolves)
+    _found(land, (sheep, wolves), (tallies, counts, due), (shape, rates), setup)
+    at = 0
+    while at < steps:
+        sheep, wolves = _roomy(sheep, tallies[0]), _roomy(wolves, tallies[2])
+        at = _course(land, (sheep, wolves), (tallies, counts, due), (shape, rates), (others[0], others[1]), at)
+    return Counts(counts[:, 0], counts[:, 1], counts[:, 2], int(counts[:-1, :2].sum()))
+
+
+def _roomy(flock: Flock | None, count: int) -> Flock:
+    """The same animals with room for as many newborns and more. NumPy makes the arrays, for it asks for large pages of memory."""
+    if flock is not None and 2 * count <= len(flock[0]):
+        return flock
+    room = 4 * int(count) + 8
+    animals, number = np.empty(room, ANIMAL), np.empty(room, np.int64)
+    if flock is not None:
+        animals[:count], number[:count] = flock[0][:count], flock[1][:count]
+    return animals, number, np.empty(room, np.int32)
+
+
+@compiled
+def _found(land: Land, flocks: tuple[Flock, Flock], told: Told, model: Model, chance: draws.Key) -> None:
+    """Lay out grass, grown on half of all cells, and animals at random places with 0 to twice the gain of a meal as energy."""
+    tallies, counts, due = told
+    shape, rates = model
+    for cell in range(len(land)):
+        first, second = draws.uniforms(chance, cell, 0, 0)
+        land[cell]["grown"] = 0
+        land[cell]["grazed"] = -1
+        if first >= 0.5:
+            _grows(land, cell, 1 + place(second, shape[2]), due)
+        tallies[4] += land[cell]["grown"] == 0
+    for kind in range(2):
+        animals, number, _ = flocks[kind]
+        for animal in range(tallies[2 * kind]):
+            first, second = draws.uniforms(chance, animal, 0, 1 + kind)
+            animals[animal]["cell"] = place(first, len(land))
+            animals[animal]["energy"] = 2 * rates[2 * kind] * second
+            number[animal] = animal
+    counts[0] = tallies[0], tallies[2], tallies[4]
+
+
+@compiled
+def _grows(land: Land, cell: int, until: int, due: Cells) -> None:
+    """The grass of a cell is grown from a step on."""
+    land[cell]["grown"] = until
+    if until < len(due):
+        due[until] += 1
 
 
 @compiled
 def _course(
-    shape: Cells, begin: Cells, rates: Energy, keys: tuple[draws.Key, draws.Key, draws.Key], steps: int
-) -> tuple[Cells, int]:
-    """Counts of sheep, wolves and grown cells [steps + 1, 3], and how often an animal acted."""
-    cells = shape[0] * shape[1]
-    grass = np.zeros(cells, np.int64)
-    for cell in range(cells):
-        first, second = draws.uniforms(keys[0], cell, 0, 0)
-        if first >= 0.5:
-            grass[cell] = 1 + place(second, shape[2])
-    sheep, wolves = _placed(begin[0], cells, rates[0], keys[0], 1), _placed(begin[1], cells, rates[2], keys[0], 2)
-    counts = np.zeros((steps + 1, 3), np.int64)
-    tallies = np.array([begin[0], begin[0], begin[1], begin[1]])
-    counts[0] = begin[0], begin[1], (grass == 0).sum()
-    acted = 0
-    for step in range(steps):
-        acted += tallies[0] + tallies[2]
-        sheep, wolves = _roomy(sheep, tallies[0]), _roomy(wolves, tallies[2])
-        _graze(sheep, tallies, grass, (shape, rates), keys[1], step)
-        _hunt(wolves, sheep, tallies, (shape, rates), keys[2], step)
-        for cell in range(cells):
-            grass[cell] = max(grass[cell] - 1, 0)
-        counts[step + 1] = tallies[0], tallies[2], (grass == 0).sum()
-    return counts, acted
-
-
-@compiled
-def _placed(count: int, cells: int, gain: float, chance: draws.Key, slot: int) -> Flock:
-    """Animals at random places with 0 to twice the gain of a meal as energy."""
-    cell, energy, number = np.zeros(2 * count + 8, np.int64), np.zeros(2 * count + 8), np.zeros(2 * count + 8, np.int64)
-    for animal in range(count):
-        first, second = draws.uniforms(chance, animal, 0, slot)
-        cell[animal], energy[animal], number[animal] = place(first, cells), 2 * gain * second, animal
-    return cell, energy, number
-
-
-@compiled
-def _roomy(flock: Flock, count: int) -> Flock:
-    """The same animals with room for as many newborns."""
-    cell, energy, number = flock
-    if 2 * count <= len(cell):
-        return flock
-    room = 4 * count
-    more_cell, more_energy, more_number = np.zeros(room, np.int64), np.zeros(room), np.zeros(room, np.int64)
-    more_cell[:count], more_energy[:count], more_number[:count] = cell[:count], energy[:count], number[:count]
-    return more_cell, more_energy, more_number
+    land: Land, flocks: tuple[Flock, Flock], told: Told, model: Model, keys: tuple[draws.Key, draws.Key], step: int
+) -> int:
+    """Go through the steps from `step` on, in place, as long as there is room for newborns: at which step this ends."""
+    tallies, counts, due = told
+    while step < len(due) - 1 and 2 * tallies[0] <= len(flocks[0][0]) and 2 * tallies[2] <= len(flocks[1][0]):
+        _graze(land, flocks[0], told, model, keys[0], step)
+        _hunt(land, flocks, tallies, model, keys[1], step)
+        step += 1
+        tallies[4] += due[step]
+        counts[step] = tallies[0], tallies[2], tallies[4]
+    return step
 
 
 @compiled
@@ -136,89 +168,114 @@ def _walked(cell: int, shape: Cells, uniform: float) -> int:
 
 
 @compiled
-def _graze(
-    sheep: Flock, tallies: Cells, grass: Cells, model: tuple[Cells, Energy], chance: draws.Key, step: int
-) -> None:
-    """All sheep act. `tallies`: sheep, numbers given to sheep, wolves, numbers given to wolves."""
-    cell, energy, number = sheep
+def _walk(flock: Flock, count: int, model: tuple[Cells, float], chance: draws.Key, step: int) -> None:
+    """All animals of a kind go to a cell around theirs and learn whether they may breed: nobody's turn changes that for another."""
+    animals, number, _ = flock
+    shape, births = model
+    _, words, uniforms = room()
+    for first in range(0, count, MANY):
+        many = min(MANY, count - first)
+        draws.pairs(chance, number[first : first + many], step, 0, words, uniforms)
+        for at in range(many):
+            animals[first + at]["cell"] = _walked(animals[first + at]["cell"], shape, uniforms[0, at])
+            animals[first + at]["breeds"] = uniforms[1, at] < births
+
+
+@compiled
+def _graze(land: Land, sheep: Flock, told: Told, model: Model, chance: draws.Key, step: int) -> None:
+    """All sheep act; of each cell that they come to is counted how many stay."""
+    animals, number, order = sheep
+    tallies, _, due = told
     shape, rates = model
     count = end = tallies[0]
-    order = np.empty(count, np.int64)
+    _walk(sheep, count, (shape, rates[1]), chance, step)
     shuffle(order, count, chance, step)
-    for animal in order:
-        first, second = draws.uniforms(chance, number[animal], step, 0)
-        here = _walked(cell[animal], shape, first)
-        left = energy[animal] - 1.0
-        if grass[here] == 0:
+    for turn in range(count):
+        if turn + AHEAD < count:
+            fetch(animals, order[turn + AHEAD])
+            fetch(land, animals[order[turn + NEAR]]["cell"])
+        animal = order[turn]
+        here = animals[animal]["cell"]
+        left = animals[animal]["energy"] - 1.0
+        if land[here]["grazed"] != step:
+            land[here]["grazed"], land[here]["sheep"], land[here]["first"] = step, 0, -1
+        if land[here]["grown"] <= step:
             left += rates[0]
-            grass[here] = shape[2]
-        cell[animal] = here
-        if left >= 1.0 and second < rates[1]:
-            left *= 0.5
-            cell[end], energy[end], number[end] = here, left, tallies[1]
-            end += 1
-            tallies[1] += 1
-        elif left < 1.0:
+            if shape[2] > 0:
+                tallies[4] -= 1
+                _grows(land, here, step + shape[2], due)
+        if left >= 1.0:
+            land[here]["sheep"] += 1
+            if animals[animal]["breeds"]:
+                left *= 0.5
+                animals[end]["cell"], animals[end]["energy"], number[end] = here, left, tallies[1]
+                land[here]["sheep"] += 1
+                end += 1
+                tallies[1] += 1
+        else:
             left = -1.0
-        energy[animal] = left
+        animals[animal]["energy"] = left
     tallies[0] = _living(sheep, end)
 
 
 @compiled
-def _hunt(
-    wolves: Flock, sheep: Flock, tallies: Cells, model: tuple[Cells, Energy], chance: draws.Key, step: int
-) -> None:
+def _hunt(land: Land, flocks: tuple[Flock, Flock], tallies: Cells, model: Model, chance: draws.Key, step: int) -> None:
     """All wolves act."""
-    cell, energy, number = wolves
+    sheep, (animals, number, order) = flocks[0][0], flocks[1]
     shape, rates = model
-    first_of, here_of = _by_cell(sheep[0], tallies[0], shape[0] * shape[1])
-    left_of = first_of[1:] - first_of[:-1]
+    # where the order of the sheep stood, which is no longer needed
+    here_of = flocks[0][2]
+    _by_cell(land, sheep, tallies[0], here_of)
     count = end = tallies[2]
-    order = np.empty(count, np.int64)
+    _walk(flocks[1], count, (shape, rates[3]), chance, step)
     shuffle(order, count, chance, step)
-    for animal in order:
-        first, second = draws.uniforms(chance, number[animal], step, 0)
-        here = _walked(cell[animal], shape, first)
-        left = energy[animal] - 1.0
-        if left_of[here] > 0:
-            at = first_of[here] + place(draws.uniform(chance, number[animal], step, 1), left_of[here])
-            last = first_of[here] + left_of[here] - 1
-            sheep[1][here_of[at]] = -1.0
-            here_of[at] = here_of[last]
-            left_of[here] -= 1
+    for turn in range(count):
+        if turn + AHEAD < count:
+            fetch(animals, order[turn + AHEAD])
+            fetch(land, animals[order[turn + NEAR]]["cell"])
+        animal = order[turn]
+        here = animals[animal]["cell"]
+        left = animals[animal]["energy"] - 1.0
+        if land[here]["grazed"] == step and land[here]["sheep"] > 0:
+            first, many = land[here]["first"], land[here]["sheep"]
+            at = first + place(draws.uniform(chance, number[animal], step, 1), many)
+            sheep[here_of[at]]["energy"] = -1.0
+            here_of[at] = here_of[first + many - 1]
+            land[here]["sheep"] = many - 1
             left += rates[2]
-        cell[animal] = here
-        if left >= 0.0 and second < rates[3]:
+        if left >= 0.0 and animals[animal]["breeds"]:
             left *= 0.5
-            cell[end], energy[end], number[end] = here, left, tallies[3]
+            animals[end]["cell"], animals[end]["energy"], number[end] = here, left, tallies[3]
             end += 1
             tallies[3] += 1
-        energy[animal] = left
-    tallies[0], tallies[2] = _living(sheep, tallies[0]), _living(wolves, end)
+        animals[animal]["energy"] = left
+    tallies[0], tallies[2] = _living(flocks[0], tallies[0]), _living(flocks[1], end)
 
 
 @compiled
-def _by_cell(cell: Cells, count: int, cells: int) -> tuple[Cells, Cells]:
-    """Where the animals of each cell begin [cells + 1] in a list of animals ordered by cell [count]."""
-    first = np.zeros(cells + 1, np.int64)
+def _by_cell(land: Land, animals: Animals, count: int, here: Turns) -> None:
+    """Animals ordered by cell into `here`; in `land` stands how many each cell has, and then where they begin."""
+    before = 0
     for animal in range(count):
-        first[cell[animal] + 1] += 1
-    for at in range(cells):
-        first[at + 1] += first[at]
-    filled, here = first[:-1].copy(), np.empty(count, np.int64)
-    for animal in range(count):
-        here[filled[cell[animal]]] = animal
-        filled[cell[animal]] += 1
-    return first, here
+        if animal + AHEAD < count:
+            fetch(land, animals[animal + AHEAD]["cell"])
+        cell = animals[animal]["cell"]
+        if land[cell]["first"] < 0:
+            land[cell]["first"] = before
+            before += land[cell]["sheep"]
+            land[cell]["sheep"] = 0
+        here[land[cell]["first"] + land[cell]["sheep"]] = animal
+        land[cell]["sheep"] += 1
 
 
 @compiled
 def _living(flock: Flock, count: int) -> int:
     """Drop the animals whose energy is below 0, the others in their order: how many are left."""
-    cell, energy, number = flock
+    animals, number, _ = flock
     kept = 0
     for animal in range(count):
-        if energy[animal] >= 0.0:
-            cell[kept], energy[kept], number[kept] = cell[animal], energy[animal], number[animal]
+        if animals[animal]["energy"] >= 0.0:
+            animals[kept]["cell"], animals[kept]["energy"] = animals[animal]["cell"], animals[animal]["energy"]
+            number[kept] = number[animal]
             kept += 1
     return kept
