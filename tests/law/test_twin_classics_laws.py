@@ -1,4 +1,5 @@
-"""Laws of gifts and of sugar: nothing is made, wealth comes to rest as theory says, cells hold one agent and no more than they can, land carries so many."""
+"""Laws of gifts, sugar and birds: nothing is made, wealth comes to rest as theory says, a cell holds one agent and no more than it can, land carries so many,
+and how birds are kept does not matter."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from merian.twin.classics import birds
 from merian.twin.classics.sugar import CELL, HELD, Sugarscape, sugarscape
 from merian.twin.classics.wealth import Boltzmann, boltzmann, gini
 
@@ -138,3 +140,17 @@ def test_where_all_cells_are_full_again_agents_come_to_stand_still() -> None:
     early, late = sugarscape(model, 1, 60), sugarscape(model, 1, 90)
     assert early.ants[:, CELL].tolist() == late.ants[:, CELL].tolist()
     assert 0 < late.alive[-1] < 400
+
+
+@pytest.mark.parametrize("speed", [0.0, 1.0, 3.0])
+def test_boxes_of_any_size_give_the_same_flock(monkeypatch: pytest.MonkeyPatch, speed: float) -> None:
+    """But for the last bits of sums, which are taken in another order: so few steps do not make them grow."""
+    model = birds.Flocking(24.5, 150, 3.0, speed=speed)
+    found = birds.flocking(model, 2, 6)
+    assert birds._across(model) == min(17, int(24.5 / (3 + speed)))
+    for across in (1, 3, 4):
+        monkeypatch.setattr(birds, "_across", lambda model, across=across: across)
+        again = birds.flocking(model, 2, 6)
+        assert np.abs(again.place - found.place).max() < 1e-9
+        assert np.abs(again.heading - found.heading).max() < 1e-9
+    assert ((found.place >= 0) & (found.place < 24.5)).all()

@@ -17,9 +17,22 @@ from merian.twin.classics.wolves import WolfSheep, wolf_sheep
 
 
 def order_of(count: int, key: draws.Key, step: int) -> list[int]:
-    order = np.empty(count, np.int64)
-    shuffle(order, count, key, step)
-    return order.tolist()
+    """Fisher and Yates with a draw for two places."""
+    order = list(range(count))
+    for at in range(count - 1, 0, -2):
+        first, second = draws.uniforms(key, at, step, 7)
+        for here, uniform in ((at, first), (at - 1, second))[:at]:
+            other = int(uniform * (here + 1))
+            order[here], order[other] = order[other], order[here]
+    return order
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 511, 512, 513, 514, 1030])
+def test_orders_drawn_many_at_a_time_equal_those_drawn_one_by_one(count: int) -> None:
+    key, order = draws.key(1, "orders"), np.full(count + 3, -1, np.int32)
+    shuffle(order, count, key, 5)
+    assert order[:count].tolist() == order_of(count, key, 5)
+    assert order[count:].tolist() == [-1] * 3
 
 
 def around(cell: int, columns: int, rows: int) -> list[int]:
@@ -90,30 +103,42 @@ def plain_wolves(model: WolfSheep, seed: int, steps: int) -> list[tuple[int, int
     return told
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_wolves_and_sheep_equal_the_plain_rules(seed: int) -> None:
-    model = WolfSheep(9, 7, 25, 8, 6, 0.3, 0.15)
-    found = wolf_sheep(model, seed, 40)
+@pytest.mark.parametrize(
+    ("model", "seed", "steps"),
+    [
+        *((WolfSheep(9, 7, 25, 8, 6, 0.3, 0.15), seed, 40) for seed in range(3)),
+        # more than are drawn at once, crowds in a cell, grass that grows again at once
+        (WolfSheep(30, 40, 300, 290, 6, 0.3, 0.15), 3, 12),
+        (WolfSheep(2, 1, 60, 30, 2, 0.9, 0.5), 4, 8),
+        (WolfSheep(6, 6, 30, 10, 0, 0.2, 0.2), 5, 12),
+        # they become so many that room for newborns runs out time and again
+        (WolfSheep(12, 12, 1, 0, 1, 1.0, 0.0), 6, 14),
+    ],
+)
+def test_wolves_and_sheep_equal_the_plain_rules(model: WolfSheep, seed: int, steps: int) -> None:
+    found = wolf_sheep(model, seed, steps)
     assert list(zip(found.sheep.tolist(), found.wolves.tolist(), found.grass.tolist(), strict=True)) == plain_wolves(
-        model, seed, 40
+        model, seed, steps
     )
     assert found.agent_steps == found.sheep[:-1].sum() + found.wolves[:-1].sum()
 
 
-@pytest.mark.parametrize(("side", "sight"), [(30.0, 5.0), (10.0, 5.0), (16.0, 5.2)])
-def test_birds_equal_the_plain_rules(side: float, sight: float) -> None:
+@pytest.mark.parametrize(
+    ("side", "sight", "birds"), [(30.0, 5.0, 25), (10.0, 5.0, 25), (16.0, 5.2, 25), (18.1, 5.0, 90), (40.0, 2.0, 120)]
+)
+def test_birds_equal_the_plain_rules(side: float, sight: float, birds: int) -> None:
     """All pairs, each seen at its nearest image; 10 and 16 across have too few boxes to look into them one by one."""
-    model = Flocking(side, 25, sight)
+    model = Flocking(side, birds, sight)
     setup, key = draws.key(5, "flocking", "setup"), draws.key(5, "flocking")
-    place = np.array([draws.uniforms(setup, bird, 0, 0) for bird in range(25)]) * side
-    angle = np.array([2 * math.pi * draws.uniform(setup, bird, 0, 1) for bird in range(25)])
+    place = np.array([draws.uniforms(setup, bird, 0, 0) for bird in range(birds)]) * side
+    angle = np.array([2 * math.pi * draws.uniform(setup, bird, 0, 1) for bird in range(birds)])
     heading = np.stack([np.cos(angle), np.sin(angle)], 1)
     for step in range(30):
-        for bird in order_of(25, key, step):
+        for bird in order_of(birds, key, step):
             way = place - place[bird]
             way -= side * np.round(way / side)
             gap = np.hypot(*way.T)
-            seen = (gap <= sight) & (np.arange(25) != bird)
+            seen = (gap <= sight) & (np.arange(birds) != bird)
             if seen.any():
                 close = seen & (gap < model.closest)
                 turn = (
@@ -186,7 +211,7 @@ def plain_gifts(model: Boltzmann, seed: int, steps: int) -> tuple[list[int], lis
 
 
 @pytest.mark.parametrize("rule", ["turns", "together", "chance"])
-@pytest.mark.parametrize("agents", [1, 40, 41])
+@pytest.mark.parametrize("agents", [1, 40, 41, 513, 1027])
 def test_gifts_equal_the_plain_rules(rule: str, agents: int) -> None:
     model = Boltzmann(agents, 2, rule)
     wealth, idle = plain_gifts(model, 3, 30)
@@ -232,10 +257,13 @@ def plain_sugar(model: Sugarscape, seed: int, steps: int) -> tuple[list[int], di
 
 @pytest.mark.parametrize("bare", [True, False])
 @pytest.mark.parametrize("seed", range(2))
-def test_gatherers_equal_the_plain_rules(seed: int, bare: bool) -> None:
-    model = Sugarscape(14, 60, held=(3, 8), need=(2, 5), bare=bare)
+@pytest.mark.parametrize(
+    ("side", "agents", "sight"), [(14, 60, (1, 6)), (21, 150, (7, 30)), (8, 64, (1, 3)), (1, 1, (1, 1))]
+)
+def test_gatherers_equal_the_plain_rules(seed: int, bare: bool, side: int, agents: int, sight: tuple[int, int]) -> None:
+    model = Sugarscape(side, agents, held=(3, 8), need=(2, 5), sight=sight, bare=bare)
     alive, stand = plain_sugar(model, seed, 12)
     found = sugarscape(model, seed, 12)
     assert found.alive.tolist() == alive
-    assert alive[-1] < 60
+    assert alive[-1] < agents
     assert {cell: (held, need) for cell, held, need, _ in found.ants.tolist()} == stand

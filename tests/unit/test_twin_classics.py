@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import numba
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from merian.core.errors import BadSetting
 from merian.twin import draws
 from merian.twin.classics import birds, neighbours, sugar, wealth, wolves
 from merian.twin.classics.order import shuffle
+from merian.twin.compiled import fetch
 
 
 def test_the_same_seed_gives_the_same_course_and_another_another() -> None:
@@ -25,15 +27,38 @@ def test_the_same_seed_gives_the_same_course_and_another_another() -> None:
 
 def test_every_order_is_as_likely() -> None:
     """6,000 shuffles of three: chi-squared below 20.5 on 5 degrees of freedom (one key in a thousand; this key is fixed)."""
-    key, order = draws.key(4, "orders"), np.empty(3, np.int64)
+    key, order = draws.key(4, "orders"), np.empty(3, np.int32)
     counts = dict.fromkeys(permutations(range(3)), 0)
     for step in range(6000):
         shuffle(order, 3, key, step)
         counts[tuple(order.tolist())] += 1
     assert sum((count - 1000) ** 2 / 1000 for count in counts.values()) < 20.5
-    long = np.empty(1001, np.int64)
+    long = np.empty(1001, np.int32)
     shuffle(long, 1001, key, 0)
     assert sorted(long.tolist()) == list(range(1001))
+
+
+def test_draws_of_many_at_once_equal_those_of_one() -> None:
+    key, who = draws.key(1, "many"), np.array([0, 7, 2**40, 3, 3])
+    words, found = np.empty((4, 5), np.uint32), np.empty((2, 5))
+    draws.pairs(key, who, 9, 2, words, found)
+    assert found.T.tolist() == [list(draws.uniforms(key, int(one), 9, 2)) for one in who]
+
+
+def test_what_is_fetched_ahead_is_a_hint_to_the_processor_and_changes_nothing() -> None:
+    @numba.njit
+    def summed(values: np.ndarray) -> int:
+        total = 0
+        for at in range(len(values)):
+            if at + 8 < len(values):
+                fetch(values, at + 8)
+            total += values[at]
+        return total
+
+    values = np.arange(100)[::2]
+    assert summed(values) == 2450
+    assert values.tolist() == list(range(0, 100, 2))
+    assert "llvm.prefetch" in summed.inspect_llvm(summed.signatures[0])
 
 
 def test_grass_alone_grows_to_the_last_cell() -> None:
@@ -78,10 +103,13 @@ def test_who_wants_nobody_stays_and_who_wants_too_many_never_does() -> None:
         (lambda: wolves.WolfSheep(1, 1, 1, 1, 1, 0.1, 0.1), "at least two cells"),
         (lambda: wolves.WolfSheep(5, 5, -1, 1, 1, 0.1, 0.1), "'sheep' = -1"),
         (lambda: wolves.WolfSheep(5, 5, 1, 1, 1, 1.1, 0.1), "'sheep_births' = 1.1"),
+        (lambda: wolves.WolfSheep(2**16, 2**15, 1, 1, 1, 0.1, 0.1), "counted in 31 bits"),
+        (lambda: wolves.WolfSheep(5, 5, 1, 1, 2 * 10**9, 0.1, 0.1), "at most 1e9 steps"),
         (lambda: birds.Flocking(10.0, 5, 6.0), "'sight' = 6"),
         (lambda: birds.Flocking(10.0, 5, 2.0, speed=3.0), "'speed' = 3"),
         (lambda: neighbours.Schelling(5, 25, 1, 1), "an agent needs an empty cell"),
         (lambda: neighbours.Schelling(5, 5, 0, 1), "at least one cell"),
+        (lambda: neighbours.Schelling(50_000, 5, 1, 1), "at most 46,340"),
         (lambda: wealth.Boltzmann(0), "'agents' = 0"),
         (lambda: wealth.Boltzmann(5, -1), "'wealth' = -1"),
         (lambda: wealth.Boltzmann(5, 1, "at will"), "turns, together, chance"),
@@ -90,6 +118,10 @@ def test_who_wants_nobody_stays_and_who_wants_too_many_never_does() -> None:
         (lambda: sugar.Sugarscape(3, 1, capacity=200), "'capacity' = 200"),
         (lambda: sugar.Sugarscape(3, 1, need=(5, 2)), "'need' = "),
         (lambda: sugar.Sugarscape(3, 1, sight=(0, 2)), "'sight' = "),
+        (lambda: sugar.Sugarscape(3, 1, sight=(1, 40_000)), "at most 32,767"),
+        (lambda: sugar.Sugarscape(3, 1, need=(1, 2**30)), "below 2"),
+        (lambda: sugar.Sugarscape(40_000, 1), "at most 32,767"),
+        (lambda: sugar.sugarscape(sugar.Sugarscape(3, 1), 1, 2**30), "'steps' = "),
     ],
 )
 def test_models_that_cannot_be(make, said: str) -> None:
