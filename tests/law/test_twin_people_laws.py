@@ -17,10 +17,12 @@ from merian.twin.engine import Moment
 from merian.twin.ensemble import EnsembleSettings, Setting, ensemble
 from merian.twin.foodweb import FoodWeb
 from merian.twin.grid.moving import Gates, spread
+from merian.twin.grid.weather import Air
 from merian.twin.hazards.asked import renewed
 from merian.twin.hazards.disturbance import Disturbance, disturbed, shunned
+from merian.twin.hazards.fire import Fire, FireSettings, Fuel
 from merian.twin.hazards.livestock import Livestock, LivestockSettings, cropped, grazing, stocked
-from merian.twin.hazards.mixed import CHANCES, reach, wetness
+from merian.twin.hazards.mixed import CHANCES, Mixed, reach, wetness
 from merian.twin.hazards.people import PoachingSettings, Snares, poaching
 from merian.twin.hazards.roads import RoadSettings, Struck, crossing_day, hit, killed, lengths_m, roads, way_km_day
 from merian.twin.herds.seasons import Births, Breeding
@@ -438,6 +440,36 @@ def test_fire_in_the_food_web_alone_takes_about_what_it_takes_on_even_land() -> 
     assert shares[0] == pytest.approx(shares[1], abs=0.2)
 
 
+def test_where_grass_is_alike_as_many_fires_burn_as_much_land_in_the_food_web_as_on_a_map() -> None:
+    ground, start = flat(16, rain=20.0), np.array(START)
+    known = setting(ground).known
+    wet = wetness((20.0,) * 12, Air(known.latitude_deg, 20.0), 1.0)[4]
+    cells = {"soil_water": np.full((16, 16), 150.0 * wet), "burnt": np.zeros((16, 16))}
+    # chances to pass of 0.36, 0.45 (beside the threshold, where reach is steep), 0.60 and 0.84
+    for half, far in ((330, 0.15), (300, 0.4), (250, 0.15), (150, 0.15)):
+        often = Change(what="fire", amount=0.5, how=(f"half_g_m2={half}", "wet=1"))
+        after = Mixed(placeless(Scenario("x", (often,)), known), web(), 20.0, start).after(start, 4 / 24, 5 / 24)
+        how = FireSettings(ignitions_km2_year=0.5, half_g_m2=half, wet=1.0)
+        fire, burnt = Fire(how, Fuel(np.array([True]), np.array([0.9])), "plants", 150.0, 1e6), []
+        for step in range(250):
+            # grass that is full again before each step is alike everywhere
+            values = cells | {"plants": np.full((1, 16, 16), START[0])}
+            fire.step(values, Moment(step, 15.0 * step, 365.25 / 24, KEY))
+            burnt.append(values["burnt"].mean())
+        assert (1 - after[0] / start[0]) / 0.9 == pytest.approx(np.mean(burnt), rel=far)
+        assert np.mean(burnt) > 0.05
+
+
+def test_where_fires_leave_patches_more_grass_burns_than_by_its_mean() -> None:
+    often, ground = Change(what="fire", amount=3.0, how=("half_g_m2=500",)), flat(16, rain=20.0)
+    without, with_it = alone(often, ground=ground, years=2.0)
+    plain, burnt = pair(field(ground), Scenario("x", (often,)), replace(GRID, years=2, range_c=12), 0)
+    shares = [with_it[2:, 0].mean() / without[2:, 0].mean(), burnt.rows[2:, 0].mean() / plain.rows[2:, 0].mean()]
+    # thick grass passes fire on by its fourth power
+    assert shares[1] < shares[0] - 0.05
+    assert shares[0] == pytest.approx(shares[1], abs=0.2)
+
+
 def test_fires_reach_more_the_more_easily_they_pass_and_no_more_than_the_land() -> None:
     land = np.ones((20, 20), bool)
     land[:, 10] = False
@@ -450,8 +482,6 @@ def test_fires_reach_more_the_more_easily_they_pass_and_no_more_than_the_land() 
 
 
 def test_the_soil_of_the_food_web_is_dry_where_it_does_not_rain() -> None:
-    from merian.twin.grid.weather import Air
-
     months = (0.0, 0, 0, 200, 200, 0, 0, 0, 0, 0, 0, 0)
     wet, dry = (np.array(wetness(months, Air(0.0, 25.0), times)) for times in (1.0, 0.2))
     assert wet.argmax() in range(7, 12)
