@@ -57,7 +57,8 @@ def synthetic(points: int) -> pl.DataFrame:
     of = rng.choice(CLUSTERS, points, p=share / share.sum())
     middle, wide = rng.uniform(-1, 1, (CLUSTERS, 2)), rng.uniform(0.01, 0.08, CLUSTERS)
     middle[0], wide[0] = 0, 0.15  # so that there is something in the middle, where the pans zoom in
-    at = middle[of] + rng.normal(size=(points, 2)) * wide[of, None]
+    # cut off evenly, or the page would centre the map on other than the middle
+    at = np.clip(middle[of] + rng.normal(size=(points, 2)) * wide[of, None], -1.3, 1.3)
     ids = np.char.add("p", np.arange(points).astype(str))
     names = np.char.add("cluster ", of.astype(str))
     return pl.DataFrame({"id": ids, "x": at[:, 0], "y": at[:, 1], "cluster": names, "depth": at[:, 0] ** 2})

@@ -21,8 +21,8 @@ from merian.core.tree import RANKS
 from merian.explore.axes import clade_folds, out_of_clade, ranks_agree, species_means
 from merian.explore.orthogonality import panel
 from merian.web.explorer.columns import place_column
+from merian.web.explorer.loops import Upright
 from merian.web.explorer.packed import pack, unpack
-from merian.web.explorer.selecting import inside
 from merian.web.explorer.sieve import ACROSS, LEVELS, levels, morton, order
 from merian.web.explorer.uncertainty import distances
 from merian.web.openapi import describe
@@ -96,7 +96,7 @@ def test_inside_a_loop_is_what_a_winding_of_odd_crossings_says(points: Any, corn
                 odd = not odd
         return odd
 
-    assert inside(points, np.array(corners)).tolist() == [slow(x, y) for x, y in points.tolist()]
+    assert Upright.of(points).inside(np.array(corners)).tolist() == [slow(x, y) for x, y in points.tolist()]
 
 
 def test_places_are_told_by_blocks_of_the_earth() -> None:

@@ -37,21 +37,23 @@ export class Cover {
   }
 
   private around(start: number, end: number): Box {
-    const box: Box = [Infinity, Infinity, -Infinity, -Infinity];
+    const { xy } = this.points;
+    let [left, bottom, right, top] = [Infinity, Infinity, -Infinity, -Infinity];
     for (let i = 2 * start; i < 2 * end; i += 2) {
-      const [x, y] = [this.points.xy[i] as number, this.points.xy[i + 1] as number];
-      if (x < box[0]) box[0] = x;
-      if (y < box[1]) box[1] = y;
-      if (x > box[2]) box[2] = x;
-      if (y > box[3]) box[3] = y;
+      const x = xy[i] as number;
+      const y = xy[i + 1] as number;
+      if (x < left) left = x;
+      if (y < bottom) bottom = y;
+      if (x > right) right = x;
+      if (y > top) top = y;
     }
-    return box;
+    return [left, bottom, right, top];
   }
 
-  /** The deepest level whose cells are at least `gap` px wide where a unit of the map is so many px. */
-  level(px: number, gap: number): number {
+  /** The deepest level whose cells are at least `gap` px wide where a unit of the map is so many px; all of them, where they are no more than `easy` points. */
+  level(px: number, gap: number, easy = EASY): number {
     const { n, across, ends } = this.points;
-    if (n <= EASY) return ends.length - 1;
+    if (n <= easy) return ends.length - 1;
     const level = Math.floor(Math.log2((2 * px) / (across * gap)));
     return Math.min(Math.max(level, 0), ends.length - 1);
   }
@@ -65,7 +67,8 @@ export class Cover {
       for (let i = chunk.start; i < chunk.end; i++) {
         if (!box) look(i);
         else {
-          const [x, y] = [xy[2 * i] as number, xy[2 * i + 1] as number];
+          const x = xy[2 * i] as number;
+          const y = xy[2 * i + 1] as number;
           if (x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3]) look(i);
         }
       }

@@ -1,21 +1,107 @@
-/** The points by deck.gl: one layer whose places and colours are arrays, never objects. */
-import { Deck, OrthographicView } from "@deck.gl/core";
-import { ScatterplotLayer } from "@deck.gl/layers";
+/** The points by deck.gl: one layer whose places and colours are arrays on the card, never objects; a move changes a camera of seven numbers. */
+import { Deck, Layer, OrthographicView } from "@deck.gl/core";
+import { Model } from "@luma.gl/engine";
 import type { Staged } from "./cover";
 import type { Painter } from "./points";
 
-/** A dot with a darker rim, as a seed has. */
-class Seeds extends ScatterplotLayer {
-  override getShaders(): unknown {
-    const shaders = super.getShaders() as Record<string, unknown>;
-    const rim = "color.rgb *= mix(1.0, 0.74, smoothstep(0.62, 0.95, length(geometry.uv)));";
-    return { ...shaders, inject: { "fs:DECKGL_FILTER_COLOR": rim } };
-  }
+interface Camera {
+  /** The place of the map in the middle of the canvas, and what a unit of the map is there. */
+  middle: [number, number];
+  scale: [number, number];
+  bloom: number;
+  /** px of the canvas across: a dot, and the square that holds it with its soft edge. */
+  size: number;
+  square: number;
+}
+
+const BLOCK = `layout(std140) uniform cameraUniforms {
+  vec2 middle;
+  vec2 scale;
+  float bloom;
+  float size;
+  float square;
+} camera;
+`;
+const camera = {
+  name: "camera",
+  vs: BLOCK,
+  fs: BLOCK,
+  uniformTypes: { middle: "vec2<f32>", scale: "vec2<f32>", bloom: "f32", size: "f32", square: "f32" },
+} as const;
+
+const VERTEX = `#version 300 es
+#define SHADER_NAME seeds
+in vec2 places;
+in vec4 inks;
+out vec4 ink;
+void main() {
+  ink = inks;
+  gl_PointSize = camera.square;
+  gl_Position = vec4((places * camera.bloom - camera.middle) * camera.scale, 0.0, 1.0);
+}
+`;
+const FRAGMENT = `#version 300 es
+#define SHADER_NAME seeds
+precision highp float;
+in vec4 ink;
+out vec4 colour;
+void main() {
+  float out_px = length(gl_PointCoord - 0.5) * camera.square;
+  float rim = mix(1.0, 0.74, smoothstep(0.31, 0.475, out_px / camera.size));
+  colour = vec4(ink.rgb * rim, ink.a * clamp(0.5 * camera.size + 0.5 - out_px, 0.0, 1.0));
+}
+`;
+
+interface Data {
+  length: number;
+  attributes: Record<string, { value: Float32Array | Uint8Array; size: number; normalized?: boolean }>;
+}
+interface SeedsProps {
+  data: Data;
+  camera: Camera;
+  getPlace?: unknown;
+  getInk?: unknown;
+}
+
+/**
+ * Dots with a darker rim, as seeds have. A dot is a point of WebGL, not a square drawn once more for each, as in deck.gl's own ScatterplotLayer: a card does
+ * not mind, but drawing in software takes some 20 microseconds for each repetition, which is 0.3 s a frame for what is seen of a map at once.
+ */
+class Seeds extends Layer<Required<SeedsProps>> {
   static override layerName = "Seeds";
+  static override defaultProps = {
+    getPlace: { type: "accessor", value: [0, 0] },
+    getInk: { type: "accessor", value: [0, 0, 0, 255] },
+    camera: { type: "object", value: null, compare: false },
+  };
+  declare state: { model: Model };
+
+  override initializeState(): void {
+    const attributes = this.getAttributeManager();
+    attributes?.remove(["instancePickingColors"]);
+    attributes?.add({ places: { size: 2, accessor: "getPlace" }, inks: { size: 4, type: "unorm8", accessor: "getInk" } });
+    const model = new Model(this.context.device, {
+      ...this.getShaders({ vs: VERTEX, fs: FRAGMENT, modules: [camera] }),
+      id: this.props.id,
+      bufferLayout: attributes?.getBufferLayouts() ?? [],
+      topology: "point-list",
+      isInstanced: false,
+    });
+    this.setState({ model });
+  }
+
+  override draw(): void {
+    const { model } = this.state;
+    if (!this.props.data.length) return;
+    model.setVertexCount(this.props.data.length);
+    model.shaderInputs.setProps({ camera: { ...this.props.camera } });
+    model.draw(this.context.renderPass);
+  }
 }
 
 export function deckPainter(canvas: HTMLCanvasElement): Painter {
-  let data: { length: number; attributes: Record<string, { value: Float32Array | Uint8Array; size: number; normalized?: boolean }> } = { length: 0, attributes: {} };
+  // deck.gl's own view stays as it is: if it moved, deck.gl would draw each picture twice, once when told to and once in its own time
+  const view: Camera = { middle: [0, 0], scale: [1, 1], bloom: 1, size: 1, square: 1 };
   const deck = new Deck({
     canvas,
     views: new OrthographicView({ flipY: false }),
@@ -34,33 +120,22 @@ export function deckPainter(canvas: HTMLCanvasElement): Painter {
     gap: 2,
     name: "deck.gl",
     stage(staged: Staged) {
-      data = {
+      const data: Data = {
         length: staged.count,
         attributes: {
-          getPosition: { value: staged.xy, size: 2 },
-          getFillColor: { value: staged.rgba, size: 4, normalized: true },
+          getPlace: { value: staged.xy, size: 2 },
+          getInk: { value: staged.rgba, size: 4, normalized: true },
         },
       };
+      deck.setProps({ layers: [new Seeds({ id: "points", data, camera: view })] });
     },
-    draw(view) {
-      if (!(view.width * view.height * view.unit > 0)) return; // a window without room
-      const target: [number, number, number] = [view.x + (view.width / 2 - view.middle) / view.unit, view.y, 0];
-      deck.setProps({
-        viewState: { target, zoom: Math.log2(view.unit) },
-        layers: [
-          new Seeds({
-            id: "points",
-            data,
-            radiusUnits: "pixels",
-            getRadius: 1,
-            radiusScale: view.size / 2,
-            modelMatrix: [view.bloom, 0, 0, 0, 0, view.bloom, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1],
-            stroked: false,
-            antialiasing: true,
-            pickable: false,
-          }),
-        ],
-      });
+    draw({ x, y, unit, middle, width, height, ratio, size, bloom }) {
+      if (!(width * height * unit > 0)) return; // a window without room
+      view.middle = [x + (width / 2 - middle) / unit, y];
+      view.scale = [(2 * unit) / width, (2 * unit) / height];
+      view.bloom = bloom;
+      view.size = size * ratio;
+      view.square = size * ratio + 1;
       deck.redraw("moved");
     },
     close() {

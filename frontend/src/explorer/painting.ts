@@ -4,6 +4,8 @@ import type { About, Colouring, Offered } from "./data";
 import type { LikenessMap } from "./map";
 
 const FEW = 3;
+/** Bands of height that a loop is cut into. From taste: of a loop as drawn by hand a band holds a few edges. */
+const BANDS = 256;
 
 /** The colouring to begin with: by order, else the first there is. */
 export const firstColouring = (about: About): Offered | null => about.colourings.find((by) => by.key === "order") ?? about.colourings[0] ?? null;
@@ -21,27 +23,36 @@ export function paint(map: LikenessMap, by: Colouring, only: number | null, insi
 
 export const isItalic = (by: { key: string }, entry: Entry): boolean => entry.code >= 0 && (by.key === "genus" || by.key === "species");
 
-/** Which points lie inside a loop, by the even-odd rule: 1 or 0 each. */
+/** Which points lie inside a loop, by the even-odd rule: 1 or 0 each. An edge is asked only of points in the bands of height that it crosses. */
 export function within(xy: Float32Array, loop: number[]): Uint8Array {
   const found = new Uint8Array(xy.length / 2);
   const corners = loop.length / 2;
-  const box = [Infinity, Infinity, -Infinity, -Infinity] as [number, number, number, number];
+  let [left, bottom, right, top] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let k = 0; k < corners; k++) {
-    const [x, y] = [loop[2 * k] as number, loop[2 * k + 1] as number];
-    if (x < box[0]) box[0] = x;
-    if (y < box[1]) box[1] = y;
-    if (x > box[2]) box[2] = x;
-    if (y > box[3]) box[3] = y;
+    left = Math.min(left, loop[2 * k] as number);
+    right = Math.max(right, loop[2 * k] as number);
+    bottom = Math.min(bottom, loop[2 * k + 1] as number);
+    top = Math.max(top, loop[2 * k + 1] as number);
+  }
+  const band = (y: number): number => Math.min(Math.max(Math.floor(((y - bottom) / (top - bottom || 1)) * BANDS), 0), BANDS - 1);
+  /** Of each band its edges: x and y of one end, and of the other. */
+  const edges: number[][] = Array.from({ length: BANDS }, () => []);
+  for (let k = 0, j = corners - 1; k < corners; j = k++) {
+    const [ax, ay, bx, by] = [loop[2 * k], loop[2 * k + 1], loop[2 * j], loop[2 * j + 1]] as [number, number, number, number];
+    for (let at = band(Math.min(ay, by)); at <= band(Math.max(ay, by)); at++) edges[at]?.push(ax, ay, bx, by);
   }
   for (let i = 0; i < found.length; i++) {
-    const [x, y] = [xy[2 * i] as number, xy[2 * i + 1] as number];
-    if (x < box[0] || y < box[1] || x > box[2] || y > box[3]) continue;
+    const x = xy[2 * i] as number;
+    const y = xy[2 * i + 1] as number;
+    if (x < left || y < bottom || x > right || y > top) continue;
+    const own = edges[band(y)] as number[];
     let odd = 0;
-    for (let k = 0, j = corners - 1; k < corners; j = k++) {
-      const [ay, by] = [loop[2 * k + 1] as number, loop[2 * j + 1] as number];
+    for (let k = 0; k < own.length; k += 4) {
+      const ay = own[k + 1] as number;
+      const by = own[k + 3] as number;
       if (ay > y === by > y) continue;
-      const [ax, bx] = [loop[2 * k] as number, loop[2 * j] as number];
-      if (x < ((bx - ax) * (y - ay)) / (by - ay) + ax) odd ^= 1;
+      const ax = own[k] as number;
+      if (x < (((own[k + 2] as number) - ax) * (y - ay)) / (by - ay) + ax) odd ^= 1;
     }
     found[i] = odd;
   }

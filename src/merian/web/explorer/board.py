@@ -14,6 +14,7 @@ from merian.core.errors import BadData
 from merian.core.tree import RANKS
 from merian.web.explorer import columns, uncertainty
 from merian.web.explorer.columns import Column
+from merian.web.explorer.loops import Upright
 from merian.web.explorer.packed import pack
 from merian.web.explorer.sieve import ACROSS, LEVELS, order
 from merian.web.facts import Json
@@ -74,6 +75,21 @@ class Board:
     def taxa(self) -> Ints:
         """The taxon of each point: [n]."""
         return self.layout_taxa[self.rows]
+
+    @functools.cached_property
+    def places(self) -> npt.NDArray[np.float64]:
+        """Where each point lies: [n, 2]."""
+        return self.layout.points[self.rows]
+
+    @functools.cached_property
+    def upright(self) -> Upright:
+        """The points by their height."""
+        return Upright.of(self.places)
+
+    @functools.cached_property
+    def by_taxon(self) -> Ints:
+        """The points by the order of the tree: [n]."""
+        return np.argsort(self.taxa, kind="stable")
 
     @functools.cached_property
     def vectors(self) -> Ints:
@@ -166,7 +182,7 @@ class Board:
             return self._packed[""]
         with self._lock:
             if "" not in self._packed:
-                at = self.layout.points[self.rows]
+                at = self.places
                 if len(at) and not np.isfinite(at).all():
                     raise BadData("layout", "places must be numbers")
                 xy = np.round((np.clip(at, -1, 1) + 1) / 2 * SIXTEEN).astype(np.uint16)

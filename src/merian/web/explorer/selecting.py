@@ -21,7 +21,7 @@ from merian.web.explorer.uncertainty import probabilities, rated
 from merian.web.facts import Json
 from merian.web.uploads import Refused
 
-__all__ = ["CORNERS", "MOST_CSV", "Asked", "chosen", "csv", "inside", "read_asked", "selection"]
+__all__ = ["CORNERS", "MOST_CSV", "Asked", "chosen", "csv", "read_asked", "selection"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -75,26 +75,10 @@ def read_asked(query: QueryParams, start: int, count: int) -> Asked:
     return Asked(loop, by, None if only is None else int(only[:9]), start, count)
 
 
-def inside(points: Floats, loop: Floats) -> npt.NDArray[np.bool_]:
-    """Whether each point [n, 2] lies inside the loop [c, 2], its last corner joined to its first, by the even-odd rule: [n].
-
-    By crossings of a ray (Shimrat 1962, Communications of the ACM 5:434, algorithm 112).
-    """
-    found = np.zeros(len(points), bool)
-    near = np.flatnonzero(((points >= loop.min(0)) & (points <= loop.max(0))).all(1))
-    x, y = points[near].T
-    odd = np.zeros(len(near), bool)
-    for (ax, ay), (bx, by) in zip(loop, np.roll(loop, -1, 0), strict=True):
-        at = np.flatnonzero((ay > y) != (by > y))
-        odd[at] ^= x[at] < (bx - ax) * (y[at] - ay) / (by - ay) + ax
-    found[near] = odd
-    return found
-
-
 def chosen(board: Board, asked: Asked) -> Ints:
     """The points asked for, by the order of the tree. Raises Refused."""
     n = len(board.rows)
-    kept = np.ones(n, bool) if asked.loop is None else inside(board.layout.points[board.rows], asked.loop)
+    kept = np.ones(n, bool) if asked.loop is None else board.upright.inside(asked.loop)
     if asked.only is not None:
         try:
             codes = board.column(asked.by).codes
@@ -103,8 +87,7 @@ def chosen(board: Board, asked: Asked) -> Ints:
         if codes is None:
             raise Refused(400, f"{asked.by[:40]} has no names", "leave `only` out, or colour by names")
         kept &= codes == asked.only
-    rows = np.flatnonzero(kept)
-    return rows[np.argsort(board.taxa[rows], kind="stable")]
+    return board.by_taxon[kept[board.by_taxon]]
 
 
 def selection(board: Board, asked: Asked) -> Json:

@@ -20,33 +20,42 @@ ACROSS = 64
 """Cells across the grid of level 0. From taste: at 5 px each they span a map that is shown whole on a small page."""
 LEVELS = 10
 """Grids, the last of them 32,768 cells across; points that share even its cells are of one more level."""
+CURVE = 16
+"""Bits of x, and of y, on the curve: its cells are half as wide as those of the last grid."""
 
 
 def levels(points: Doubles) -> npt.NDArray[np.uint8]:
     """The level of each point [n, 2] between -1 and 1: [n], at most LEVELS."""
-    n = len(points)
-    shuffled = stream(0, "web", "sieve").permutation(n)
-    found = np.full(n, LEVELS, np.uint8)
-    # in the order in which points are preferred: those of former levels first
-    ahead = np.zeros(0, np.int64)
-    rest = shuffled
-    for level in range(LEVELS):
-        if not len(rest):
-            break
-        asked = np.concatenate([ahead, rest])
-        _, first = np.unique(_cells(points[asked], ACROSS << level), return_index=True)
-        new = asked[np.sort(first[first >= len(ahead)])]
-        found[new] = level
-        ahead = np.concatenate([ahead, new])
-        rest = rest[found[rest] == LEVELS]
+    along = np.argsort(codes := morton(points), kind="stable")
+    found = np.empty(len(points), np.uint8)
+    found[along] = _sieved(codes[along], along)
     return found
 
 
 def order(points: Doubles) -> tuple[Ints, Ints]:
     """The points' rows by level, and within a level along a curve that keeps neighbours together: [n]; and where each level ends: [LEVELS + 1]."""
-    level = levels(points)
-    rows = np.lexsort((morton(points), level))
-    return rows, np.searchsorted(level[rows], np.arange(LEVELS + 1), side="right")
+    along = np.argsort(codes := morton(points), kind="stable")
+    level = _sieved(codes[along], along)
+    by_level = np.argsort(level, kind="stable")
+    return along[by_level], np.searchsorted(level[by_level], np.arange(LEVELS + 1), side="right")
+
+
+def _sieved(codes: npt.NDArray[np.uint32], rows: Ints) -> npt.NDArray[np.uint8]:
+    """The level of each point along the curve, from its place there [n] and its row [n], which has a rank by chance: [n].
+
+    The first of a cell by rank is the first of that of its quarters in which it lies too, so who stands for a cell does so on all finer grids. A cell of any
+    grid is a stretch of the curve, so one pass over the sorted points does for a level.
+    """
+    rank = np.argsort(stream(0, "web", "sieve").permutation(len(rows))).astype(np.int32)[rows]
+    found = np.full(len(rows), LEVELS, np.uint8)
+    for level in reversed(range(LEVELS)):
+        if not len(rows):
+            break
+        cells = codes >> np.uint32(2 * (CURVE - (ACROSS << level).bit_length() + 1))
+        starts = np.flatnonzero(np.concatenate([[True], cells[1:] != cells[:-1]]))
+        least = np.minimum.reduceat(rank, starts)
+        found[np.repeat(least, np.diff(starts, append=len(rows))) == rank] = level
+    return found
 
 
 def morton(points: Doubles) -> npt.NDArray[np.uint32]:
@@ -55,8 +64,3 @@ def morton(points: Doubles) -> npt.NDArray[np.uint32]:
     for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):
         cells = (cells | (cells << np.uint32(shift))) & np.uint32(mask)
     return np.asarray(cells[:, 0] | (cells[:, 1] << np.uint32(1)))
-
-
-def _cells(points: Doubles, across: int) -> Ints:
-    at = np.clip(((points + 1) / 2 * across).astype(np.int64), 0, across - 1)
-    return np.asarray(at[:, 1] * across + at[:, 0])
