@@ -8,20 +8,45 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 from tiny_site import Site, served
-from visits import Visit
+from visits import PATIENCE_MS, Visit
 
 from merian.explore.plots.colour import NIGHT, PIGMENTS, SEEN_BY, oklab, seen
+from merian.web.explorer.loops import Upright
+from merian.web.explorer.packed import pack
+from merian.web.explorer.sieve import ACROSS, LEVELS, order
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 WINDOW = {"width": 1100, "height": 800}
+SIXTEEN = 65_535
+"""The largest place of the map as it is sent."""
+LATE = """
+const soon = requestAnimationFrame;
+window.requestAnimationFrame = (draw) => soon(() => {
+  const end = performance.now() + 60;
+  while (performance.now() < end);
+  draw(performance.now());
+});"""
+"""Frames as where there is no graphics card."""
+PANNED = """(frames) => new Promise((done) => {
+  const map = document.querySelector("#map .over");
+  const drawn = [];
+  const step = () => {
+    drawn.push(Number(document.querySelector("#map").dataset.drawn));
+    if (drawn.length === frames) return done(drawn);
+    const key = drawn.length % 2 ? "ArrowLeft" : "ArrowRight";
+    map.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey: true, bubbles: true, cancelable: true }));
+    requestAnimationFrame(step);
+  };
+  step();
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +160,64 @@ def test_a_loop_becomes_a_table_and_a_csv(site: Site, browser: Any, address: str
     page.click("#unchoose")
     page.wait_for_selector("#chosen", state="detached")
     visit.leave(address)
+
+
+def many(page: Any, count: int) -> Any:
+    """Have a page show another map, of so many points: their places [n, 2], evenly by chance."""
+    rng = np.random.default_rng(3)
+    places = rng.integers(0, SIXTEEN, (count, 2), endpoint=True).astype(np.uint16)
+    rows, ends = order(places / SIXTEEN * 2 - 1)
+    head = {"points": count, "levels": ends.tolist(), "across": ACROSS, "grids": LEVELS}
+    answers = {
+        "points": pack(head, {"xy": places[rows]}),
+        "colours/*": pack(
+            {"key": "order", "label": "order", "kind": "text", "unit": "", "names": ["one"]},
+            {"codes": np.zeros(count, np.uint8)},
+        ),
+    }
+    for path, body in answers.items():
+        page.route(f"**/api/explorer/{path}", lambda route, _, body=body: route.fulfill(status=200, body=body))
+    return places[rows] / SIXTEEN * 2 - 1
+
+
+def test_late_pictures_hold_fewer_points_until_the_map_rests(browser: Any, address: str) -> None:
+    page = browser.new_page(viewport=WINDOW, reduced_motion="reduce")
+    page.set_default_timeout(PATIENCE_MS)
+    page.add_init_script(LATE)
+    many(page, 60_000)
+    page.goto(f"{address}explorer")
+    page.wait_for_function("() => Number(document.querySelector('#map')?.dataset.drawn) > 15_000")
+    drawn = page.evaluate(PANNED, 14)
+    assert drawn[0] > 15_000, "all there is to see, until frames are late"
+    assert drawn[-1] <= 10_000
+    assert drawn[-1] > 2_000, "but still a map"
+    page.wait_for_function("() => Number(document.querySelector('#map').dataset.drawn) > 15_000")
+    page.close()
+
+
+def test_the_page_and_the_server_agree_on_what_a_loop_holds(browser: Any, address: str) -> None:
+    page = browser.new_page(viewport=WINDOW, reduced_motion="reduce")
+    page.set_default_timeout(PATIENCE_MS)
+    places = many(page, 60_000)
+    page.goto(f"{address}explorer")
+    page.wait_for_selector("#map[data-drawn]")
+    page.click("#lasso")
+    box = page.locator("#map .over").bounding_box()
+    # an eight: what lies in both halves is in, what is wound around twice would be out
+    for k, turn in enumerate(np.linspace(0, 2 * np.pi, 48)):
+        x = box["x"] + box["width"] * (0.5 + 0.18 * np.sin(2 * turn) + 0.03 * np.sin(5 * turn))
+        page.mouse.move(x, box["y"] + box["height"] * (0.5 + 0.4 * np.cos(turn)))
+        if k == 0:
+            page.mouse.down()
+    page.mouse.up()
+    page.wait_for_selector("#map[data-inside]")
+    said = parse_qs(page.get_attribute("#csv", "href").split("?")[1])["loop"][0]
+    loop = np.array(said.split(","), float).reshape(-1, 2)
+    expected = int(Upright.of(places).inside(loop).sum())
+    assert expected > 3_000
+    # the address tells corners to four places, the page knows them better
+    assert abs(int(page.get_attribute("#map", "data-inside")) - expected) <= 12
+    page.close()
 
 
 def test_what_is_in_view_is_chosen_by_keyboard(site: Site, browser: Any, address: str) -> None:

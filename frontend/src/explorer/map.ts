@@ -3,6 +3,7 @@ import { calm } from "../theme";
 import type { Painted } from "./colours";
 import { type Box, Cover, type Ink, type Staged } from "./cover";
 import type { Points } from "./data";
+import { Haste } from "./haste";
 import { Overlay } from "./overlay";
 import { type Painter, painter } from "./points";
 
@@ -71,7 +72,12 @@ export class LikenessMap {
   private painter: Painter | null = null;
   private painted: Painted | null = null;
   private ink: Ink | null = null;
-  private staged: (Staged & { box: Box }) | null = null;
+  private staged: (Staged & { box: Box; full: number }) | null = null;
+  private readonly haste = new Haste();
+  /** From a move of the view until it has come to rest. */
+  private moving = false;
+  /** The part of the map that was drawn last. */
+  private seen = "";
   private closed = false;
   private rested: { seen: string; ink: Ink | null } = { seen: "", ink: null };
   private rest: ReturnType<typeof setTimeout> | undefined;
@@ -116,10 +122,13 @@ export class LikenessMap {
     this.cover = new Cover(points);
     this.xy = points.xy;
     this.reach = [0.2, 0.2];
-    this.xy.forEach((v, k) => (this.reach[k % 2] = Math.max(this.reach[k % 2] as number, Math.abs(v))));
+    for (let k = 0; k < this.xy.length; k += 2) {
+      this.reach[0] = Math.max(this.reach[0], Math.abs(this.xy[k] as number));
+      this.reach[1] = Math.max(this.reach[1], Math.abs(this.xy[k + 1] as number));
+    }
     this.staged = null;
-    this.bloom = calm() ? 1 : 0;
-    this.animate("bloom", 1400, (t) => (this.bloom = ease(t)));
+    this.bloom = 0;
+    this.animate("bloom", calm() ? 0 : 1400, (t) => (this.bloom = ease(t)));
   }
 
   /** Colour the points; those that are `kept` stay strong, all that are known when it is null. */
@@ -322,20 +331,28 @@ export class LikenessMap {
         move.step(t);
         if (t === 1) this.moves.delete(name);
       }
+      const seen = `${this.box().join(" ")} ${this.width}`;
+      if (seen !== this.seen) this.moving = true;
+      this.seen = seen;
       this.draw();
+      // the next frame waits until this picture is done
+      if (this.moving) requestAnimationFrame((next) => this.haste.took(next - now, this.staged?.count ?? 0));
       if (this.moves.size) this.redraw();
       else this.settle();
     });
   }
 
-  /** The view came to rest: if it is another than before, pictures are chosen for it. */
+  /** The view came to rest: if it is another than before, it gets all its points, and pictures are chosen for it. */
   private settle(): void {
-    const seen = `${this.box().join(" ")} ${this.width} ${this.level}`;
-    const inked = this.ink;
-    if (seen === this.rested.seen && inked === this.rested.ink) return;
-    this.rested = { seen, ink: inked };
+    const { seen, ink } = this;
+    if (seen === this.rested.seen && ink === this.rested.ink) return;
+    this.rested = { seen, ink };
     clearTimeout(this.rest);
-    this.rest = setTimeout(() => void this.overlay.thumbs.settle(), REST_MS);
+    this.rest = setTimeout(() => {
+      this.moving = false;
+      this.redraw();
+      void this.overlay.thumbs.settle();
+    }, REST_MS);
   }
 
   private draw(): void {
@@ -349,17 +366,19 @@ export class LikenessMap {
     this.overlay.draw(size);
   }
 
-  /** Choose the points anew when the view has left those that are ready, or tells more or fewer levels apart. */
+  /** Choose the points anew when the view has left those that are ready, tells more or fewer levels apart, or has come to rest. */
   private ready(): void {
-    const { cover, ink, painter } = this;
+    const { cover, ink, painter, haste, moving } = this;
     if (!cover || !ink || !painter) return;
-    const level = cover.level(this.scale, painter.gap);
+    const full = cover.level(this.scale, painter.gap);
     const seen = this.box();
     const had = this.staged;
-    const near = had && had.box[2] - had.box[0] < SPARE * (seen[2] - seen[0]);
-    if (near && had.level === level && had.box[0] <= seen[0] && had.box[1] <= seen[1] && had.box[2] >= seen[2] && had.box[3] >= seen[3]) return;
+    const near = had && had.full === full && had.box[2] - had.box[0] < SPARE * (seen[2] - seen[0]);
+    const held = near && had.box[0] <= seen[0] && had.box[1] <= seen[1] && had.box[2] >= seen[2] && had.box[3] >= seen[3];
+    if (held && (moving ? had.count <= 1.5 * haste.most || had.level === 0 : had.level === full && had.every === 1)) return;
     const box = this.box(MARGIN);
-    this.staged = { ...cover.stage(level, box, ink), box };
+    const detail = moving ? cover.thinned(haste.most, full, box) : { level: full, every: 1 };
+    this.staged = { ...cover.stage(detail, box, ink), box, full };
     painter.stage(this.staged);
     this.frame.dataset.drawn = String(this.staged.count);
   }

@@ -8,6 +8,7 @@ import { ready } from "../saying";
 import { t } from "../words";
 import { AxisView } from "./axis";
 import * as data from "./data";
+import { early } from "./points";
 import { MapView } from "./stage";
 import { WithinView } from "./within";
 import "../styles/explorer.css";
@@ -29,7 +30,7 @@ export default function Explorer({ about, query }: PageProps) {
       </Caption>
       {about.points === null ? <Absent>{about.absent.layout ?? t("absent")}</Absent> : null}
       {failure ? <Refusal error={failure} /> : null}
-      {value && view === "map" ? <Mapped told={value} about={about} query={query} /> : null}
+      {about.points !== null && !failure && view === "map" ? <Mapped told={value} about={about} query={query} /> : null}
       {value && view === "axis" ? <AxisView told={value} query={query} /> : null}
       {value && view === "within" ? <WithinView told={value} query={query} /> : null}
     </section>
@@ -56,15 +57,16 @@ function Views({ view, query }: { view: View; query: URLSearchParams }) {
   );
 }
 
-/** The map, once its points have come. */
-function Mapped({ told, about, query }: { told: data.About } & Pick<PageProps, "about" | "query">) {
+/** The map, once its points have come; they, and what draws them, are asked for together with what is told of them. */
+function Mapped({ told, about, query }: { told: data.About | null } & Pick<PageProps, "about" | "query">) {
   const [share, setShare] = useState(0);
-  const { value, failure } = useAsked(() => data.points(setShare), told.tag);
+  const { value, failure } = useAsked(() => data.points(setShare), "points");
+  useEffect(early, []);
   useEffect(() => {
     if (failure) ready();
   }, [failure]);
   if (failure) return <Refusal error={failure} />;
-  if (value) return <MapView told={told} points={value} about={about} query={query} />;
+  if (value && told) return <MapView told={told} points={value} about={about} query={query} />;
   return <Progress share={share} what={t("map.loading")} />;
 }
 

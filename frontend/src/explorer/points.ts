@@ -24,6 +24,11 @@ export interface Painter {
   close(): void;
 }
 
+/** Fetch what will draw, if this browser can. */
+export function early(): void {
+  if ("WebGL2RenderingContext" in window) void import("./deck");
+}
+
 /** The painter for a canvas; deck.gl comes in its own file, when it is first wanted. */
 export async function painter(canvas: HTMLCanvasElement): Promise<Painter> {
   if (document.createElement("canvas").getContext("webgl2")) {

@@ -126,7 +126,9 @@ export function MapView({ told, points, about, query }: Props) {
   }, [key, points]);
   useEffect(() => {
     if (!map.current || !by) return;
-    setShown({ by, painted: paint(map.current, by, only, loop ? within(points.xy, loop) : null) });
+    const inside = loop ? within(points.xy, loop) : null;
+    if (inside) map.current.frame.dataset.inside = String(inside.reduce((all, one) => all + one, 0));
+    setShown({ by, painted: paint(map.current, by, only, inside) });
     ready();
   }, [points, by, only, night, loop]);
   useEffect(() => {
