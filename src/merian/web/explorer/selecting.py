@@ -87,7 +87,8 @@ def chosen(board: Board, asked: Asked) -> Ints:
         if codes is None:
             raise Refused(400, f"{asked.by[:40]} has no names", "leave `only` out, or colour by names")
         kept &= codes == asked.only
-    return board.by_taxon[kept[board.by_taxon]]
+    found: Ints = board.by_taxon[kept[board.by_taxon]]
+    return found
 
 
 def selection(board: Board, asked: Asked) -> Json:
