@@ -123,6 +123,7 @@ def test_long_tables_and_columns_of_ones_own(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("scientificName,mass_g\na b,-5\n", r"mass_g lies between .* \(a b: -5\)"),
+        ("scientificName,diet_plants\na b,7\n", r"diet_plants lies between 0 and 1 \(a b: 7\)"),
         ("scientificName,mass_g\na b,nan\na c,0\n", r"mass_g lies between .* \(a c: 0\)"),
         ("scientificName,mass_g\na b,inf\n", r"\(a b: inf\)"),
         ("scientificName,colour\na b,red\n", "has no trait that is known by its column"),
@@ -157,6 +158,28 @@ def test_species_from_records(tmp_path: Path) -> None:
     Records(frame).write_csv(tmp_path / "records.csv")
     found = read_species(tmp_path / "records.csv")
     assert found.rows() == [("Lupus magnus", "Mammalia", "wolf"), ("Cervus alpha", "Mammalia", "")]
+
+
+def test_species_from_answers_to_photos_are_those_that_are_safe(tmp_path: Path) -> None:
+    columns = "file_name,class,species,common_name,score,safe_rank,safe_name"
+    rows = [
+        "a.jpg,Mammalia,Lupus magnus,wolf,0.95,species,Lupus magnus",
+        "a.jpg,Aves,Pica pica,magpie,0.03,species,Lupus magnus",
+        "b.jpg,Aves,Pica pica,magpie,0.4,class,Aves",
+        "c.jpg,Mammalia,Lupus magnus,wolf,0.9,species,Lupus magnus",
+    ]
+    (tmp_path / "names.csv").write_text("\n".join([columns, *rows]))
+    assert read_species(tmp_path / "names.csv").rows() == [("Lupus magnus", "Mammalia", "wolf")]
+    (tmp_path / "names.csv").write_text("\n".join([columns, rows[2]]))
+    with pytest.raises(BadData, match="no photo has a species as its safe answer"):
+        read_species(tmp_path / "names.csv")
+
+
+def test_names_with_their_authors_and_columns_in_capitals(tmp_path: Path) -> None:
+    names = ["Panthera leo (Linnaeus, 1758)", "Ribes californicum Hook. & Arn.", "Canis lupus", "Alces alces, L."]
+    pl.DataFrame({"ScientificName": names}).write_csv(tmp_path / "list.csv")
+    found = read_species(tmp_path / "list.csv")["species"].to_list()
+    assert found == ["Panthera leo", "Ribes californicum", "Canis lupus", "Alces alces"]
 
 
 def test_gaps_are_filled_from_mass_and_marked(folder: Path) -> None:

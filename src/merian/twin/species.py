@@ -22,6 +22,11 @@ from merian.twin.traits import CELLS, DIET, TRAITS, cells_of, species_name
 
 __all__ = ["ANIMAL_DIET", "REFUSED", "STRATA", "Species", "completed", "group_of", "read_species", "valued"]
 
+ANSWERED = ("file_name", "species", "safe_rank", "safe_name")
+"""Columns by which answers of `merian identify` are known."""
+AUTHOR = r"^([A-Z][\w-]+ [a-z][\w-]+),? [(A-Z].*$"
+"""A name of two words with who gave it: Panthera leo (Linnaeus, 1758)."""
+
 REFUSED: dict[str, pl.DataType | type[pl.DataType]] = {"species": pl.String, "reason": pl.String}
 """Columns of the species that are not in the twin."""
 ANIMAL_DIET = (
@@ -96,14 +101,19 @@ def valued(cells: pl.DataFrame, names: Sequence[str], trait: str) -> Doubles:
 def read_species(path: Path) -> pl.DataFrame:
     """The species in a file, once each in its order: columns species, class, common.
 
-    A list (a column scientificName or species, perhaps class and vernacularName) or records as `merian identify` writes them (Darwin Core): of these only
-    rows whose taxonRank is species, or that have no rank and a name of two words. Raises Missing without the file, BadData without a species.
+    A list (a column scientificName or species, perhaps class and vernacularName), records (Darwin Core), of these only rows whose taxonRank is species, or that
+    have no rank and a name of two words; or the answers of `merian identify`, of these only species that are a safe answer. Authors are cut off. Raises Missing
+    without the file, BadData without a species.
     """
     if not path.is_file():
         raise Missing("the list of species", path, "give a CSV, TSV or Parquet file with a column scientificName")
     table = read_table(path)
+    if set(ANSWERED) <= set(table.columns):
+        table = table.filter((pl.col("safe_rank") == "species") & (pl.col("species") == pl.col("safe_name")))
+        if not len(table):
+            raise BadData(path, "no photo has a species as its safe answer, and a likely name alone makes no ecosystem")
     fold = {column.casefold(): column for column in reversed(table.columns)}
-    frame = pl.DataFrame({"species": species_name(table, path)})
+    frame = pl.DataFrame({"species": species_name(table, path).str.replace(AUTHOR, "$1")})
     for name, terms in {"class": ("class", "class_"), "common": ("vernacularname", "common_name", "common")}.items():
         column = next((fold[t] for t in terms if t in fold), None)
         text = (

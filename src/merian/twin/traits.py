@@ -210,7 +210,8 @@ def read_traits(path: Path, mapping: Mapping[str, str] | None = None) -> pl.Data
 def species_name(table: pl.DataFrame, where: object = "table") -> pl.Series:
     """The name of the species of every row, "Genus epithet", null where there is none. Raises BadData when no column has it."""
     columns = set(table.columns)
-    name = next((c for c in NAMES if c in columns), None)
+    loose = (c for c in table.columns if c.casefold().replace("_", "") == NAMES[0].casefold())
+    name = next((c for c in NAMES if c in columns), None) or next(loose, None)
     if name is None:
         raise BadData(
             where, f"no column has the names of species; such a column is called {', '.join(NAMES[:3])}", table.columns
@@ -235,7 +236,8 @@ def checked(cells: pl.DataFrame, where: object) -> pl.DataFrame:
         wrong = column.filter(~fits)
         if len(wrong):
             said = [f"{row['species']}: {row['value']:g}" for row in wrong.iter_rows(named=True)]
-            raise BadData(where, f"{name} lies between {term.low:g} and {term.high:g} {term.unit}", said)
+            unit = "" if term.unit == "1" else f" {term.unit}"
+            raise BadData(where, f"{name} lies between {term.low:g} and {term.high:g}{unit}", said)
     strange = sorted(set(cells["trait"]) - set(TRAITS))
     if strange:
         close = nearest(strange[0], TRAITS, 1)

@@ -38,7 +38,8 @@ class World:
             variable = self.ledger[name]
             at = variable.outside(array)
             if at is not None:
-                rule = f"{name} lies between {variable.low:g} and {variable.high:g} {variable.unit}"
+                unit = "" if variable.unit == "1" else f" {variable.unit}"
+                rule = f"{name} lies between {variable.low:g} and {variable.high:g}{unit}"
                 raise BadData("world", rule, [f"{array[at]} at {at}"])
 
     def total(self, budget: str) -> float:
