@@ -41,7 +41,7 @@ from merian.twin.calibrate.settings import CalibrateSettings
 from merian.twin.calibrate.state import Members, Reading, believed, read, seen_as, trusting
 from merian.twin.calibrate.survey import Known, densities, dispersion, over_cameras, stays
 from merian.twin.calibrate.tables import Table
-from merian.twin.calibrate.tracking import Months, followed
+from merian.twin.calibrate.tracking import METHODS, OPERATORS, Months, followed
 from merian.twin.ecosystem import Ecosystem, made
 from merian.twin.foodweb import FoodWeb
 from merian.twin.observe.camera import Zone, contacts, counts, density_km2
@@ -100,12 +100,15 @@ def confusion(seeds: int) -> None:
 
 
 def follow(seeds: int) -> None:
-    """Bias, coverage and CRPS of each filter."""
-    print("| method | operator | species | ln(estimate / truth) | in 90 % interval | CRPS of ln density |")
-    print("|---|---|---|---|---|---|")
-    for row in followed(range(seeds)):
-        cells = (told(row.bias), told(row.coverage, ".0%"), told(row.crps, ".3f"))
-        print(f"| {row.method} | {row.operator} | {row.species} | {' | '.join(cells)} |", flush=True)
+    """Bias, coverage and CRPS of each filter: in worlds of one classifier, and in worlds whose classifier is drawn from what the held-out photos say."""
+    print("| classifier | method | operator | species | ln(estimate / truth) | in 90 % interval | CRPS of ln density |")
+    print("|---|---|---|---|---|---|---|")
+    modelled = tuple((method, OPERATORS[1]) for method in METHODS[:2])
+    for plan, ways in ((Months(drawn=True), modelled), (Months(), None)):
+        for row in followed(range(seeds), ways, plan):
+            cells = (told(row.bias), told(row.coverage, ".0%"), told(row.crps, ".3f"))
+            one = "drawn" if plan.drawn else "one"
+            print(f"| {one} | {row.method} | {row.operator} | {row.species} | {' | '.join(cells)} |", flush=True)
 
 
 LABELLED = (
@@ -418,7 +421,8 @@ def lasting(seeds: int) -> None:
 
 
 def empty(seeds: int) -> None:
-    """Densities where two of a hundred empty frames are taken for the rarer of two grazers: the empty counted with a row of the matrix, or thrown away."""
+    """Densities where two of a hundred empty frames are taken for the rarer of two grazers: the empty counted with a row of the matrix from 500 photos of
+    nothing and from 5,000, or thrown away."""
     matrix = np.array([[0.85, 0.05, 0.0, 0.1], [0.1, 0.7, 0.0, 0.2], [0.0, 0.02, 0.9, 0.08]])
     species, labels = ("common", "rare", EMPTY), ("common", "rare", EMPTY, UNKNOWN)
     per, days = np.full((40, 2), 60.0 * 4.0 * Zone(0.01, 0.7).width_km), np.full(40, 60.0)
@@ -427,20 +431,24 @@ def empty(seeds: int) -> None:
     )
     for rate in (0.1, 1.0, 5.0):
         truth = np.array([20.0, 1.0, rate])
-        found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"counted": [], "thrown away": []}
+        found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
         for seed in range(seeds):
             rng, key = stream(seed, "empty"), draws.key(seed, "empty")
             said = recorded(counts(with_empty(per, days) * truth, 2.0, key), matrix, draws.branch(key, "said"))
-            held = np.stack([rng.multinomial(500, row) for row in matrix])
-            whole = Confusion(species, labels, held)
-            rest = Confusion(species[:2], ("common", "rare", UNKNOWN), held[:2][:, [0, 1, 3]])
-            for way, given in (
-                ("counted", (said, with_empty(per, days), whole)),
-                ("thrown away", (said[:, [0, 1, 3]], per, rest)),
-            ):
-                drawn = abundance(*given, rng, Beliefs(sweeps=450)).density
-                there = truth[: drawn.shape[1]]
-                found[way].append((np.log(np.median(drawn, 0) / there), covered(drawn, there)))
+            for photos in (500, 5000):
+                held = np.stack(
+                    [rng.multinomial(500, row) for row in matrix[:2]] + [rng.multinomial(photos, matrix[2])]
+                )
+                whole = Confusion(species, labels, held)
+                given = {f"counted, {photos} held out": (said, with_empty(per, days), whole)}
+                if photos == 500:
+                    rest = Confusion(species[:2], ("common", "rare", UNKNOWN), held[:2][:, [0, 1, 3]])
+                    given["thrown away"] = (said[:, [0, 1, 3]], per, rest)
+                for way, one in given.items():
+                    drawn = abundance(*one, rng, Beliefs(sweeps=600)).density
+                    there = truth[: drawn.shape[1]]
+                    off = np.log(np.median(drawn, 0) / there)
+                    found.setdefault(way, []).append((off, covered(drawn, there)))
         for way, rows in found.items():
             for at, name in enumerate(species[: len(rows[0][0])]):
                 bias, hits = (np.array([row[part][at] for row in rows]) for part in (0, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -204,6 +205,8 @@ def test_abc_that_cannot_be() -> None:
         infer(prior, lambda parameters, key: np.ones(2), [0.0], 1)
     with pytest.raises(BadData, match="numbers in one row"):
         infer(prior, noisy, [math.nan], 1)
+    with pytest.raises(BadSetting, match="proposes parameters that can be, 50 or more of 100"):
+        infer(Uniform(np.zeros(1), np.ones(1)), noisy, [0.5], 1, Plan(50), Normal(np.full(1, 3.0), np.ones(1)))
     with pytest.raises(BadSetting, match="20 or more"):
         Plan(10, 0.5, 2, 5)
     with pytest.raises(BadSetting, match="10 or more"):
@@ -232,6 +235,15 @@ def test_filters_follow_a_known_world_and_the_matrix_matters_to_them() -> None:
             away[method, operator] += float(np.abs(drawn[..., 1].mean(1) - truth).mean())
     assert away["ensemble filter", 1] < 0.8 * away["ensemble filter", 0]
     assert away["ensemble filter", 1] < away["no photos", 1]
+
+
+def test_a_classifier_may_be_drawn_from_what_its_held_out_photos_say() -> None:
+    """Ten held-out photos say little: the labels of worlds alike but for the classifier differ, and those of one classifier do not depend on what is asked."""
+    plan = replace(SMALL, months=2, survey=Survey(days=30.0, held_out=10))
+    drawn, one = (course(3, replace(plan, drawn=way)) for way in (True, False))
+    assert (drawn.weights == one.weights).all()
+    assert (drawn.labels.sum(0) != one.labels.sum(0)).any()
+    assert abs(int(drawn.labels.sum()) - int(one.labels.sum())) < 0.5 * one.labels.sum()
 
 
 def test_the_particle_filter_follows_too() -> None:

@@ -85,17 +85,20 @@ def infer(
 
     Simulation number i of generation g has the key draws.key(seed, "abc", g, i): the answer does not depend on the order in which simulations are made. The
     first generation is proposed from `first` and weighed by prior over proposal (None: from the prior itself): the answer is the same, and is had sooner
-    where the data say at once about where a parameter is. Raises BadData for a summary that is no number.
+    where the data say at once about where a parameter is. Raises BadData for a summary that is no number, BadSetting for a `first` that hardly meets the prior.
     """
     target = np.asarray(observed, float)
     if target.ndim != 1 or not np.isfinite(target).all():
         raise BadData("observed summaries", "are numbers in one row")
     wanted = round(plan.kept / plan.share)
     begun = (first or prior).draw(wanted, stream(seed, "abc", 0))
+    begun = begun[np.isfinite(prior.log_density(begun))]
+    if len(begun) < plan.kept:
+        raise BadSetting("first", len(begun), f"proposes parameters that can be, {plan.kept} or more of {wanted}")
     summaries = _simulated(simulate, begun, target, seed, (0, 0))
-    logs = np.zeros(wanted) if first is None else prior.log_density(begun) - first.log_density(begun)
+    logs = np.zeros(len(begun)) if first is None else prior.log_density(begun) - first.log_density(begun)
     found = _kept((begun, summaries, summaries), logs, target, plan.kept, ())
-    spent = wanted
+    spent = len(begun)
     for generation in range(1, plan.generations):
         if spent >= plan.simulations:
             break

@@ -22,7 +22,7 @@ from merian.twin.calibrate.scores import Score, averaged, covered, crps
 from merian.twin.calibrate.seeing import Look
 from merian.twin.foodweb import Doubles, Integers
 from merian.twin.observe.camera import counts
-from merian.twin.observe.labels import recorded
+from merian.twin.observe.labels import dirichlet, recorded
 from merian.twin.solver import Limits, run
 
 __all__ = [
@@ -49,7 +49,8 @@ LIMITS = Limits(1e-5, 1e-10)
 class Months:
     """How a world is followed: for `months` of 30 days, grass with `drought` of its room in those from `dry[0]` to `dry[1]`, logarithms of biomass off by
     `noise` each month; worlds begin `start_sd` about rest; `members` of the ensemble, `inflation` of its forecasts; `particles` of the particle filter.
-    Of the scatter of counts over cameras the share `lasting` stays with the camera, who stand where they stood; filters know that where it is `heeded`."""
+    Of the scatter of counts over cameras the share `lasting` stays with the camera, who stand where they stood; filters know that where it is `heeded`. The
+    classifier of the cameras is `TRUE_MATRIX`, or `drawn` from what its held-out photos say: a known truth of what the filters believe."""
 
     survey: Survey = field(default_factory=lambda: Survey(days=30.0))
     months: int = 24
@@ -62,6 +63,7 @@ class Months:
     particles: int = 2000
     lasting: float = 0.0
     heeded: bool = True
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         if self.months < 1 or self.members < 10 or self.particles < 10:
@@ -113,7 +115,9 @@ def course(seed: int, plan: Months = Months()) -> Course:
     """The known course of a seed and what its cameras bring home each month."""
     rng = stream(seed, "followed")
     state = np.log(REST) + rng.normal(0.0, plan.start_sd, (1, len(REST)))
-    held = np.stack([rng.multinomial(plan.survey.held_out, row) for row in TRUE_MATRIX]) + 1.0 / LABELS
+    photos = np.stack([rng.multinomial(plan.survey.held_out, row) for row in TRUE_MATRIX])
+    held = np.asarray(photos + 1.0 / LABELS, np.float64)
+    matrix = dirichlet(held, rng) if plan.drawn else TRUE_MATRIX
     biomass, labels = list[Doubles](), list[Integers]()
     for step in range(plan.months):
         state = month(state, step, draws.key(seed, "followed", "truth", step), plan)
@@ -124,8 +128,8 @@ def course(seed: int, plan: Months = Months()) -> Course:
             shown = placed(mean, plan.survey.dispersion, plan.lasting, where, step)
         else:
             shown = counts(mean, plan.survey.dispersion, draws.key(seed, "followed", "cameras", step))
-        labels.append(recorded(shown, TRUE_MATRIX, draws.key(seed, "followed", "labels", step)).sum(0))
-    return Course(np.array(biomass), np.array(labels), np.asarray(held, float))
+        labels.append(recorded(shown, matrix, draws.key(seed, "followed", "labels", step)).sum(0))
+    return Course(np.array(biomass), np.array(labels), held)
 
 
 def look(plan: Months, weights: Doubles, exact: bool = False) -> Look:
