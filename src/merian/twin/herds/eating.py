@@ -22,7 +22,7 @@ from merian.twin.engine import Moment
 from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
 from merian.twin.herds.counts import poisson
 from merian.twin.herds.groups import Groups, helped, sought
-from merian.twin.herds.spread import spread
+from merian.twin.herds.spread import by_cell, from_cells, spread
 from merian.twin.ledger import Array, Flow
 from merian.twin.solver import hindered
 
@@ -48,27 +48,21 @@ class Census:
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Count."""
-        biomass = values["biomass"]
-        biomass[self.producer] = values["plants"]
+        biomass = by_cell(values["biomass"])
+        biomass[:] = 0.0
+        biomass[:, self.producer] = by_cell(values["plants"])
         herds = values["species"], values["cell"], values["number"], values["mass"]
-        _counted(biomass.reshape(len(biomass), -1), self.producer, herds, 1.0 / self.cell_m2)
+        _counted(biomass, herds, 1.0 / self.cell_m2)
+        values["biomass"] = from_cells(biomass, values["biomass"].shape[1:])
         return {}
 
 
 @compiled
-def _counted(
-    biomass: Doubles,
-    producer: npt.NDArray[np.bool_],
-    herds: tuple[Integers, Integers, Integers, Doubles],
-    share: float,
-) -> None:
-    """The biomass of animals anew, in place [s, cells]. share: of a cell that a m2 is."""
+def _counted(biomass: Doubles, herds: tuple[Integers, Integers, Integers, Doubles], share: float) -> None:
+    """The biomass of animals, added in place [cells, s]. share: of a cell that a m2 is."""
     species, cell, number, mass = herds
-    for own in range(len(biomass)):
-        if not producer[own]:
-            biomass[own] = 0.0
     for herd in range(len(species)):
-        biomass[species[herd], cell[herd]] += number[herd] * mass[herd] * share
+        biomass[cell[herd], species[herd]] += number[herd] * mass[herd] * share
 
 
 class Growing:
@@ -119,14 +113,14 @@ class Meeting:
         return self.ground, int(self.ground.max()) + 1
 
     def felt(self, biomass: Doubles, animal: npt.NDArray[np.bool_]) -> Doubles:
-        """The biomass [s, cells] that is met in each cell: of animals, the mean over the land of its ground."""
+        """The biomass [cells, s] that is met in each cell: of animals, the mean over the land of its ground."""
         if self.ground is None or self.land is None:
             return biomass
         area, met = np.bincount(self.ground, self.land), biomass.copy()
         for own in np.flatnonzero(animal).tolist():
-            whole = np.bincount(self.ground, biomass[own])
+            whole = np.bincount(self.ground, biomass[:, own])
             mean = np.divide(whole, area, out=np.zeros_like(whole), where=area > 0)
-            met[own] = mean[self.ground]
+            met[:, own] = mean[self.ground]
         return met
 
 
@@ -163,14 +157,15 @@ class Eating:
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Graze and hunt."""
-        web, cells = self.web, values["biomass"][0].size
+        web, biomass = self.web, by_cell(values["biomass"])
+        cells = len(biomass)
         ground, grounds = self.meeting.of(cells)
         agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
         herds = self._by_kind(agents, ground, grounds)
         egested = np.zeros(cells)
-        felt = self.meeting.felt(values["biomass"].reshape(len(web.names), cells), ~web.producer)
+        felt = self.meeting.felt(biomass, ~web.producer)
         fields = felt, values["plants"].reshape(-1, cells), egested, ground
-        seen = values["seen"].reshape(-1, cells) if self.meeting.sees else np.empty((0, 0))
+        seen = by_cell(values["seen"]) if self.meeting.sees else np.empty((0, 0))
         ungrown = values["ungrown"] if "ungrown" in self.reads else np.empty(0)
         columns = web.species, web.links, web.first, web.eaten, self.pool, self.groups, self.usual, seen, ungrown
         when = np.concatenate([[moment.days, moment.step, self.cell_m2, self.meeting.hunger], self.meeting.adult_g])
@@ -258,9 +253,9 @@ def _alone(number: Integers, kind: Counts, heads: Counts, groups: Doubles, alone
 
 Web = tuple[Doubles, Doubles, Integers, Integers, Integers, Doubles, Doubles, Doubles, Doubles]
 """Columns of species and links; where the links of each eater begin, what is eaten, which plant that is; groups [4, s], the share of the rate of loners at
-usual sizes [l], what is seen [l, cells] (empty: everything alike), and what animals are ungrown [a] (empty: all are grown up)."""
+usual sizes [l], what is seen [cells, l] (empty: everything alike), and what animals are ungrown [a] (empty: all are grown up)."""
 Fields = tuple[Doubles, Doubles, Doubles, Integers]
-"""Biomass before the step, of animals on the ground of each cell [s, cells]; plants [p, cells] and what is egested in each cell, g [cells], both changed in
+"""Biomass before the step, of animals on the ground of each cell [cells, s]; plants [p, cells] and what is egested in each cell, g [cells], both changed in
 place; and the ground of each cell [cells]."""
 
 
@@ -279,11 +274,11 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
         own, place = species[animal], cell[animal]
         if number[animal] <= 0 or begin[own] == begin[own + 1]:
             continue
-        busy = 1.0 + hindered(columns[INTERFERENCE, own] * biomass[own, place], columns[MUTUAL, own])
+        busy = 1.0 + hindered(columns[INTERFERENCE, own] * biomass[place, own], columns[MUTUAL, own])
         together = 0.0
         for link in range(begin[own], begin[own + 1]):
             food, meets = eaten[link], ground[place] * kinds + eaten[link]
-            found[link] = _found(links, link, biomass[food, place])
+            found[link] = _found(links, link, biomass[place, food])
             if pool[food] < 0:
                 if together == 0.0:
                     together = helped(float(number[animal]), groups[3, own])
@@ -302,7 +297,7 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
             wanted = eats * found[link]
             if len(seen) > 0:
                 # not in the time that is lost to handling: that is of whole days, with the hours of rest
-                wanted *= seen[link, place]
+                wanted *= seen[place, link]
             if wanted <= 0.0:
                 continue
             if pool[food] >= 0:

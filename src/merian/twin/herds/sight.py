@@ -153,21 +153,25 @@ class Seeing:
             raise Mismatch("columns of sight and food web", len(sight.size_m), len(web.names))
         self.latitude_deg, clear = latitude_deg, clear_m(trees, sight)
         even = hours_of_light(latitude_deg, 80.0, 1.0)
-        self.strips = np.ones((3, len(web.eater), *land.shape))
+        # cell by cell, as it is read
+        self.strips = np.ones((3, *land.shape, len(web.eater)))
         for link, (own, food) in enumerate(zip(web.eater.tolist(), web.eaten.tolist(), strict=True)):
             if web.producer[food] or np.isnan(sight.acuity_cpd[own]) or sight.size_m[food] <= 0:
                 continue
             for at, light in enumerate(LIGHTS.values()):
                 acuity = min(sight.acuity_cpd[own] * light.acuity, light.most_cpd)
                 far = sees_body_at_m(sight.size_m[food], acuity)
-                self.strips[at, link] = sight.active[at, own] * strip_m(far, clear)
-            mean = float(even @ self.strips[:, link][:, land].mean(1))
+                self.strips[at, ..., link] = sight.active[at, own] * strip_m(far, clear)
+            mean = float(even @ self.strips[..., link][:, land].mean(1))
             if mean <= 0:
                 raise BadData("sight", "who hunts is active at some time of the day", [web.names[own]])
-            self.strips[:, link] /= mean
+            self.strips[..., link] /= mean
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Set what is seen."""
         shares = hours_of_light(self.latitude_deg, moment.day % 365.25, moment.days)
-        values["seen"][:] = np.tensordot(shares, self.strips, 1)
+        full = np.flatnonzero(shares == 1.0)
+        # most hours are all day or all night, of which everything is known
+        seen = self.strips[full[0]] if len(full) else np.tensordot(shares, self.strips, 1)
+        values["seen"] = np.moveaxis(seen, -1, 0)
         return {}

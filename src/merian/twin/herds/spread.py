@@ -1,4 +1,4 @@
-"""One piece of compiled work, shared out among threads that stay: what each does does not depend on how many there are."""
+"""How the work of a step lies in memory and among threads: cell by cell, and in pieces whose results do not depend on how many threads there are."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["parts", "spread"]
+from merian.twin.foodweb import Doubles
+
+__all__ = ["by_cell", "from_cells", "parts", "spread"]
 
 Span = tuple[int, int]
+
+
+def by_cell(layers: Doubles) -> Doubles:
+    """Layers [k, y, x] cell by cell [cells, k], so that all that is asked of a cell lies side by side: the same memory where it lies so already, else a copy."""
+    return np.ascontiguousarray(np.moveaxis(layers, 0, -1)).reshape(-1, len(layers))
+
+
+def from_cells(cells: Doubles, shape: tuple[int, ...]) -> Doubles:
+    """What `by_cell` gave, of a place [y, x], as layers [k, y, x] again: the same memory."""
+    return np.moveaxis(cells.reshape(*shape, cells.shape[1]), -1, 0)
 
 
 def parts(size: int, threads: int) -> list[Span]:
