@@ -21,7 +21,7 @@ from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
 from merian.twin.foodweb import LINK, SPECIES, Doubles, FoodWeb
 from merian.twin.herds.counts import poisson
-from merian.twin.herds.groups import Groups, helped, sought
+from merian.twin.herds.groups import Groups, helped, sought, worth
 from merian.twin.herds.spread import by_cell, from_cells, spread
 from merian.twin.ledger import Array, Flow
 from merian.twin.solver import hindered
@@ -34,6 +34,8 @@ INTERFERENCE, MUTUAL = list(SPECIES).index("interference"), list(SPECIES).index(
 SHARE, ATTACK, HANDLING, EFFICIENCY, EXPONENT = (
     list(LINK).index(n) for n in ("share", "attack", "handling", "efficiency", "exponent")
 )
+MOST = 4096
+"""Herds of up to so many heads whose worth is kept at hand."""
 
 
 class Census:
@@ -151,6 +153,7 @@ class Eating:
         how = meeting.groups or Groups.none(len(web.names))
         self.groups, self.usual = how.rows, how.met(web)
         self.grouped = meeting.groups is not None
+        self._loners = np.empty((len(web.names), 0))
         self._room: tuple[Counts, Counts, Counts, Counts, Doubles, Doubles, Counts] | None = None
         self.reads = ("who", "species", "cell", "biomass", *(("seen",) if meeting.sees else ()))
         self.reads += ("ungrown",) if meeting.grows and meeting.hunger > 0.0 else ()
@@ -187,8 +190,14 @@ class Eating:
             )
             room = first, here, most, heads, np.empty(kinds), np.empty(kinds if self.grouped else 0), kind
             self._room = room
-        _herds(agents, ground, self.groups, room)
+        _herds(agents, ground, (self.groups, self._worth(agents[3])), room)
         return room[:6]
+
+    def _worth(self, number: Integers) -> Doubles:
+        """How many loners a herd of each species is worth by its number [s, n], up to the largest herd; kept from step to step while it reaches."""
+        if self.grouped and int(number.max(initial=0)) >= self._loners.shape[1]:
+            self._loners = worth(self.groups, min(int(number.max()) * 5 // 4 + 2, MOST))
+        return self._loners
 
 
 Herds = tuple[Counts, Counts, Counts, Counts, Doubles, Doubles]
@@ -205,14 +214,14 @@ Agents = tuple[Integers, Integers, Integers, Integers, Doubles]
 def _herds(
     agents: Agents,
     ground: Integers,
-    groups: Doubles,
+    meets: tuple[Doubles, Doubles],
     room: tuple[Counts, Counts, Counts, Counts, Doubles, Doubles, Counts],
 ) -> None:
-    """The herds of each kind, into the arrays of Herds; the last of `room` is the kind of each herd [a or more]."""
+    """The herds of each kind, into the arrays of Herds; the last of `room` is the kind of each herd [a or more]. meets: groups, and `worth` of them."""
     _, species, cell, number, mass = agents
     first, here, most, heads, grams, alone, kind = room
     first[:], most[:], heads[:], grams[:], alone[:] = 0, 0, 0, 0.0, 0.0
-    kinds, several = len(most), groups.shape[1]
+    kinds, several = len(most), meets[0].shape[1]
     for herd in range(len(species)):
         own = ground[cell[herd]] * several + species[herd]
         kind[herd] = own
@@ -231,12 +240,13 @@ def _herds(
         first[own] = first[own - 1]
     first[0] = 0
     if len(alone) > 0:
-        _alone(number, kind, heads, groups, alone)
+        _alone(number, kind, heads, meets, alone)
 
 
 @compiled
-def _alone(number: Integers, kind: Counts, heads: Counts, groups: Doubles, alone: Doubles) -> None:
+def _alone(number: Integers, kind: Counts, heads: Counts, meets: tuple[Doubles, Doubles], alone: Doubles) -> None:
     """For how many loners each head of a kind counts, in place [k]: sum over its herds of w(n), over w(1) times its heads."""
+    groups, known = meets
     several = groups.shape[1]
     met = np.zeros(several)
     for own in range(several):
@@ -245,8 +255,9 @@ def _alone(number: Integers, kind: Counts, heads: Counts, groups: Doubles, alone
             met[own] = sought(1.0, groups[:, own])
     for herd in range(len(number)):
         own = kind[herd]
-        if number[herd] > 0 and met[own % several] > 0.0:
-            alone[own] += sought(float(number[herd]), groups[:, own % several])
+        kin, heads_of = own % several, number[herd]
+        if heads_of > 0 and met[kin] > 0.0:
+            alone[own] += known[kin, heads_of] if heads_of < known.shape[1] else sought(float(heads_of), groups[:, kin])
     for own in range(len(alone)):
         alone[own] = alone[own] / (heads[own] * met[own % several]) if alone[own] > 0.0 else 1.0
 

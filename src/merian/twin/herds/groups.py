@@ -20,7 +20,7 @@ from merian.core.errors import BadData, Mismatch
 from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles, FoodWeb
 
-__all__ = ["Groups", "grouped", "groups_of", "helped", "sought"]
+__all__ = ["Groups", "grouped", "groups_of", "helped", "sought", "worth"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +90,16 @@ def sought(number: float, how: Doubles) -> float:
     if how[2] > 0.0:
         found *= 1.0 - how[2] * (1.0 - (1.0 - how[1]) ** number)
     return float(found)
+
+
+@compiled
+def worth(rows: Doubles, most: int) -> Doubles:
+    """`sought` of groups of each species of 0 to `most` - 1 [s, most]. rows: of Groups [4, s]."""
+    found = np.zeros((rows.shape[1], most))
+    for own in range(rows.shape[1]):
+        for number in range(1, most):
+            found[own, number] = sought(float(number), rows[:, own])
+    return found
 
 
 @compiled

@@ -146,6 +146,7 @@ class Births:
             rule = "bounds rise from 0.6, where they starve: thin, fit, fattest"
             raise BadData("condition of females", rule, [str((thin, fit, fattest))])
         self.breeding, self.adult_g = breeding, adult_g
+        self._dates = _Dates.of(0)
         self.thin, self.fit, self.fattest = thin, fit, fattest
         birth, weaned = (adult_g, adult_g) if breeding.growth is None else breeding.growth.masses(adult_g)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -189,7 +190,8 @@ class Births:
         state = values["pregnant"], values["due"], self._mothers(values), *ages
         when = np.array([moment.step, moment.day, moment.days, self.thin, self.fit])
         before = values["number"].copy() if self.harem else none
-        went = _breed(herds, state, self._rates, when, moment.chance)
+        self._dates = self._dates.holding(len(herds[0]), moment.chance)
+        went = _breed(herds, state, (self._rates, *self._dates.columns), when, moment.chance)
         if self.harem:
             # half of the young are males
             values["male_bias"] *= np.divide(
@@ -198,21 +200,41 @@ class Births:
         return {"biomass": Flow(went=went / 1000.0)}
 
 
+@dataclass(frozen=True, eq=False)
+class _Dates:
+    """The days on which herds conceive, as they were last drawn, by where the herds stand [a or more]: who, which season of which species, the day. They are
+    what chance says of these alone, so nothing depends on what is remembered; `key` is that chance."""
+
+    columns: tuple[Integers, Integers, Doubles]
+    key: bytes = b""
+
+    @classmethod
+    def of(cls, herds: int, key: bytes = b"") -> _Dates:
+        """Of so many herds of which nothing is known."""
+        return cls((np.full(herds, -1), np.zeros(herds, np.int64), np.zeros(herds)), key)
+
+    def holding(self, herds: int, chance: draws.Key) -> _Dates:
+        """These, if they have room for so many herds and are of this chance; else others."""
+        key = chance.tobytes()
+        return self if len(self.columns[0]) >= herds and self.key == key else _Dates.of(herds + herds // 4, key)
+
+
 @compiled
 def _breed(
     herds: tuple[Integers, Integers, Integers, Doubles],
     state: tuple[Doubles, Doubles, Doubles, Doubles, Doubles],
-    rates: Doubles,
+    known: tuple[Doubles, Integers, Integers, Doubles],
     when: Doubles,
     chance: draws.Key,
 ) -> float:
-    """One step of every herd that breeds by season, in place: what went, g. rates: as Births stacks them [11, s]; state: pregnant,
-    due, the share of females that find a male, young, ungrown.
+    """One step of every herd that breeds by season, in place: what went, g. known: rates as Births stacks them [11, s], and the columns of _Dates; state:
+    pregnant, due, the share of females that find a male, young, ungrown.
     """
+    rates, dates = known[0], known[1:]
     who, species, number, mass = herds
     pregnant, due, mothers, young, ungrown = state
     step, day, days, thin, fit = int(when[0]), when[1], when[2], when[3], when[4]
-    went, terms = 0.0, pregnant.shape[1]
+    went, terms, seasons = 0.0, pregnant.shape[1], _seasons(rates, day, days)
     for herd in range(len(who)):
         own = species[herd]
         litter, adult = rates[0, own], rates[7, own]
@@ -232,7 +254,12 @@ def _breed(
                     ungrown[herd] = ungrown[herd] * share + (adult - rates[9, own]) * (1.0 - share)
                     for other in range(terms):
                         pregnant[herd, other] *= share
-        conceived = _conceived(who[herd], rates[:, own], day, days, chance)
+        conceived = -1.0
+        for season in range(seasons[0, own], seasons[1, own]):
+            at = _date((who[herd], own, herd), rates, season, dates, chance)
+            if day <= at < day + days:
+                conceived = max(at, 0.0)
+                break
         if conceived >= 0.0:
             fitness = min(max((mass[herd] / (adult - ungrown[herd]) - thin) / (fit - thin), 0.0), 1.0)
             free = mothers[herd] * (1.0 - young[herd])
@@ -252,22 +279,42 @@ def _breed(
 
 
 @compiled
-def _conceived(who: int, rates: Doubles, day: float, days: float, chance: draws.Key) -> float:
-    """The day of this step on which a herd conceives, -1.0 when it does not."""
-    carries, peak, spread, gap = rates[2], rates[3], rates[4], rates[5]
-    middle = peak - carries
-    first, last = math.floor((day - middle) / gap + 0.5), math.floor((day + days - middle) / gap + 0.5)
-    for season in range(first, last + 1):
-        if spread < gap / 8.0:
-            away = abs(day - middle - season * gap)
-            if away > 4.0 * spread + days:
-                continue
-            # seasons before the first of the run have numbers below 0; a counter has none
-            off = min(max(draws.normal(chance, who, season + 100_000, 100), -4.0), 4.0) * spread
-        else:
-            # no season: each herd has a calendar of its own
-            off = (draws.uniform(chance, who, 0, 100) - 0.5) * gap
-        at = middle + season * gap + off
-        if day <= at < day + days:
-            return float(max(at, 0.0))
-    return -1.0
+def _seasons(rates: Doubles, day: float, days: float) -> Integers:
+    """The seasons of each species in which a herd may conceive in this step: from the first to before the last [2, s]."""
+    found = np.zeros((2, rates.shape[1]), np.int64)
+    for own in range(rates.shape[1]):
+        if rates[0, own] <= 0.0:
+            continue
+        middle, spread, gap = rates[3, own] - rates[2, own], rates[4, own], rates[5, own]
+        low, high = math.floor((day - middle) / gap + 0.5), math.floor((day + days - middle) / gap + 0.5)
+        while spread < gap / 8.0 and low <= high and abs(day - middle - low * gap) > 4.0 * spread + days:
+            low += 1
+        while spread < gap / 8.0 and low <= high and abs(day - middle - high * gap) > 4.0 * spread + days:
+            high -= 1
+        found[0, own], found[1, own] = low, high + 1
+    return found
+
+
+@compiled
+def _date(
+    herd: tuple[int, int, int],
+    rates: Doubles,
+    season: int,
+    dates: tuple[Integers, Integers, Doubles],
+    chance: draws.Key,
+) -> float:
+    """The day on which a herd conceives in a season. herd: who, species, and where it stands in `dates`, from which it is taken if it is known there."""
+    who, own, at = herd
+    known, which, days = dates
+    kind = season * rates.shape[1] + own
+    if known[at] == who and which[at] == kind:
+        return float(days[at])
+    spread, gap = rates[4, own], rates[5, own]
+    if spread < gap / 8.0:
+        # seasons before the first of the run have numbers below 0; a counter has none
+        off = min(max(draws.normal(chance, who, season + 100_000, 100), -4.0), 4.0) * spread
+    else:
+        # no season: each herd has a calendar of its own
+        off = (draws.uniform(chance, who, 0, 100) - 0.5) * gap
+    known[at], which[at], days[at] = who, kind, rates[3, own] - rates[2, own] + season * gap + off
+    return float(days[at])
