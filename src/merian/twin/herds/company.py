@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +20,20 @@ from merian.twin.compiled import compiled
 from merian.twin.foodweb import Doubles
 from merian.twin.herds.spread import parts, spread
 
-__all__ = ["Company", "clark_evans", "company_of", "neighbours"]
+__all__ = ["Company", "clark_evans", "company_of", "neighbours", "unseen"]
 
 Integers = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int32]
 Singles = npt.NDArray[np.float32]
 LOOKS = 32
 """Animals of a row of three bins that are looked at, at most, evenly spread among them; of three rows. A choice, for time."""
+WAYS = 4096
+"""Directions that are told apart: a tenth of a degree."""
+CIRCLE = 2.0 * math.pi / WAYS
+WAY = np.stack([np.cos(np.arange(WAYS) * 2 * np.pi / WAYS), np.sin(np.arange(WAYS) * 2 * np.pi / WAYS)], 1).astype(
+    np.float32
+)
+"""East and south of each direction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +81,13 @@ def neighbours(
     grid = wide, across, down, first
     kind, begins = np.empty(len(species), np.int32), np.zeros(first[-1] + 1, np.int32)
     sociable = _counted(species, place, grid, (kind, begins))
-    here, bodies = np.empty(sociable, np.int32), np.empty((4, sociable), np.float32)
+    here, bodies = np.empty(sociable, np.int32), np.empty((sociable, 4), np.float32)
     _binned(place, (kind, begins), here, bodies)
     found = np.full((4, len(species)), np.nan, np.float32)
-    known = grid, company.sight_m, species
-    spread(lambda span: _seen(known, (kind, begins), (here, bodies), span, found), parts(sociable, threads))
+    # whole bins to each thread, as many animals to each as to the others
+    edges = np.searchsorted(begins, [begin for begin, _ in parts(sociable, threads)][1:]).tolist()
+    spans = list(pairwise([0, *edges, int(first[-1])]))
+    spread(lambda span: _seen((grid, company.sight_m), begins, (here, bodies), span, found), spans)
     return found
 
 
@@ -114,8 +124,12 @@ def _binned(place: Place, bins: Bins, here: Counts, bodies: Singles) -> None:
         if kind[animal] >= 0:
             at = begins[kind[animal]]
             here[at] = animal
-            bodies[0, at], bodies[1, at] = x[animal], y[animal]
-            bodies[2, at], bodies[3, at] = math.cos(heading[animal]), math.sin(heading[animal])
+            bodies[at, 0], bodies[at, 1] = x[animal], y[animal]
+            way = int(heading[animal] / CIRCLE + 0.5)
+            if way * CIRCLE == heading[animal] and way < WAYS:
+                bodies[at, 2], bodies[at, 3] = WAY[way, 0], WAY[way, 1]
+            else:
+                bodies[at, 2], bodies[at, 3] = math.cos(heading[animal]), math.sin(heading[animal])
             begins[kind[animal]] += 1
     for at in range(len(begins) - 1, 0, -1):
         begins[at] = begins[at - 1]
@@ -124,44 +138,92 @@ def _binned(place: Place, bins: Bins, here: Counts, bodies: Singles) -> None:
 
 @compiled
 def _seen(
-    known: tuple[Grid, Doubles, Integers],
-    bins: Bins,
+    known: tuple[Grid, Doubles],
+    begins: Counts,
     listed: tuple[Counts, Singles],
     span: tuple[int, int],
     found: Singles,
 ) -> None:
-    """Who sees whom, for a span of the animals by bin; into `found`. Three bins of a row lie side by side in the list."""
-    grid, sight, species = known
-    _, across, down, first = grid
-    kind, begins = bins
+    """Who sees whom, for a span of bins; into `found`. Three bins of a row lie side by side in the list.
+
+    Of bins that hold few, those alone are looked at into which an animal sees.
+    """
+    grid, sight = known
+    wide, across, down, first = grid
+    for own in range(len(sight)):
+        # a little more than sight, for what rounding does to places
+        reach, most = 1.001 * sight[own] + 1.0, np.float32(sight[own] ** 2)
+        for bin in range(max(first[own], span[0]), min(first[own + 1], span[1])):
+            if begins[bin] == begins[bin + 1]:
+                continue
+            row, column = divmod(bin - first[own], across[own])
+            north, west = row * wide[own], column * wide[own]
+            for at in range(begins[bin], begins[bin + 1]):
+                x, y = listed[1][at, 0] - west, listed[1][at, 1] - north
+                rows = (
+                    row - 1 if y < reach and row > 0 else row,
+                    row + 2 if y > wide[own] - reach and row + 1 < down[own] else row + 1,
+                )
+                columns = (
+                    column - 1 if x < reach and column > 0 else column,
+                    column + 2 if x > wide[own] - reach and column + 1 < across[own] else column + 1,
+                )
+                around = max(column - 1, 0), min(column + 2, across[own])
+                _met(at, (rows, columns, around), (first[own], across[own]), (begins, most), listed, found)
+
+
+@compiled
+def _met(
+    at: int,
+    window: tuple[tuple[int, int], tuple[int, int], tuple[int, int]],
+    bins: tuple[int, int],
+    looks: tuple[Counts, np.float32],
+    listed: tuple[Counts, Singles],
+    found: Singles,
+) -> None:
+    """One of the list sees who is no farther off than the root of the last of `looks`. window: the rows, the columns, and the columns of three bins of those,
+    from which to before which; bins: the first of its species, and how many there are in a row.
+    """
     here, bodies = listed
-    x, y, ahead, aside = bodies[0], bodies[1], bodies[2], bodies[3]
-    for at in range(span[0], span[1]):
+    begins, most = looks
+    rows, columns, around = window
+    none = np.float32(0.0)
+    # it is among those that it looks at itself, and is taken out again
+    seen, east, south, along, off = -1, none, none, -bodies[at, 2], -bodies[at, 3]
+    x, y = bodies[at, 0], bodies[at, 1]
+    looked = False
+    for row in range(rows[0], rows[1]):
+        left, pace = bins[0] + row * bins[1], 1
+        begin, end = begins[left + around[0]], begins[left + around[1]]
+        if end - begin > LOOKS:
+            pace = 1 + (end - begin - 1) // LOOKS
+        else:
+            begin, end = begins[left + columns[0]], begins[left + columns[1]]
+        looked |= begin <= at < end and (at - begin) % pace == 0
+        for one in range(begin, end, pace):
+            dx, dy = bodies[one, 0] - x, bodies[one, 1] - y
+            if dx * dx + dy * dy <= most:
+                seen += 1
+                east += dx
+                south += dy
+                along += bodies[one, 2]
+                off += bodies[one, 3]
+    if not looked:
+        seen, along, off = seen + 1, along + bodies[at, 2], off + bodies[at, 3]
+    if seen > 0:
         animal = here[at]
-        own = species[animal]
-        most, none = np.float32(sight[own] ** 2), np.float32(0.0)
-        row, column = divmod(kind[animal] - first[own], across[own])
-        # it is among those that it looks at itself, and is taken out again
-        seen, east, south, along, off = -1, none, none, -ahead[at], -aside[at]
-        looked = False
-        for next_row in range(max(row - 1, 0), min(row + 2, down[own])):
-            left = first[own] + next_row * across[own]
-            begin, end = begins[left + max(column - 1, 0)], begins[left + min(column + 2, across[own])]
-            pace = 1 + max(end - begin - 1, 0) // LOOKS
-            looked |= begin <= at < end and (at - begin) % pace == 0
-            for one in range(begin, end, pace):
-                dx, dy = x[one] - x[at], y[one] - y[at]
-                near = dx * dx + dy * dy <= most
-                seen += near
-                east += dx if near else none
-                south += dy if near else none
-                along += ahead[one] if near else none
-                off += aside[one] if near else none
-        if not looked:
-            seen, along, off = seen + 1, along + ahead[at], off + aside[at]
-        if seen > 0:
-            found[0, animal], found[1, animal] = east / seen, south / seen
-            found[2, animal], found[3, animal] = along / seen, off / seen
+        found[0, animal], found[1, animal] = east / seen, south / seen
+        found[2, animal], found[3, animal] = along / seen, off / seen
+
+
+@compiled
+def unseen(found: Singles, species: Integers, place: Place, sight_m: Doubles, size_m: tuple[float, float]) -> None:
+    """Leave those to themselves, NaN in `found`, who would see beyond the edge of the window, where it is not known who stands there."""
+    x, y, _ = place
+    for animal in range(len(x)):
+        near = min(min(x[animal], size_m[0] - x[animal]), min(y[animal], size_m[1] - y[animal]))
+        if near < sight_m[species[animal]]:
+            found[:, animal] = np.nan
 
 
 def clark_evans(x: Doubles, y: Doubles, area_m2: float) -> float:

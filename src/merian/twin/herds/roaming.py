@@ -22,26 +22,20 @@ from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.grid.land import Quality
 from merian.twin.grid.moving import Gates
-from merian.twin.herds.company import Company, neighbours
+from merian.twin.herds.company import CIRCLE, WAY, WAYS, Company, neighbours, unseen
 from merian.twin.herds.living import steps_of_day
-from merian.twin.herds.spread import parts, spread
+from merian.twin.herds.spread import by_cell, from_cells, parts, spread
 from merian.twin.ledger import Array, Flow
 
 __all__ = ["Choosing", "Roaming"]
 
 Integers = npt.NDArray[np.int64]
-WAYS = 4096
-"""Directions that are told apart: a tenth of a degree."""
-WAY = np.stack([np.cos(np.arange(WAYS) * 2 * np.pi / WAYS), np.sin(np.arange(WAYS) * 2 * np.pi / WAYS)], 1).astype(
-    np.float32
-)
-"""East and south of each direction."""
 LENGTHS = 4096
 """Lengths of steps that are told apart."""
 TURN, LENGTH = np.uint32(20), np.uint32(LENGTHS - 1)
 """Where the bits of a turn begin in a word, and which are those of a length."""
 SHARE = 2.0**-32
-CIRCLE = 2.0 * math.pi / WAYS
+TURNS = 1.0 / CIRCLE
 CHOICES = 3
 """Steps that are thought of (a choice)."""
 CHUNK = 512
@@ -68,7 +62,12 @@ class Choosing(Quality):
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Set how good each cell is, in the first step of a day (in each that is longer)."""
-        return super().step(values, moment) if moment.step % steps_of_day(moment.days) == 0 else {}
+        if moment.step % steps_of_day(moment.days):
+            return {}
+        super().step(values, moment)
+        # for a day it is read cell by cell
+        values["quality"] = from_cells(by_cell(values["quality"]), values["quality"].shape[1:])
+        return {}
 
 
 class Roaming:
@@ -125,18 +124,18 @@ class Roaming:
         kin = neighbours(values["species"], where, self.company, size, self.threads)
         if self.passes is not None:
             # who would see beyond the edge of an open window sees only those on this side, and is left to itself
-            edge = np.minimum(np.minimum(where[0], size[0] - where[0]), np.minimum(where[1], size[1] - where[1]))
-            kin[:, edge < self.company.sight_m[values["species"]]] = np.nan
+            unseen(kin, values["species"], where, self.company.sight_m, size)
         return kin, self.company.sociable
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Walk; who leaves an open window goes, in kg."""
         place = values["x"], values["y"], values["heading"], values["cell"]
         # quality is told apart to a ten-millionth, which halves what must be kept at hand
-        worth = np.exp(values["quality"].astype(np.float32))
+        shape = values["quality"].shape
+        worth = np.exp(by_cell(values["quality"]).astype(np.float32)).reshape(*shape[1:], shape[0])
         left = np.zeros(len(values["who"]) if self.passes is not None else 0, np.bool_)
         # all look before the first of them moves
-        kin, sociable = self._kin(values, worth.shape)
+        kin, sociable = self._kin(values, shape)
         agents = values["who"], values["species"], worth, left, kin
         gates = self.gates.east, self.gates.south
         knobs = [moment.step, self.persistence, self.cell_m, self.cohesion, self.alignment]
@@ -154,7 +153,7 @@ class Roaming:
 Place = tuple[Doubles, Doubles, Doubles, Integers]
 """x, y, heading and cell of animals [a]."""
 Agents = tuple[Integers, Integers, Singles, npt.NDArray[np.bool_], Singles]
-"""Who, species, exp(quality) [s, y, x], who has left (empty: none may), and where its kind is [4, a] (of merian.twin.herds.company; empty: no matter)."""
+"""Who, species, exp(quality) [y, x, s], who has left (empty: none may), and where its kind is [4, a] (of merian.twin.herds.company; empty: no matter)."""
 Thoughts = tuple[Doubles, Doubles, Integers, Doubles]
 """Where each choice of some animals leads, x and y, which way, and what it is worth [CHOICES, CHUNK]."""
 
@@ -195,7 +194,7 @@ def _thought(
     wander = (1.0 - how[1]) / 2.0
     for animal in range(part[0], part[1]):
         at, mean = animal - part[0], how[5 + species[animal]]
-        ahead = int(heading[animal] / CIRCLE + 0.5)
+        ahead = int(heading[animal] * TURNS + 0.5)
         for choice in range(CHOICES):
             word = block[choice, at]
             way = (ahead + int(wander * (2.0 * (word >> TURN) + 1.0 - WAYS))) & (WAYS - 1)
@@ -218,7 +217,7 @@ def _weighed(
     x, y, _, _ = place
     to_x, to_y, to_way, weight = thoughts
     part, chance = draw
-    _, rows, columns = worth.shape
+    rows, columns, several = worth.shape
     narrow, beside, leaves = 1.0 / how[2], kin.shape[1] > 0, len(left) > 0
     for animal in range(part[0], part[1]):
         at, own = animal - part[0], species[animal]
@@ -227,18 +226,18 @@ def _weighed(
             worthy = 0.0
             next_row, next_column = math.floor(to_y[choice, at] * narrow), math.floor(to_x[choice, at] * narrow)
             if next_row == row and next_column == column:
-                worthy = float(worth[own, row, column])
+                worthy = float(worth[row, column, own])
             elif 0 <= next_row < rows and 0 <= next_column < columns:
                 lets = _lets(x[animal], y[animal], to_x[choice, at], to_y[choice, at], gates, narrow)
                 # a fence that lets some through lets this one through by chance
                 if lets >= 1.0 or (lets > 0.0 and draws.uniform(chance, who[animal], int(how[0]), 100 + choice) < lets):
-                    worthy = float(worth[own, next_row, next_column])
+                    worthy = float(worth[next_row, next_column, own])
             elif leaves:
-                worthy = float(worth[own, row, column])
+                worthy = float(worth[row, column, own])
             weight[choice, at] = worthy
         if beside and not np.isnan(kin[0, animal]) and mean > 0.0:
             # the equation is that of merian.twin.herds.company
-            near = max(math.hypot(kin[0, animal], kin[1, animal]), 0.5 * mean)
+            near = max(math.sqrt(kin[0, animal] * kin[0, animal] + kin[1, animal] * kin[1, animal]), 0.5 * mean)
             for choice in range(CHOICES):
                 dx, dy = (
                     kin[0, animal] - (to_x[choice, at] - x[animal]),
@@ -246,7 +245,7 @@ def _weighed(
                 )
                 gained, way = near - max(math.sqrt(dx * dx + dy * dy), 0.5 * mean), to_way[choice, at]
                 along = WAY[way, 0] * kin[2, animal] + WAY[way, 1] * kin[3, animal]
-                weight[choice, at] *= math.exp(how[5 + len(worth) + own] * (how[3] * gained / mean + how[4] * along))
+                weight[choice, at] *= math.exp(how[5 + several + own] * (how[3] * gained / mean + how[4] * along))
 
 
 @compiled
@@ -263,7 +262,7 @@ def _gone(
     part, chance = draw
     x, y, heading, cell = place
     to_x, to_y, to_way, weight = thoughts
-    _, rows, columns = worth.shape
+    rows, columns, several = worth.shape
     narrow = 1.0 / how[2]
     for animal in range(part[0], part[1]):
         if how[5 + species[animal]] <= 0.0:
@@ -272,7 +271,7 @@ def _gone(
         for choice in range(CHOICES):
             total += weight[choice, at]
         if total <= 0.0:
-            ahead = int(heading[animal] / CIRCLE + 0.5)
+            ahead = int(heading[animal] * TURNS + 0.5)
             heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * CIRCLE
             continue
         rest, taken = (block[3, at] + 0.5) * SHARE * total, 0
@@ -283,10 +282,10 @@ def _gone(
                 rest -= weight[choice, at]
         row, column = math.floor(to_y[taken, at] * narrow), math.floor(to_x[taken, at] * narrow)
         if not (0 <= row < rows and 0 <= column < columns):
-            if draws.uniform(chance, who[animal], int(how[0]), 100) < how[5 + 2 * len(worth) + species[animal]]:
+            if draws.uniform(chance, who[animal], int(how[0]), 100) < how[5 + 2 * several + species[animal]]:
                 left[animal] = True
             else:
-                ahead = int(heading[animal] / CIRCLE + 0.5)
+                ahead = int(heading[animal] * TURNS + 0.5)
                 heading[animal] = ((ahead + WAYS // 2) & (WAYS - 1)) * CIRCLE
             continue
         x[animal], y[animal] = to_x[taken, at], to_y[taken, at]
