@@ -15,11 +15,21 @@ import numpy as np
 import numpy.typing as npt
 
 from merian.core.errors import BadData, Mismatch, nearest
+from merian.twin.compiled import compiled
 
 __all__ = ["Array", "Budget", "Flow", "Ledger", "Values", "Variable"]
 
 Array = npt.NDArray[Any]
 Values = Mapping[str, Array]
+
+
+@compiled
+def _within(values: npt.NDArray[np.float64], low: float, high: float) -> bool:
+    """Whether each is a number within bounds, in one pass."""
+    within = True
+    for at in range(len(values)):
+        within &= (values[at] >= low) & (values[at] <= high)
+    return within
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Variable:
 
     def outside(self, values: Array) -> tuple[int, ...] | None:
         """The first place in an array where it is no number or beyond its bounds, None when all is well."""
-        if not values.size:
+        if not values.size or (values.dtype == np.float64 and _within(values.ravel("K"), self.low, self.high)):
             return None
         low, high = values.min(), values.max()
         # a NaN anywhere makes both comparisons false

@@ -36,6 +36,7 @@ from merian.twin.ledger import Array, Flow, Variable
 __all__ = ["NAMED", "Beyond", "Passage", "held", "larger", "open_sides", "straddling", "wide"]
 
 Integers = npt.NDArray[np.int64]
+Singles = npt.NDArray[np.float32]
 SLOTS = 64
 """Slots of chance that an arrival takes: four for each of sixteen tries."""
 FEW = 20.0
@@ -139,6 +140,7 @@ class Passage(Carrying):
         self.beyond, self.stride, self.land, self.cell_m = beyond, stride, land, cell_m
         self.sides = open_sides(land)
         self.came, self.left = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._was: tuple[Doubles, Singles] | None = None
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Let herds come; their mass comes with them, kg."""
@@ -179,8 +181,7 @@ class Passage(Carrying):
 
     def _coming(self, values: dict[str, Array], gone: Integers, moment: Moment) -> Doubles:
         """How many herds of each species come in the mean over each piece of the border and those before it [s, e]. gone: those that have left."""
-        stands = np.exp(STANDS * values["quality"].astype(np.float32))
-        beside = stands[:, self.sides[:, 0], self.sides[:, 1]] / stands[:, self.land].mean(1)[:, None]
+        beside = self._worth(values["quality"])
         steps, size = self.stride * math.sqrt(moment.days), len(self.stride)
         walkers = (self.beyond.density * self.beyond.passes * steps / math.pi * self.cell_m)[:, None] * beside
         there, left = (np.bincount(kind, minlength=size) for kind in (values["species"], values["species"][gone]))
@@ -189,6 +190,14 @@ class Passage(Carrying):
         many = (FEW * inside * theory + left * whole) / (FEW + there)
         share = np.divide(many, theory, out=np.zeros(size), where=theory > 0)
         return np.cumsum(walkers * share[:, None], 1, dtype=np.float64)
+
+    def _worth(self, quality: Doubles) -> Singles:
+        """How many stand at each piece of the border, over the mean of the land [s, e]; as it was before where quality is what it was."""
+        if self._was is None or not np.array_equal(self._was[0], quality):
+            stands = np.exp(STANDS * quality.astype(np.float32))
+            beside = stands[:, self.sides[:, 0], self.sides[:, 1]] / stands[:, self.land].mean(1)[:, None]
+            self._was = quality.copy(order="K"), beside
+        return self._was[1]
 
 
 def _like(there: Integers, come: Integers, chance: Doubles) -> tuple[Integers, npt.NDArray[np.bool_]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from copy import copy
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from merian.twin.herds.counts import binomial
 from merian.twin.herds.eating import Integers
 from merian.twin.ledger import Array, Flow
 
-__all__ = ["AGENT", "Carrying", "Living", "dropped", "steps_of_day"]
+__all__ = ["AGENT", "Carrying", "Living", "bodies", "dropped", "steps_of_day"]
 
 AGENT = ("who", "species", "cell", "x", "y", "heading", "number", "mass")
 """The variables of an animal or herd."""
@@ -33,6 +34,11 @@ class Carrying:
 
     carried: tuple[str, ...] = ()
     counted: tuple[tuple[str, ...], ...] = ()
+
+    @cached_property
+    def room(self) -> dict[str, Array]:
+        """The arrays in which herds that came last lie, longer than they need, by variable."""
+        return {}
 
     @property
     def herd(self) -> tuple[str, ...]:
@@ -57,7 +63,17 @@ class Carrying:
         for names in self.counted:
             fresh[names[0]] = fresh["number"].copy()
         for name in self.herd:
-            values[name] = np.concatenate([values[name], fresh[name]])
+            values[name] = self._longer(name, values[name], fresh[name])
+
+    def _longer(self, name: str, there: Array, fresh: Array) -> Array:
+        """What is there with what is fresh behind it: in the room that an earlier call left, if `there` lies at its beginning, else in more room."""
+        size = len(there) + len(fresh)
+        room = self.room.get(name)
+        if room is None or there.base is not room or there.ctypes.data != room.ctypes.data or len(room) < size:
+            room = self.room[name] = np.empty((size + size // 16 + 64, *there.shape[1:]), there.dtype)
+            room[: len(there)] = there
+        room[len(there) : size] = fresh
+        return room[:size]
 
 
 class Living(Carrying):
@@ -159,7 +175,22 @@ def dropped(values: dict[str, Array], names: tuple[str, ...], gone: Integers) ->
     last = np.setdiff1d(np.arange(left, left + len(gone)), gone, assume_unique=True)
     for name in names:
         values[name][holes] = values[name][last]
-        values[name] = values[name][:left].copy()
+        values[name] = values[name][:left]
+
+
+@compiled
+def bodies(number: Integers, mass: Doubles) -> float:
+    """What all animals of some herds weigh, g: sums side by side, so that a processor need not wait for one addition to begin the next."""
+    first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+    whole = len(number) - len(number) % 4
+    for at in range(0, whole, 4):
+        first += number[at] * mass[at]
+        second += number[at + 1] * mass[at + 1]
+        third += number[at + 2] * mass[at + 2]
+        fourth += number[at + 3] * mass[at + 3]
+    for at in range(whole, len(number)):
+        first += number[at] * mass[at]
+    return first + second + third + fourth
 
 
 @compiled

@@ -19,7 +19,7 @@ from merian.twin.herds.company import Company
 from merian.twin.herds.eating import Census, Eating, Growing, Meeting, blocks
 from merian.twin.herds.edges import NAMED, Beyond, Passage, larger, straddling
 from merian.twin.herds.groups import Groups
-from merian.twin.herds.living import Living
+from merian.twin.herds.living import Living, bodies
 from merian.twin.herds.maturing import GROWING, Maturing
 from merian.twin.herds.roaming import Choosing, Roaming
 from merian.twin.herds.seasons import BREEDING, Births, Breeding, begun
@@ -137,7 +137,7 @@ def ledger(cell_m2: float) -> Ledger:
 
 
 def _kg(values: Values, cell_m2: float) -> float:
-    return float(values["plants"].sum()) * cell_m2 / 1000 + float((values["number"] * values["mass"]).sum()) / 1000
+    return float(values["plants"].sum()) * cell_m2 / 1000 + bodies(values["number"], values["mass"]) / 1000
 
 
 def window(
