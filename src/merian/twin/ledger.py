@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from math import inf, isnan
+from math import ceil, floor, inf, isnan
 from typing import Any, Literal
 
 import numpy as np
@@ -22,9 +22,12 @@ __all__ = ["Array", "Budget", "Flow", "Ledger", "Values", "Variable"]
 Array = npt.NDArray[Any]
 Values = Mapping[str, Array]
 
+WIDEST = 2.0**63
+"""Beyond all whole numbers of 64 bits."""
+
 
 @compiled
-def _within(values: npt.NDArray[np.float64], low: float, high: float) -> bool:
+def _within(values: Array, low: float, high: float) -> bool:
     """Whether each is a number within bounds, in one pass."""
     within = True
     for at in range(len(values)):
@@ -55,9 +58,18 @@ class Variable:
         if isnan(self.low) or isnan(self.high) or self.low > self.high:
             raise BadData(f"variable {self.name!r}", f"no number lies between {self.low} and {self.high}")
 
+    @property
+    def _whole(self) -> tuple[int, int]:
+        """The bounds of whole numbers of 64 bits."""
+        return max(ceil(max(self.low, -WIDEST)), -(2**63)), min(floor(min(self.high, WIDEST)), 2**63 - 1)
+
     def outside(self, values: Array) -> tuple[int, ...] | None:
         """The first place in an array where it is no number or beyond its bounds, None when all is well."""
-        if not values.size or (values.dtype == np.float64 and _within(values.ravel("K"), self.low, self.high)):
+        if not values.size:
+            return None
+        if values.dtype == np.float64 and _within(values.ravel("K"), self.low, self.high):
+            return None
+        if values.dtype == np.int64 and _within(values.ravel("K"), *self._whole):
             return None
         low, high = values.min(), values.max()
         # a NaN anywhere makes both comparisons false

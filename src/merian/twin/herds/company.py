@@ -30,6 +30,7 @@ LOOKS = 32
 WAYS = 4096
 """Directions that are told apart: a tenth of a degree."""
 CIRCLE = 2.0 * math.pi / WAYS
+TURNS = 1.0 / CIRCLE
 WAY = np.stack([np.cos(np.arange(WAYS) * 2 * np.pi / WAYS), np.sin(np.arange(WAYS) * 2 * np.pi / WAYS)], 1).astype(
     np.float32
 )
@@ -79,14 +80,19 @@ def neighbours(
     bins = np.where((company.sociable > 0) & (many > 1), across * down, 0)
     first = np.concatenate([[0], np.cumsum(bins)])
     grid = wide, across, down, first
+    there = np.concatenate([[0], np.cumsum(np.where(bins > 0, many, 0))])
+    sociable = int(there[-1])
     kind, begins = np.empty(len(species), np.int32), np.zeros(first[-1] + 1, np.int32)
-    sociable = _counted(species, place, grid, (kind, begins))
     here, bodies = np.empty(sociable, np.int32), np.empty((sociable, 4), np.float32)
-    _binned(place, (kind, begins), here, bodies)
+    begins[-1] = sociable
+    # whole species to each thread, and then whole bins, as many animals to each as to the others
+    shares = [begin for begin, _ in parts(sociable, threads)][1:]
+    each = pairwise([0, *np.searchsorted(there[1:], shares).tolist(), len(many)])
+    spread(
+        lambda span: _listed(species, place, grid, (kind, begins, here, bodies), (*span, there[span[0]])), list(each)
+    )
     found = np.full((4, len(species)), np.nan, np.float32)
-    # whole bins to each thread, as many animals to each as to the others
-    edges = np.searchsorted(begins, [begin for begin, _ in parts(sociable, threads)][1:]).tolist()
-    spans = list(pairwise([0, *edges, int(first[-1])]))
+    spans = list(pairwise([0, *np.searchsorted(begins, shares).tolist(), int(first[-1])]))
     spread(lambda span: _seen((grid, company.sight_m), begins, (here, bodies), span, found), spans)
     return found
 
@@ -94,46 +100,39 @@ def neighbours(
 Place = tuple[Doubles, Doubles, Doubles]
 Grid = tuple[Doubles, Integers, Integers, Integers]
 """Width of bins, m, bins across and down, and the first bin of each species [s] (the last [s + 1])."""
-Bins = tuple[Counts, Counts]
-"""The bin of each animal (-1: none) [a], and where each bin begins in a list of the animals by bin [bins + 1]."""
+Bins = tuple[Counts, Counts, Counts, Singles]
+"""The bin of each animal that has one [a]; where each bin begins in a list of the animals by bin [bins + 1]; who they are, and where each is and goes (east,
+south, cosine and sine of its heading) [n], [n, 4]."""
 
 
 @compiled
-def _counted(species: Integers, place: Place, grid: Grid, bins: Bins) -> int:
-    """Find the bin of each animal, and where each begins; how many animals have one."""
-    x, y, _ = place
+def _listed(species: Integers, place: Place, grid: Grid, bins: Bins, span: tuple[int, int, int]) -> None:
+    """List the animals of some species by bin. span: the first species, that before which they end, and where in the list the first begins."""
+    x, y, heading = place
     wide, across, _, first = grid
-    kind, begins = bins
+    kind, begins, here, bodies = bins
     for animal in range(len(species)):
         own = species[animal]
-        kind[animal] = -1
-        if first[own + 1] > first[own]:
+        if span[0] <= own < span[1] and first[own + 1] > first[own]:
             kind[animal] = first[own] + int(y[animal] / wide[own]) * across[own] + int(x[animal] / wide[own])
-            begins[kind[animal] + 1] += 1
-    for at in range(1, len(begins)):
-        begins[at] += begins[at - 1]
-    return int(begins[-1])
-
-
-@compiled
-def _binned(place: Place, bins: Bins, here: Counts, bodies: Singles) -> None:
-    """List the animals by bin: who, and where each is and goes (east, south, cosine and sine of its heading)."""
-    x, y, heading = place
-    kind, begins = bins
-    for animal in range(len(x)):
-        if kind[animal] >= 0:
+            begins[kind[animal]] += 1
+    end = span[2]
+    for bin in range(first[span[0]], first[span[1]]):
+        end += begins[bin]
+        begins[bin] = end
+    # the last come first, so that each bin is left with where it begins
+    for animal in range(len(species) - 1, -1, -1):
+        own = species[animal]
+        if span[0] <= own < span[1] and first[own + 1] > first[own]:
+            begins[kind[animal]] -= 1
             at = begins[kind[animal]]
             here[at] = animal
             bodies[at, 0], bodies[at, 1] = x[animal], y[animal]
-            way = int(heading[animal] / CIRCLE + 0.5)
+            way = int(heading[animal] * TURNS + 0.5)
             if way * CIRCLE == heading[animal] and way < WAYS:
                 bodies[at, 2], bodies[at, 3] = WAY[way, 0], WAY[way, 1]
             else:
                 bodies[at, 2], bodies[at, 3] = math.cos(heading[animal]), math.sin(heading[animal])
-            begins[kind[animal]] += 1
-    for at in range(len(begins) - 1, 0, -1):
-        begins[at] = begins[at - 1]
-    begins[0] = 0
 
 
 @compiled
@@ -150,70 +149,51 @@ def _seen(
     """
     grid, sight = known
     wide, across, down, first = grid
+    here, bodies = listed
+    none = np.float32(0.0)
     for own in range(len(sight)):
         # a little more than sight, for what rounding does to places
         reach, most = 1.001 * sight[own] + 1.0, np.float32(sight[own] ** 2)
-        for bin in range(max(first[own], span[0]), min(first[own + 1], span[1])):
+        width, bins, low = wide[own], across[own], first[own]
+        for bin in range(max(low, span[0]), min(first[own + 1], span[1])):
             if begins[bin] == begins[bin + 1]:
                 continue
-            row, column = divmod(bin - first[own], across[own])
-            north, west = row * wide[own], column * wide[own]
+            row = (bin - low) // bins
+            column = bin - low - row * bins
+            before, behind = min(column, 1), min(bins - column, 2)
             for at in range(begins[bin], begins[bin + 1]):
-                x, y = listed[1][at, 0] - west, listed[1][at, 1] - north
-                rows = (
-                    row - 1 if y < reach and row > 0 else row,
-                    row + 2 if y > wide[own] - reach and row + 1 < down[own] else row + 1,
+                x, y = bodies[at, 0], bodies[at, 1]
+                west, north = x - column * width, y - row * width
+                left, right = before * (west < reach), max(behind * (west > width - reach), 1)
+                # it is among those that it looks at itself, and is taken out again
+                seen, east, south, along, off = -1, none, none, -bodies[at, 2], -bodies[at, 3]
+                looked = False
+                up, down_to = (
+                    row - (north < reach and row > 0),
+                    row + 1 + (north > width - reach and row + 1 < down[own]),
                 )
-                columns = (
-                    column - 1 if x < reach and column > 0 else column,
-                    column + 2 if x > wide[own] - reach and column + 1 < across[own] else column + 1,
-                )
-                around = max(column - 1, 0), min(column + 2, across[own])
-                _met(at, (rows, columns, around), (first[own], across[own]), (begins, most), listed, found)
-
-
-@compiled
-def _met(
-    at: int,
-    window: tuple[tuple[int, int], tuple[int, int], tuple[int, int]],
-    bins: tuple[int, int],
-    looks: tuple[Counts, np.float32],
-    listed: tuple[Counts, Singles],
-    found: Singles,
-) -> None:
-    """One of the list sees who is no farther off than the root of the last of `looks`. window: the rows, the columns, and the columns of three bins of those,
-    from which to before which; bins: the first of its species, and how many there are in a row.
-    """
-    here, bodies = listed
-    begins, most = looks
-    rows, columns, around = window
-    none = np.float32(0.0)
-    # it is among those that it looks at itself, and is taken out again
-    seen, east, south, along, off = -1, none, none, -bodies[at, 2], -bodies[at, 3]
-    x, y = bodies[at, 0], bodies[at, 1]
-    looked = False
-    for row in range(rows[0], rows[1]):
-        left, pace = bins[0] + row * bins[1], 1
-        begin, end = begins[left + around[0]], begins[left + around[1]]
-        if end - begin > LOOKS:
-            pace = 1 + (end - begin - 1) // LOOKS
-        else:
-            begin, end = begins[left + columns[0]], begins[left + columns[1]]
-        looked |= begin <= at < end and (at - begin) % pace == 0
-        for one in range(begin, end, pace):
-            dx, dy = bodies[one, 0] - x, bodies[one, 1] - y
-            if dx * dx + dy * dy <= most:
-                seen += 1
-                east += dx
-                south += dy
-                along += bodies[one, 2]
-                off += bodies[one, 3]
-    if not looked:
-        seen, along, off = seen + 1, along + bodies[at, 2], off + bodies[at, 3]
-    if seen > 0:
-        animal = here[at]
-        found[0, animal], found[1, animal] = east / seen, south / seen
-        found[2, animal], found[3, animal] = along / seen, off / seen
+                for next_row in range(up, down_to):
+                    middle = low + next_row * bins + column
+                    begin, end, pace = begins[middle - before], begins[middle + behind], 1
+                    if end - begin > LOOKS:
+                        pace = 1 + (end - begin - 1) // LOOKS
+                    else:
+                        begin, end = begins[middle - left], begins[middle + right]
+                    looked |= begin <= at < end and (pace == 1 or (at - begin) % pace == 0)
+                    for one in range(begin, end, pace):
+                        dx, dy = bodies[one, 0] - x, bodies[one, 1] - y
+                        if dx * dx + dy * dy <= most:
+                            seen += 1
+                            east += dx
+                            south += dy
+                            along += bodies[one, 2]
+                            off += bodies[one, 3]
+                if not looked:
+                    seen, along, off = seen + 1, along + bodies[at, 2], off + bodies[at, 3]
+                if seen > 0:
+                    animal = here[at]
+                    found[0, animal], found[1, animal] = east / seen, south / seen
+                    found[2, animal], found[3, animal] = along / seen, off / seen
 
 
 @compiled
@@ -221,7 +201,7 @@ def unseen(found: Singles, species: Integers, place: Place, sight_m: Doubles, si
     """Leave those to themselves, NaN in `found`, who would see beyond the edge of the window, where it is not known who stands there."""
     x, y, _ = place
     for animal in range(len(x)):
-        near = min(min(x[animal], size_m[0] - x[animal]), min(y[animal], size_m[1] - y[animal]))
+        near = min(x[animal], size_m[0] - x[animal], y[animal], size_m[1] - y[animal])
         if near < sight_m[species[animal]]:
             found[:, animal] = np.nan
 

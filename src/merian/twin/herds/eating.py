@@ -115,14 +115,14 @@ class Meeting:
         return self.ground, int(self.ground.max()) + 1
 
     def felt(self, biomass: Doubles, animal: npt.NDArray[np.bool_]) -> Doubles:
-        """The biomass [cells, s] that is met in each cell: of animals, the mean over the land of its ground."""
+        """The biomass [s, cells] that is met in each cell: of animals, the mean over the land of its ground."""
         if self.ground is None or self.land is None:
             return biomass
         area, met = np.bincount(self.ground, self.land), biomass.copy()
         for own in np.flatnonzero(animal).tolist():
-            whole = np.bincount(self.ground, biomass[:, own])
+            whole = np.bincount(self.ground, biomass[own])
             mean = np.divide(whole, area, out=np.zeros_like(whole), where=area > 0)
-            met[:, own] = mean[self.ground]
+            met[own] = mean[self.ground]
         return met
 
 
@@ -154,7 +154,8 @@ class Eating:
         self.groups, self.usual = how.rows, how.met(web)
         self.grouped = meeting.groups is not None
         self._loners = np.empty((len(web.names), 0))
-        self._room: tuple[Counts, Counts, Counts, Counts, Doubles, Doubles, Counts] | None = None
+        self._kept: Herds | None = None
+        self._split: list[int] | None = None
         self.reads = ("who", "species", "cell", "biomass", *(("seen",) if meeting.sees else ()))
         self.reads += ("ungrown",) if meeting.grows and meeting.hunger > 0.0 else ()
 
@@ -164,34 +165,41 @@ class Eating:
         cells = len(biomass)
         ground, grounds = self.meeting.of(cells)
         agents = values["who"], values["species"], values["cell"], values["number"], values["mass"]
-        herds = self._by_kind(agents, ground, grounds)
+        room = self._room(len(agents[0]), grounds)
         egested = np.zeros(cells)
-        felt = self.meeting.felt(biomass, ~web.producer)
+        felt = np.ascontiguousarray(self.meeting.felt(biomass.T, ~web.producer).T)
         fields = felt, values["plants"].reshape(-1, cells), egested, ground
         seen = by_cell(values["seen"]) if self.meeting.sees else np.empty((0, 0))
         ungrown = values["ungrown"] if "ungrown" in self.reads else np.empty(0)
         columns = web.species, web.links, web.first, web.eaten, self.pool, self.groups, self.usual, seen, ungrown
         when = np.concatenate([[moment.days, moment.step, self.cell_m2, self.meeting.hunger], self.meeting.adult_g])
+        meets = self.groups, self._worth(agents[3])
+
+        def work(span: tuple[int, int]) -> None:
+            _herds(agents, ground, meets, room, span)
+            _eat(agents, fields, columns, (*room, *span), moment.chance, when)
+
         # grounds are islands within a step, so that they may be shared out among threads, as many herds to each as to the others
-        begins = herds[0][:: len(web.names)]
-        edges = np.searchsorted(begins, np.linspace(0, len(values["who"]), self.threads + 1)[1:-1]).tolist()
-        spans = list(pairwise([0, *edges, grounds]))
-        spread(lambda span: _eat(agents, fields, columns, (*herds, *span), moment.chance, when), spans)
+        spread(work, [span for span in pairwise(self._edges(grounds)) if span[0] < span[1]])
+        begins = room[0][:: len(web.names)]
+        self._split = np.searchsorted(begins, np.linspace(0, len(agents[0]), self.threads + 1)[1:-1]).tolist()
         return {"biomass": Flow(went=float(egested.sum()) / 1000.0)}
 
-    def _by_kind(self, agents: Agents, ground: Integers, grounds: int) -> Herds:
-        """The herds of each kind, in arrays that are used again in the next step."""
-        herds, kinds = len(agents[0]), grounds * len(self.web.names)
-        room = self._room
-        if room is None or len(room[1]) < herds or len(room[0]) != kinds + 1:
-            spare = herds + herds // 4 + 16
-            first, here, most, heads, kind = (
-                np.empty(size, np.int32) for size in (kinds + 1, spare, kinds, kinds, spare)
+    def _edges(self, grounds: int) -> list[int]:
+        """The grounds from which on each thread works, and their number: by where the herds were in the step before."""
+        if self._split is None:
+            return np.linspace(0, grounds, self.threads + 1).astype(int).tolist()
+        return [0, *(min(edge, grounds) for edge in self._split), grounds]
+
+    def _room(self, herds: int, grounds: int) -> Herds:
+        """Arrays for herds by kind, used again in each step."""
+        kinds, room = grounds * len(self.web.names), self._kept
+        if room is None or len(room[2]) < herds or len(room[0]) != kinds:
+            first, last, here, most, heads = (
+                np.empty(size, np.int32) for size in (kinds, kinds, herds + herds // 4 + 16, kinds, kinds)
             )
-            room = first, here, most, heads, np.empty(kinds), np.empty(kinds if self.grouped else 0), kind
-            self._room = room
-        _herds(agents, ground, (self.groups, self._worth(agents[3])), room)
-        return room[:6]
+            self._kept = room = first, last, here, most, heads, np.empty(kinds), np.empty(kinds if self.grouped else 0)
+        return room
 
     def _worth(self, number: Integers) -> Doubles:
         """How many loners a herd of each species is worth by its number [s, n], up to the largest herd; kept from step to step while it reaches."""
@@ -200,66 +208,70 @@ class Eating:
         return self._loners
 
 
-Herds = tuple[Counts, Counts, Counts, Counts, Doubles, Doubles]
-"""Where the herds of each kind (ground and species) begin [k + 1] in a list of all of them by kind [a or more]; the most animals in one herd of each kind, how
-many animals and grams of each there are, and for how many loners each head of it counts where groups are met [k] (empty: for one)."""
-
-
-Part = tuple[Counts, Counts, Counts, Counts, Doubles, Doubles, int, int]
+Herds = tuple[Counts, Counts, Counts, Counts, Counts, Doubles, Doubles]
+"""Where the herds of each kind (ground and species) begin and end [k] in a list of all of them by kind [a or more]; the most animals in one herd of each kind,
+how many animals and grams of each there are, and for how many loners each head of it counts where groups are met [k] (empty: for one)."""
+Part = tuple[Counts, Counts, Counts, Counts, Counts, Doubles, Doubles, int, int]
 """Herds, and the grounds from the first to before the last that are meant."""
 Agents = tuple[Integers, Integers, Integers, Integers, Doubles]
 
 
 @compiled
 def _herds(
-    agents: Agents,
-    ground: Integers,
-    meets: tuple[Doubles, Doubles],
-    room: tuple[Counts, Counts, Counts, Counts, Doubles, Doubles, Counts],
+    agents: Agents, ground: Integers, meets: tuple[Doubles, Doubles], room: Herds, span: tuple[int, int]
 ) -> None:
-    """The herds of each kind, into the arrays of Herds; the last of `room` is the kind of each herd [a or more]. meets: groups, and `worth` of them."""
+    """The herds of each kind of the grounds of a span, into the arrays of Herds. meets: groups, and `worth` of them."""
     _, species, cell, number, mass = agents
-    first, here, most, heads, grams, alone, kind = room
-    first[:], most[:], heads[:], grams[:], alone[:] = 0, 0, 0, 0.0, 0.0
-    kinds, several = len(most), meets[0].shape[1]
+    first, last, here = room[:3]
+    several, end = meets[0].shape[1], 0
+    low, high = span[0] * several, span[1] * several
+    first[low:high] = 0
     for herd in range(len(species)):
         own = ground[cell[herd]] * several + species[herd]
-        kind[herd] = own
-        first[own + 1] += 1
-        most[own] = max(most[own], number[herd])
-        heads[own] += number[herd]
-        grams[own] += number[herd] * mass[herd]
-    for own in range(kinds):
-        first[own + 1] += first[own]
-    # the beginning of each kind moves to its end while it is filled, and is moved back
+        # herds of the grounds before lie before these
+        end += own < low
+        if low <= own < high:
+            first[own] += 1
+    for own in range(low, high):
+        many = first[own]
+        first[own], last[own] = end, end
+        end += many
     for herd in range(len(species)):
-        own = kind[herd]
-        here[first[own]] = herd
-        first[own] += 1
-    for own in range(kinds, 0, -1):
-        first[own] = first[own - 1]
-    first[0] = 0
-    if len(alone) > 0:
-        _alone(number, kind, heads, meets, alone)
+        own = ground[cell[herd]] * several + species[herd]
+        if low <= own < high:
+            here[last[own]] = herd
+            last[own] += 1
+    _summed((number, mass), room, meets, span)
 
 
 @compiled
-def _alone(number: Integers, kind: Counts, heads: Counts, meets: tuple[Doubles, Doubles], alone: Doubles) -> None:
-    """For how many loners each head of a kind counts, in place [k]: sum over its herds of w(n), over w(1) times its heads."""
+def _summed(
+    animals: tuple[Integers, Doubles], room: Herds, meets: tuple[Doubles, Doubles], span: tuple[int, int]
+) -> None:
+    """What the herds of each kind of the grounds of a span come to. Where groups are met, each head counts for as many loners as the sum over its herds of
+    w(n), over w(1) times their heads."""
+    number, mass = animals
+    first, last, here, most, heads, grams, alone = room
     groups, known = meets
     several = groups.shape[1]
     met = np.zeros(several)
     for own in range(several):
         # 0 where animals are met one by one
-        if groups[0, own] != 1.0 or groups[1, own] * groups[2, own] > 0.0:
+        if len(alone) > 0 and (groups[0, own] != 1.0 or groups[1, own] * groups[2, own] > 0.0):
             met[own] = sought(1.0, groups[:, own])
-    for herd in range(len(number)):
-        own = kind[herd]
-        kin, heads_of = own % several, number[herd]
-        if heads_of > 0 and met[kin] > 0.0:
-            alone[own] += known[kin, heads_of] if heads_of < known.shape[1] else sought(float(heads_of), groups[:, kin])
-    for own in range(len(alone)):
-        alone[own] = alone[own] / (heads[own] * met[own % several]) if alone[own] > 0.0 else 1.0
+    for place in range(span[0], span[1]):
+        for own in range(several):
+            kind, largest, many, weight, loners = place * several + own, 0, 0, 0.0, 0.0
+            for at in range(first[kind], last[kind]):
+                herd = here[at]
+                size = number[herd]
+                largest, many = max(largest, size), many + size
+                weight += size * mass[herd]
+                if size > 0 and met[own] > 0.0:
+                    loners += known[own, size] if size < known.shape[1] else sought(float(size), groups[:, own])
+            most[kind], heads[kind], grams[kind] = largest, many, weight
+            if len(alone) > 0:
+                alone[kind] = loners / (many * met[own]) if loners > 0.0 else 1.0
 
 
 Web = tuple[Doubles, Doubles, Integers, Integers, Integers, Doubles, Doubles, Doubles, Doubles]
@@ -273,39 +285,40 @@ place; and the ground of each cell [cells]."""
 @compiled
 def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Key, when: Doubles) -> None:
     """The animals of some grounds eat, ground by ground and species by species."""
-    _, species, cell, number, mass = agents
+    who, species, cell, number, mass = agents
     biomass, plants, egested, ground = fields
     columns, links, begin, eaten, pool, groups, usual, seen, ungrown = web
-    first, here, most, heads, grams, alone, low, high = herds
+    first, last, here, most, heads, grams, alone, low, high = herds
     days, step, area, hunger, kinds = when[0], int(when[1]), when[2], when[3], len(begin) - 1
-    adult = when[4:]
-    found = np.empty(len(eaten))
-    for at in range(first[low * kinds], first[high * kinds]):
+    found, rate, adult = np.empty(len(eaten)), links[SHARE] * links[ATTACK], when[4:]
+    # a power takes longer than all else
+    curved, bent = (links[EXPONENT] != 1.0).any(), (columns[MUTUAL] != 1.0).any()
+    for at in range(first[low * kinds], last[high * kinds - 1]):
         animal = here[at]
         own, place = species[animal], cell[animal]
         if number[animal] <= 0 or begin[own] == begin[own + 1]:
             continue
-        busy = 1.0 + hindered(columns[INTERFERENCE, own] * biomass[place, own], columns[MUTUAL, own])
-        together = 0.0
+        busy, together = 1.0 + columns[INTERFERENCE, own] * biomass[place, own], 0.0
+        if bent:
+            busy = 1.0 + hindered(columns[INTERFERENCE, own] * biomass[place, own], columns[MUTUAL, own])
         for link in range(begin[own], begin[own + 1]):
-            food, meets = eaten[link], ground[place] * kinds + eaten[link]
-            found[link] = _found(links, link, biomass[place, food])
+            food, there = eaten[link], biomass[place, eaten[link]]
+            if curved and there > 0.0:
+                there = there ** links[EXPONENT, link]
+            found[link] = rate[link] * there
             if pool[food] < 0:
-                if together == 0.0:
-                    together = helped(float(number[animal]), groups[3, own])
+                together = helped(float(number[animal]), groups[3, own]) if together == 0.0 else together
                 found[link] *= together / usual[link]
                 if len(alone) > 0:
-                    found[link] *= alone[meets]
+                    found[link] *= alone[ground[place] * kinds + food]
             busy += found[link] * links[HANDLING, link]
         eats = number[animal] * mass[animal] * days / busy
         if hunger > 0.0:
             frame = adult[own] - ungrown[animal] if len(ungrown) > 0 else adult[own]
-            if 0.0 < mass[animal] < frame:
-                eats *= (frame / mass[animal]) ** hunger
+            eats *= _harder(mass[animal], frame, hunger)
         gained = 0.0
         for link in range(begin[own], begin[own + 1]):
-            food = eaten[link]
-            wanted = eats * found[link]
+            food, wanted = eaten[link], eats * found[link]
             if len(seen) > 0:
                 # not in the time that is lost to handling: that is of whole days, with the hours of rest
                 wanted *= seen[place, link]
@@ -315,13 +328,14 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
                 taken = min(wanted, plants[pool[food], place] * area)
                 plants[pool[food], place] -= taken / area
             else:
-                taken = _hunted(
-                    agents,
-                    (first, here, most, heads, grams, groups[:, food]),
-                    ground[place] * kinds + food,
-                    wanted,
-                    (chance, animal, step, link),
-                )
+                kind, taken = ground[place] * kinds + food, 0.0
+                if heads[kind] > 0:
+                    uniform = draws.uniform(chance, who[animal], step, 10_000 * link)
+                    kills = _kills(uniform, wanted * heads[kind] / grams[kind], heads[kind])
+                    if kills > 0:
+                        # a call with so many arrays takes longer than all that is done here
+                        prey = first, last, here, most, heads, grams, groups[:, food]
+                        taken = _killed(agents, prey, kind, kills, (chance, animal, step, link))
             gained += links[EFFICIENCY, link] * taken
             egested[place] += (1.0 - links[EFFICIENCY, link]) * taken
         # a herd that was itself eaten to the last in this step keeps nothing
@@ -332,27 +346,35 @@ def _eat(agents: Agents, fields: Fields, web: Web, herds: Part, chance: draws.Ke
 
 
 @compiled
-def _hunted(agents: Agents, herds: Herds, kind: int, wanted: float, draw: tuple[draws.Key, int, int, int]) -> float:
-    """Kill animals of one species in a cell, so that the mean is what is wanted: grams killed.
+def _harder(mass: float, frame: float, hunger: float) -> float:
+    """How much harder an animal seeks food that weighs less than a well-fed one of its age."""
+    return float((frame / mass) ** hunger) if 0.0 < mass < frame else 1.0
+
+
+@compiled
+def _kills(uniform: float, mean: float, most: int) -> int:
+    """A Poisson number, no more than `most`. It is 0 with chance exp(-mean), and so where a uniform is below 1 - mean."""
+    return 0 if uniform < 1.0 - mean else min(poisson(uniform, mean), most)
+
+
+@compiled
+def _killed(agents: Agents, herds: Herds, kind: int, kills: int, draw: tuple[draws.Key, int, int, int]) -> float:
+    """Kill so many animals of one species in a cell: grams killed.
 
     Each animal is as likely: a herd is tried, and taken from with the chance of its number over that of the largest; of what it is worth in loners over
     that of the largest, where groups are met.
     """
     who, _, _, number, mass = agents
-    first, here, most, heads, grams, how = herds
+    first, last, here, most, heads, grams, how = herds
     chance, hunter, step, link = draw
-    if heads[kind] <= 0:
-        return 0.0
     highest = most[kind] if how[0] == 1.0 else float(most[kind]) ** how[0]
-    uniform = draws.uniform(chance, who[hunter], step, 10_000 * link)
-    kills = min(poisson(uniform, wanted * heads[kind] / grams[kind]), heads[kind])
     taken, slot = 0.0, 10_000 * link
     for _ in range(kills):
         # tries are bounded, since all but the last herds may have been emptied in this very step
         for _ in range(1000):
             slot += 1
             one, other = draws.uniforms(chance, who[hunter], step, slot)
-            prey = here[first[kind] + int(one * (first[kind + 1] - first[kind]))]
+            prey = here[first[kind] + int(one * (last[kind] - first[kind]))]
             if prey != hunter and number[prey] > 0 and other * highest < sought(float(number[prey]), how):
                 number[prey] -= 1
                 heads[kind] -= 1
@@ -360,12 +382,3 @@ def _hunted(agents: Agents, herds: Herds, kind: int, wanted: float, draw: tuple[
                 taken += mass[prey]
                 break
     return taken
-
-
-@compiled
-def _found(links: Doubles, link: int, biomass: float) -> float:
-    """What an eater that does nothing else finds along a link, per gram of itself and day."""
-    if biomass <= 0.0:
-        return 0.0
-    exponent = links[EXPONENT, link]
-    return float(links[SHARE, link] * links[ATTACK, link] * (biomass if exponent == 1.0 else biomass**exponent))

@@ -22,7 +22,7 @@ from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.grid.land import Quality
 from merian.twin.grid.moving import Gates
-from merian.twin.herds.company import CIRCLE, WAY, WAYS, Company, neighbours, unseen
+from merian.twin.herds.company import CIRCLE, TURNS, WAY, WAYS, Company, neighbours, unseen
 from merian.twin.herds.living import steps_of_day
 from merian.twin.herds.spread import by_cell, from_cells, parts, spread
 from merian.twin.ledger import Array, Flow
@@ -35,7 +35,6 @@ LENGTHS = 4096
 TURN, LENGTH = np.uint32(20), np.uint32(LENGTHS - 1)
 """Where the bits of a turn begin in a word, and which are those of a length."""
 SHARE = 2.0**-32
-TURNS = 1.0 / CIRCLE
 CHOICES = 3
 """Steps that are thought of (a choice)."""
 CHUNK = 512
@@ -277,9 +276,9 @@ def _gone(
         rest, taken = (block[3, at] + 0.5) * SHARE * total, 0
         for choice in range(CHOICES):
             # the last that is worth something is taken where rounding leaves a rest
-            if weight[choice, at] > 0.0 and rest >= 0.0:
-                taken = choice
-                rest -= weight[choice, at]
+            takes = (weight[choice, at] > 0.0) & (rest >= 0.0)
+            taken = choice if takes else taken
+            rest -= weight[choice, at] if takes else 0.0
         row, column = math.floor(to_y[taken, at] * narrow), math.floor(to_x[taken, at] * narrow)
         if not (0 <= row < rows and 0 <= column < columns):
             if draws.uniform(chance, who[animal], int(how[0]), 100) < how[5 + 2 * several + species[animal]]:

@@ -230,7 +230,7 @@ def _breed(
     """One step of every herd that breeds by season, in place: what went, g. known: rates as Births stacks them [11, s], and the columns of _Dates; state:
     pregnant, due, the share of females that find a male, young, ungrown.
     """
-    rates, dates = known[0], known[1:]
+    rates, drawn, seasons_of, dates = known
     who, species, number, mass = herds
     pregnant, due, mothers, young, ungrown = state
     step, day, days, thin, fit = int(when[0]), when[1], when[2], when[3], when[4]
@@ -256,7 +256,11 @@ def _breed(
                         pregnant[herd, other] *= share
         conceived = -1.0
         for season in range(seasons[0, own], seasons[1, own]):
-            at = _date((who[herd], own, herd), rates, season, dates, chance)
+            which = season * rates.shape[1] + own
+            if drawn[herd] != who[herd] or seasons_of[herd] != which:
+                drawn[herd], seasons_of[herd] = who[herd], which
+                dates[herd] = _date(rates[:6, own], season, who[herd], chance)
+            at = dates[herd]
             if day <= at < day + days:
                 conceived = max(at, 0.0)
                 break
@@ -296,25 +300,13 @@ def _seasons(rates: Doubles, day: float, days: float) -> Integers:
 
 
 @compiled
-def _date(
-    herd: tuple[int, int, int],
-    rates: Doubles,
-    season: int,
-    dates: tuple[Integers, Integers, Doubles],
-    chance: draws.Key,
-) -> float:
-    """The day on which a herd conceives in a season. herd: who, species, and where it stands in `dates`, from which it is taken if it is known there."""
-    who, own, at = herd
-    known, which, days = dates
-    kind = season * rates.shape[1] + own
-    if known[at] == who and which[at] == kind:
-        return float(days[at])
-    spread, gap = rates[4, own], rates[5, own]
+def _date(rates: Doubles, season: int, who: int, chance: draws.Key) -> float:
+    """The day on which a herd conceives in a season. rates: of its species."""
+    middle, spread, gap = rates[3] - rates[2], rates[4], rates[5]
     if spread < gap / 8.0:
         # seasons before the first of the run have numbers below 0; a counter has none
         off = min(max(draws.normal(chance, who, season + 100_000, 100), -4.0), 4.0) * spread
     else:
         # no season: each herd has a calendar of its own
         off = (draws.uniform(chance, who, 0, 100) - 0.5) * gap
-    known[at], which[at], days[at] = who, kind, rates[3, own] - rates[2, own] + season * gap + off
-    return float(days[at])
+    return float(middle + season * gap + off)

@@ -18,7 +18,8 @@ Span = tuple[int, int]
 
 
 def by_cell(layers: Doubles) -> Doubles:
-    """Layers [k, y, x] cell by cell [cells, k], so that all that is asked of a cell lies side by side: the same memory where it lies so already, else a copy."""
+    """Layers [k, y, x] cell by cell [cells, k], so that all that is asked of a cell lies side by side: the same memory where it
+    lies so already, else a copy."""
     return np.ascontiguousarray(np.moveaxis(layers, 0, -1)).reshape(-1, len(layers))
 
 
