@@ -184,11 +184,12 @@ def _measure(
         place = own[heap[at]]
         links[NEAR, at], links[NAME, at], links[PLACE, at] = -1, names[place], place
         gaps[APART, at], gaps[HEADS, at] = FAR, number[place]
-        gaps[BODY, at], gaps[GROWN, at], gaps[BORN, at] = (
-            math.log(mass[place]),
-            math.log(adult[place]),
-            math.log(young[place]),
-        )
+        gaps[BODY, at] = math.log(mass[place])
+        # most of a kind have adults and young alike, whose logarithms are known
+        last = own[heap[max(at - 1, 0)]]
+        alike = at > 0 and adult[place] == adult[last] and young[place] == young[last]
+        gaps[GROWN, at] = gaps[GROWN, at - 1] if alike else math.log(adult[place])
+        gaps[BORN, at] = gaps[BORN, at - 1] if alike else math.log(young[place])
 
 
 @compiled
