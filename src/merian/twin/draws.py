@@ -14,20 +14,7 @@ import numpy.typing as npt
 
 from merian.twin.compiled import compiled
 
-__all__ = [
-    "Key",
-    "blocks",
-    "branch",
-    "fraction",
-    "key",
-    "normal",
-    "pairs",
-    "philox",
-    "row",
-    "uniform",
-    "uniforms",
-    "words",
-]
+__all__ = ["Key", "blocks", "branch", "key", "normal", "pairs", "philox", "row", "uniform", "uniforms", "words"]
 
 Key = npt.NDArray[np.uint32]
 """Two words that stand for a seed and the name of a stream: uint32 [2]."""
@@ -104,12 +91,6 @@ def blocks(key: Key, who: npt.NDArray[np.int64], step: int, slot: int, out: npt.
             b, d = two & LOW, one & LOW
             left, right = (left + WEYL[0]) & LOW, (right + WEYL[1]) & LOW
         first[at], second[at], third[at], fourth[at] = a, b, c, d
-
-
-@compiled
-def fraction(high: np.uint32, low: np.uint32) -> float:
-    """A uniform in [0, 1) of two words: as `uniforms` makes its first of the first two of `words`, and its second of the others."""
-    return float(((np.uint64(high) << WORD | np.uint64(low)) >> np.uint64(11)) * TINY)
 
 
 @compiled

@@ -78,9 +78,9 @@ class Dispersing:
         return {}
 
 
-Movers = tuple[Integers, Integers, Doubles, Words]
+Movers = tuple[Integers, Integers, Doubles, Words, Doubles]
 """Room for those of CHUNK cohorts that may move: which they are among all, their names, how far they go at a mean, in cells, and what they draw for the edges
-to the right and below [3, CHUNK]; and words of chance [4, CHUNK]."""
+to the right and below [3, CHUNK]; and words [4, CHUNK] and pairs [2, CHUNK] of chance."""
 
 
 @compiled
@@ -99,7 +99,8 @@ def _move(
     """
     width, days, first, last = scale
     strides = np.sqrt(2.0 * kinds[DIFFUSION] * days) / width
-    movers = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty((3, CHUNK)), np.empty((4, CHUNK), np.uint32)
+    chances = np.empty((4, CHUNK), np.uint32), np.empty((2, CHUNK))
+    movers = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty((3, CHUNK)), *chances
     for begin in range(first, last, CHUNK):
         count = _leaving((who, strides), cohorts, (begin, min(begin + CHUNK, last)), (width, days), draw, movers)
         if count > 0:
@@ -119,20 +120,20 @@ def _leaving(
     who, strides = agents
     kind, _, state = cohorts
     mass, adult, ripe = state[MASS], state[ADULT], state[RIPE]
-    which, names, far, block = movers
+    which, names, far, words, chances = movers
     count, may = 0, 0
     for at in range(span[0], span[1]):
         if ripe[at] < 0.0 or mass[at] < STARVED * adult[at]:
             which[count], names[count] = at, who[at]
             count += 1
-    draws.blocks(draw[0], names[:count], draw[1], 1, block)
+    draws.pairs(draw[0], names[:count], draw[1], 1, words, chances)
     for one in range(count):
         at = which[one]
         stride = strides[kind[at]]
         farthest = stride * FARTHEST_NORMAL
         if stride <= 0.0:
             stride = farthest = speed_m_day(mass[at]) * scale[1] / scale[0]
-        right, below = draws.fraction(block[0, one], block[1, one]), draws.fraction(block[2, one], block[3, one])
+        right, below = chances[0, one], chances[1, one]
         # who comes over no edge in whatever direction needs none
         if farthest + max(right, below) >= 1.0:
             which[may], names[may], far[0, may], far[1, may], far[2, may] = at, names[one], stride, right, below
@@ -152,12 +153,12 @@ def _gone(
     """Move those who may come over an edge, in place."""
     kind, cell, _ = cohorts
     (chance, step), (east, south, quality) = draw, land
-    which, names, fars, block = movers
+    which, names, fars, words, chances = movers
     gates, columns = (east, south), south.shape[1]
-    draws.blocks(chance, names[:count], step, 0, block)
+    draws.pairs(chance, names[:count], step, 0, words, chances)
     for mover in range(count):
         at, far, one, other = which[mover], fars[0, mover], fars[1, mover], fars[2, mover]
-        turn, away = draws.fraction(block[0, mover], block[1, mover]), draws.fraction(block[2, mover], block[3, mover])
+        turn, away = chances[0, mover], chances[1, mover]
         if strides[kind[at]] > 0.0:
             # -ln(1 - u) is no more than u / (1 - u), which takes no logarithm
             room = (1.0 - max(one, other)) / far

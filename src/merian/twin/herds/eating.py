@@ -188,7 +188,7 @@ class Eating:
     def _edges(self, grounds: int) -> list[int]:
         """The grounds from which on each thread works, and their number: by where the herds were in the step before."""
         if self._split is None:
-            return np.linspace(0, grounds, self.threads + 1).astype(int).tolist()
+            return [grounds * part // self.threads for part in range(self.threads + 1)]
         return [0, *(min(edge, grounds) for edge in self._split), grounds]
 
     def _room(self, herds: int, grounds: int) -> Herds:
