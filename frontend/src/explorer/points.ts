@@ -1,4 +1,5 @@
 /** Points on a canvas: deck.gl where there is WebGL 2, a plain 2-D canvas where not. */
+import { painted } from "../painted";
 import type { Staged } from "./cover";
 
 /** What is seen: the map's place `x`, `y` in the middle, `middle` px from the left; `unit` px a unit of the map; points `size` px wide. */
@@ -26,11 +27,12 @@ export interface Painter {
 
 /** Fetch what will draw, if this browser can. */
 export function early(): void {
-  if ("WebGL2RenderingContext" in window) void import("./deck");
+  if ("WebGL2RenderingContext" in window) void painted().then(() => import("./deck"));
 }
 
 /** The painter for a canvas; deck.gl comes in its own file, when it is first wanted. */
 export async function painter(canvas: HTMLCanvasElement): Promise<Painter> {
+  await painted();
   if (document.createElement("canvas").getContext("webgl2")) {
     const { deckPainter } = await import("./deck");
     return deckPainter(canvas);

@@ -4,6 +4,7 @@ import { run } from "../alone";
 import * as api from "../api";
 import { Caption, Refusal } from "../names";
 import type { PageProps } from "../pages";
+import { painted } from "../painted";
 import { named } from "../said";
 import { ready, say } from "../saying";
 import { useStore } from "../store";
@@ -79,6 +80,7 @@ export default function TwinPage({ query }: PageProps) {
       stage.current?.close();
       stage.current = null;
       try {
+        await painted();
         const { Stage } = await import("./scene");
         if (gone || !frame.current) return;
         const made = new Stage(frame.current, told, coloursOf(told), { followed: (_, species) => setFollowed(species) });
