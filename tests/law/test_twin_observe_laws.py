@@ -14,6 +14,7 @@ from merian.twin.calibrate.kalman import analysis, inflated, taper
 from merian.twin.calibrate.particle import systematic
 from merian.twin.calibrate.priors import Uniform
 from merian.twin.calibrate.scores import averaged, covered, crps, pit, share
+from merian.twin.calibrate.trades import traded
 from merian.twin.observe.camera import Zone, counts, poisson
 from merian.twin.observe.labels import recorded
 
@@ -151,3 +152,24 @@ def test_branches_of_a_key_are_keys_of_their_own() -> None:
     assert (draws.branch(stem, "a") != draws.branch(stem, "b")).any()
     assert (draws.branch(stem, "a") != draws.branch(draws.key(2, "stem"), "a")).any()
     assert draws.row(stem, 5, 3, 2).tolist() == [draws.uniform(stem, who, 3, 2) for who in range(5)]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 9999), st.sampled_from([0.0, 0.3]))
+def test_trades_keep_rows_that_sum_to_one_and_never_give_what_no_photo_could(
+    species: int, cameras: int, seed: int, prior: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    weights = rng.poisson(3.0, (species, species + 1)) * rng.integers(0, 2, (species, species + 1)) + prior
+    weights[np.arange(species), np.arange(species)] += 20.0
+    matrix = weights / weights.sum(1, keepdims=True)
+    labels = rng.poisson(5.0, (cameras, species + 1))
+    effort = rng.gamma(2.0, 1.0, (cameras, species)) * rng.integers(0, 2, (cameras, species))
+    begun = rng.normal(size=species)
+    row, rows = traded(labels, effort, (begun, 0.0, 1.0), matrix, weights, rng)
+    assert np.isfinite(row).all()
+    assert rows.sum(1) == pytest.approx(np.ones(species))
+    assert (rows >= 0).all()
+    assert (rows[weights == 0] == 0).all()
+    # an animal that no camera can have seen is traded against nothing
+    assert (row[effort.sum(0) == 0] == begun[effort.sum(0) == 0]).all()

@@ -2,7 +2,7 @@
 
 Many labels of a rare species may be the rare species, or a common one that is at times taken for it. Sharing out labels with the matrix fixed, and drawing the
 matrix with the shares fixed, crosses that ridge in small steps: one photo of nothing in fifty that is called a kudu, known from 500 held-out photos, leaves
-3 to 30 independent draws in a thousand sweeps. A trade moves along the ridge at once. For species s taken for r, whose own labels are j and l:
+9 to 80 independent draws in a thousand sweeps. A trade moves along the ridge at once. For species s taken for r, whose own labels are j and l:
 
     C_sl -> C_sl + d,    C_sj -> C_sj - d,    D_r -> D_r - d A_s / (G_r C_rl)
 
@@ -26,6 +26,9 @@ TRADES = 60
 """Trades tried in a sweep, of pairs of species by chance. A choice: a round of them costs less than sharing out the labels."""
 WIDTHS = (-1.0, 0.5)
 """Log10 of the least and the largest width of a trade, in standard deviations of the held-out share. A choice."""
+
+LEAST = 1e-300
+"""No share or mean that rounding made 0 is taken for less."""
 
 
 def traded(
@@ -83,8 +86,8 @@ def _tried(
         if density <= 0.0:
             continue
         x = math.log(density)
-        gain = (weights[source, gained] - 1.0) * math.log(now / matrix[source, gained])
-        gain += (weights[source, given] - 1.0) * math.log(other / matrix[source, given])
+        gain = (weights[source, gained] - 1.0) * math.log(now / max(matrix[source, gained], LEAST))
+        gain += (weights[source, given] - 1.0) * math.log(other / max(matrix[source, given], LEAST))
         # the map keeps volumes of density, and belief is of its logarithm
         gain += 0.5 * ((row[rare] - centre) / sd) ** 2 - 0.5 * ((x - centre) / sd) ** 2 + row[rare] - x
         many = math.exp(row[source])
@@ -100,8 +103,7 @@ def _tried(
                 new[camera, label] = value
                 gain -= value - mean[camera, label]
                 if labels[camera, label] > 0:
-                    # rounding aside, no mean is below 0
-                    gain += labels[camera, label] * math.log(max(value, 1e-300) / mean[camera, label])
+                    gain += labels[camera, label] * math.log(max(value, LEAST) / max(mean[camera, label], LEAST))
         if gain >= bar[at]:
             row[rare], matrix[source, gained], matrix[source, given] = x, now, other
             mean[:] = new
