@@ -90,7 +90,7 @@ def sugarscape(model: Sugarscape, seed: int, steps: int) -> Gathered:
     land, counts = np.empty((64 * (-(-side // 8)) ** 2), np.int8), np.zeros((2, steps + 1), np.int64)
     lists = np.empty(model.agents, np.int32), np.empty(2 * model.agents, np.int32)
     _laid(land, full, ants, side)
-    left = _course(land, ants.reshape(-1), lists, counts, side, (keys[1], bare))
+    left = _course(land, ants.reshape(-1), lists, counts, side, (keys[1], bare, model.capacity))
     now = np.empty(side**2, np.int8)
     _told(land, now, ants[:left], side, bare and steps > 0)
     return Gathered(
@@ -136,7 +136,19 @@ def _found(full: Sugar, ants: Ants, cells: Turns, drawn: Order, land: tuple[int,
 @compiled
 def _spot(row: int, column: int, side: int) -> int:
     """Where a cell lies: squares of 8 x 8 cells, a line of memory each, so that what an agent sees is in three or four lines and not in a dozen."""
-    return (((row >> 3) * ((side + 7) >> 3) + (column >> 3)) << 6) + ((row & 7) << 3) + (column & 7)
+    return _down(row, side) + _right(column)
+
+
+@compiled
+def _down(row: int, side: int) -> int:
+    """How far a row lies behind the first one."""
+    return (row >> 3) * ((side + 7) >> 3 << 6) + ((row & 7) << 3)
+
+
+@compiled
+def _right(column: int) -> int:
+    """How far a column lies behind the first one."""
+    return (column >> 3 << 6) + (column & 7)
 
 
 @compiled
@@ -166,13 +178,13 @@ def _told(land: Sugar, now: Sugar, ants: Ants, side: int, bare: bool) -> None:
 
 @compiled
 def _course(
-    land: Sugar, ants: Ants, lists: tuple[Turns, Turns], counts: Order, side: int, rule: tuple[draws.Key, bool]
+    land: Sugar, ants: Ants, lists: tuple[Turns, Turns], counts: Order, side: int, rule: tuple[draws.Key, bool, int]
 ) -> int:
     """Go through all steps in place, writing down the living and what they hold [2, steps + 1]: how many are left, which stand first.
 
-    ants [4 * agents]; lists: room for the order of agents, and for twice as many cells; rule: chance, bare."""
+    ants [4 * agents]; lists: room for the order of agents, and for twice as many cells; rule: chance, bare, most sugar."""
     order, freed = lists
-    living = len(order)
+    living, enough = len(order), (rule[2] - 1) << GRADE
     for ant in range(living):
         counts[1, 0] += ants[4 * ant + HELD]
     counts[0, 0] = living
@@ -185,7 +197,10 @@ def _course(
             if turn + AHEAD < living:
                 fetch(ants, 4 * order[turn + AHEAD])
                 _look(land, ants, order[turn + NEAR], side)
-            many = _turn(land, ants, order[turn], side, (full, freed, many))
+            left = _turn(land, ants, order[turn], side, full, enough)
+            if left >= 0:
+                freed[many] = left
+                many += 1
         living, many = _kept(ants, living, side, freed, many)
         for at in range(many):
             land[freed[at]] = -1 - land[freed[at]]
@@ -208,28 +223,31 @@ def _look(land: Sugar, ants: Ants, ant: int, side: int) -> None:
 
 
 @compiled
-def _turn(land: Sugar, ants: Ants, ant: int, side: int, rule: tuple[bool, Turns, int]) -> int:
-    """An agent goes where it likes best, gathers what it finds and burns what it needs: how many cells are now to be free at the end of the step. rule: whether
-    cells under agents are full; these cells, and how many there were."""
-    full, freed, many = rule
+def _turn(land: Sugar, ants: Ants, ant: int, side: int, full: bool, enough: int) -> int:
+    """An agent goes where it likes best, gathers what it finds and burns what it needs: the cell that is to be free at the end of the step, or -1. full: whether
+    cells under agents are; enough: nothing is better than what counts more."""
     row, column = ants[4 * ant + CELL] >> 16, ants[4 * ant + CELL] & 0xFFFF
-    here = _spot(row, column, side)
+    down, right = _down(row, side), _right(column)
+    here = down + right
     holds = -1 - land[here]
     best = (holds if full else 0) << GRADE
     for far in range(1, ants[4 * ant + SIGHT] + 1):
+        if best > enough:
+            # nothing farther is better
+            break
         # more sugar first, then nearness, then the lower number: north, west, east, south
         if row - far >= 0:
-            best = max(best, (land[_spot(row - far, column, side)] << GRADE) - 4 * far)
+            best = max(best, (land[_down(row - far, side) + right] << GRADE) - 4 * far)
         if column - far >= 0:
-            best = max(best, (land[_spot(row, column - far, side)] << GRADE) - 4 * far - 1)
+            best = max(best, (land[down + _right(column - far)] << GRADE) - 4 * far - 1)
         if column + far < side:
-            best = max(best, (land[_spot(row, column + far, side)] << GRADE) - 4 * far - 2)
+            best = max(best, (land[down + _right(column + far)] << GRADE) - 4 * far - 2)
         if row + far < side:
-            best = max(best, (land[_spot(row + far, column, side)] << GRADE) - 4 * far - 3)
+            best = max(best, (land[_down(row + far, side) + right] << GRADE) - 4 * far - 3)
     way = -best & ((1 << GRADE) - 1)
     ants[4 * ant + HELD] += ((best + way) >> GRADE) - ants[4 * ant + NEED]
     if way == 0:
-        return many
+        return -1
     far, way = way >> 2, way & 3
     row, column = row + far * ((way == 3) - (way == 0)), column + far * ((way == 2) - (way == 1))
     spot = _spot(row, column, side)
@@ -237,9 +255,8 @@ def _turn(land: Sugar, ants: Ants, ant: int, side: int, rule: tuple[bool, Turns,
     land[spot] = -1 - land[spot]
     if full:
         land[here] = holds
-        return many
-    freed[many] = here
-    return many + 1
+        return -1
+    return here
 
 
 @compiled

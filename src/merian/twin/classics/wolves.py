@@ -233,6 +233,9 @@ def _hunt(land: Land, flocks: tuple[Flock, Flock], tallies: Cells, model: Model,
         if turn + AHEAD < count:
             fetch(animals, order[turn + AHEAD])
             fetch(land, animals[order[turn + NEAR]]["cell"])
+            cell = animals[order[turn + NEAR // 2]]["cell"]
+            if land[cell]["grazed"] == step and land[cell]["sheep"] > 0:
+                fetch(here_of, land[cell]["first"])
         animal = order[turn]
         here = animals[animal]["cell"]
         left = animals[animal]["energy"] - 1.0
