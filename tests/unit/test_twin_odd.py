@@ -158,5 +158,5 @@ def test_the_page_of_cohorts_describes_what_threatens_them(tmp_path: Path) -> No
     page = (out / "odd.md").read_text()
     for name in ("outbreak", "outbreak_2", "fire", "livestock", "merging"):
         assert f"### {name}\n" in page
-    for line in ("| exposed | 1 | cohort | 0 to 1 |", "| immune_2 | 1 | cohort | 0 to 1 |", "| stock | km-2 | y x x |"):
+    for line in ("| exposed | 1 | cohort | 0 to 1 |", "| immune_2 | 1 | cohort | 0 to 1 |", "| stock | km-2 | y × x |"):
         assert line in page

@@ -79,7 +79,7 @@ def test_the_page_is_whole_and_names_are_text() -> None:
 def test_beyond_the_measured_range_is_said_on_each_figure() -> None:
     html = simulation_page(told(amount=8.0))
     assert html.count("outside the measured range") == 5
-    assert "warming all: 8 K, from year 2 lies outside 0 to 5 K, where constants were measured" in html
+    assert "Warming all: 8 K, from year 2 lies outside 0 to 5 K, where constants were measured" in html
 
 
 def test_links_are_drawn_as_they_are_known() -> None:

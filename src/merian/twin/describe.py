@@ -55,7 +55,9 @@ def described(
     inputs = {"ecosystem": ecosystem.digest()}
     if scenario is not None:
         common = [*ecosystem.species.common, *(pool.name for pool in ecosystem.pools)]
-        scenario = scenario.named(dict(zip(common, ecosystem.balance().web.names, strict=True)))
+        web = ecosystem.balance().web
+        scenario = scenario.named(dict(zip(common, web.names, strict=True)))
+        scenario.checked(web, math.inf, common)
         inputs["scenario"] = store.digest_bytes(repr(scenario).encode())[:24]
     work = store.begin(out, KIND, FORMAT, {"tier": tier}, inputs, overwrite)
     if work.done:

@@ -115,7 +115,7 @@ class Stage:
         Where none held before, the other world begins as a copy of this one. Raises BadSetting for a change that cannot be shown, or that fits no species.
         """
         scenario = scenario.named(dict(zip(self.common, self.web.names, strict=True)))
-        scenario.checked(self.web, math.inf)
+        scenario.checked(self.web, math.inf, self.common)
         for change in scenario.changes:
             if change.what not in SHOWN_KINDS or change.mapped or change.pattern != "even":
                 raise BadSetting(
