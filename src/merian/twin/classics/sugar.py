@@ -212,10 +212,10 @@ def _course(
 
 @compiled
 def _look(land: Sugar, ants: Ants, ant: int, side: int) -> None:
-    """Fetch what an agent sees."""
+    """Fetch what an agent sees, or of very much what is nearest."""
     row, column = ants[4 * ant + CELL] >> 16, ants[4 * ant + CELL] & 0xFFFF
     fetch(land, _spot(row, column, side))
-    for far in range(ants[4 * ant + SIGHT], 0, -8):
+    for far in range(min(ants[4 * ant + SIGHT], 16), 0, -8):
         fetch(land, _spot(max(row - far, 0), column, side))
         fetch(land, _spot(min(row + far, side - 1), column, side))
         fetch(land, _spot(row, max(column - far, 0), side))
@@ -224,14 +224,14 @@ def _look(land: Sugar, ants: Ants, ant: int, side: int) -> None:
 
 @compiled
 def _turn(land: Sugar, ants: Ants, ant: int, side: int, full: bool, enough: int) -> int:
-    """An agent goes where it likes best, gathers what it finds and burns what it needs: the cell that is to be free at the end of the step, or -1. full: whether
+    """An agent goes where it likes best, gathers what it finds and burns what it needs: which cell is to be free at the end of the step, or -1. full: whether
     cells under agents are; enough: nothing is better than what counts more."""
     row, column = ants[4 * ant + CELL] >> 16, ants[4 * ant + CELL] & 0xFFFF
     down, right = _down(row, side), _right(column)
     here = down + right
     holds = -1 - land[here]
     best = (holds if full else 0) << GRADE
-    for far in range(1, ants[4 * ant + SIGHT] + 1):
+    for far in range(1, min(ants[4 * ant + SIGHT], side - 1) + 1):
         if best > enough:
             # nothing farther is better
             break
