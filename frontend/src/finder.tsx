@@ -1,7 +1,7 @@
 /** A field that finds taxa by the beginning of a scientific or common name: a combobox, as the ARIA practices describe it. */
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import * as api from "./api";
-import { calledOf, Scientific } from "./names";
+import { calledOf, Refusal, Scientific } from "./names";
 import { word } from "./words";
 
 const PAUSE_MS = 120;
@@ -17,6 +17,7 @@ export function Finder({ label, none, choose, focus = false }: Props) {
   const [text, setText] = useState("");
   const [found, setFound] = useState<api.Taxon[] | null>(null);
   const [at, setAt] = useState(0);
+  const [failure, setFailure] = useState<unknown>(null);
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const asked = text.trim();
@@ -25,6 +26,7 @@ export function Finder({ label, none, choose, focus = false }: Props) {
   }, []);
   useEffect(() => {
     setFound(null);
+    setFailure(null);
     if (asked.length < 2) return;
     const hangUp = new AbortController();
     const timer = setTimeout(() => {
@@ -33,7 +35,7 @@ export function Finder({ label, none, choose, focus = false }: Props) {
           setFound(taxa);
           setAt(0);
         },
-        () => undefined,
+        (error: unknown) => hangUp.signal.aborted || setFailure(error),
       );
     }, PAUSE_MS);
     return () => {
@@ -96,6 +98,7 @@ export function Finder({ label, none, choose, focus = false }: Props) {
           </li>
         ))}
       </ul>
+      {failure ? <Refusal error={failure} /> : null}
       {found?.length === 0 ? (
         <p class="facts" role="status">
           {none}

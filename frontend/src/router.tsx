@@ -14,12 +14,12 @@ function here(): Place {
 export const place = createStore<Place>(here());
 addEventListener("popstate", () => place.set(here()));
 
-/** Go to an address of the pages; `replace` leaves no step back. */
-export function go(address: string, replace = false): void {
+/** Go to an address of the pages; `replace` leaves no step back, `stay` leaves the page where it is scrolled to. */
+export function go(address: string, replace = false, stay = replace): void {
   if (replace) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
   place.set(here());
-  if (!replace) scrollTo(0, 0);
+  if (!stay) scrollTo(0, 0);
 }
 
 /** The address of a taxon's page. */

@@ -94,11 +94,55 @@ def test_a_bad_photo_is_said_and_the_next_one_works(site: Site, browser: Any, ad
     visit = Plates(browser, address)
     visit.drop("notes.jpg", b"no image at all")
     assert "Not read: not an image." in visit.page.locator(".plate.unread").inner_text()
+    assert visit.said() == "Not read: not an image."
+    visit.page.click("button[lang=de]")
+    visit.drop("cut.jpg", site.photo()[1][: len(site.photo()[1]) // 2])
+    visit.page.get_by_text("Nicht gelesen: die Datei ist abgeschnitten.", exact=True).first.wait_for()
+    visit.page.click("button[lang=en]")
     visit.page.locator("#samples .thumb").first.click()
     visit.page.wait_for_selector(".plate:not(.unread)[aria-busy=false]")
     assert "Label in the catalog" in visit.page.locator(".plate").first.inner_text()
     visit.page.click("#clear")
     assert visit.page.locator(".plate").count() == 0
+    visit.leave(address, "blob:")
+
+
+def test_what_holds_no_file_leads_nowhere_and_says_what_to_do(site: Site, browser: Any, address: str) -> None:
+    visit = Plates(browser, address)
+    page = visit.page
+    held = """(kind) => {
+      const transfer = new DataTransfer();
+      transfer.setData("text/uri-list", "http://127.0.0.1:1/elsewhere.jpg");
+      const event = kind === "paste" ? new ClipboardEvent(kind, { bubbles: true, cancelable: true, clipboardData: transfer })
+        : new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: transfer });
+      return document.querySelector("#drop").dispatchEvent(event);
+    }"""
+    for kind in ("dragover", "drop"):
+        assert page.evaluate(held, kind) is False, "the browser does not follow it"
+    page.wait_for_selector("#identify .refusal")
+    assert "Save the photo on this device first" in page.locator("#identify .refusal").inner_text()
+    visit.drop("mine.jpg", site.photo()[1])
+    page.wait_for_selector("#identify .refusal", state="detached")
+    page.evaluate(held, "paste")
+    page.wait_for_selector("#identify .refusal")
+    visit.leave(address, "blob:")
+
+
+def test_a_photo_stays_while_the_server_is_away_and_is_asked_again(site: Site, browser: Any, address: str) -> None:
+    visit = Plates(browser, address)
+    page = visit.page
+    page.route("**/api/identify", lambda route: route.abort())
+    page.route("**/api/find**", lambda route: route.abort())
+    visit.drop("mine.jpg", site.photo()[1])
+    assert "Start it again" in page.locator(".plate .refusal").inner_text()
+    page.unroute("**/api/identify")
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_selector(".plate .ranked li")
+    assert page.locator(".plate").count() == 1
+    page.locator(".correct > .quiet").click()
+    page.locator(".correct input").fill("an")
+    page.wait_for_selector(".finder .refusal")
+    visit.errors.clear()
     visit.leave(address, "blob:")
 
 
@@ -109,13 +153,19 @@ def test_the_map_is_walked_by_keyboard(browser: Any, address: str) -> None:
     page.keyboard.press("ArrowRight")
     page.wait_for_selector("#card h2")
     first = page.locator("#card .portrait").get_attribute("src")
+    page.wait_for_function("(src) => src.endsWith(new URLSearchParams(location.search).get('photo'))", arg=first)
     page.keyboard.press("ArrowRight")
     page.wait_for_function(
         "(first) => document.querySelector('#card .portrait')?.getAttribute('src') !== first", arg=first
     )
     page.keyboard.press("Escape")
     assert page.locator("#card").count() == 0
+    assert page.url.endswith("/explorer")
     page.select_option("#by", "habitat")
+    page.wait_for_function("() => location.search === '?by=habitat'")
+    page.reload()
+    page.wait_for_selector("#legend .key")
+    assert page.input_value("#by") == "habitat"
     key = page.locator("#legend .key").first
     key.click()
     assert page.locator("#legend .key").first.get_attribute("aria-pressed") == "true"

@@ -116,6 +116,27 @@ def test_filters_by_keyboard_stand_in_the_address(site: Site, browser: Any, addr
     page.click("#clear-filters")
     page.wait_for_function("() => location.search === ''")
     settled(page, len(site.catalog.kept()))
+    page.go_back()
+    page.wait_for_selector(".chip .name")
+    page.go_back()
+    page.wait_for_function("() => location.search.includes('box=') && !location.search.includes('licence=')")
+    assert page.locator(".choices :checked").count() == 0
+    settled(page)
+    visit.leave(address)
+
+
+def test_words_that_are_typed_on_are_one_step_back(browser: Any, address: str) -> None:
+    visit = Visit(browser, f"{address}search?month=7", viewport={"width": 1280, "height": 900})
+    page = visit.page
+    settled(page)
+    for text in ("a bird", "a bird on a twig"):
+        page.fill("#words", text)
+        page.keyboard.press("Enter")
+        page.wait_for_function("(text) => new URLSearchParams(location.search).get('words') === text", arg=text)
+    page.go_back()
+    page.wait_for_function("() => location.search === '?month=7'")
+    page.wait_for_function("() => document.querySelector('#words').value === ''")
+    settled(page)
     visit.leave(address)
 
 

@@ -25,7 +25,7 @@ export default function Explorer({ about, query }: PageProps) {
   }, [failure]);
   return (
     <section id="explore" class="leaf wide">
-      <Caption tab="Tab. III" title={t("alike.title")}>
+      <Caption tab="Tab. IV" title={t("alike.title")}>
         {value ? <Views view={view} query={query} /> : null}
       </Caption>
       {about.points === null ? <Absent>{about.absent.layout ?? t("absent")}</Absent> : null}
@@ -49,7 +49,7 @@ function Views({ view, query }: { view: View; query: URLSearchParams }) {
   return (
     <div class="views" role="group" aria-label={t("views")}>
       {VIEWS.map((one) => (
-        <button type="button" key={one} id={`view-${one}`} aria-pressed={one === view} onClick={() => go(to(one), true)}>
+        <button type="button" key={one} id={`view-${one}`} aria-pressed={one === view} onClick={() => one !== view && go(to(one), false, true)}>
           {t(`view.${one}`)}
         </button>
       ))}

@@ -1,5 +1,5 @@
 /** The map with its colours and legend, the card of what was picked, and what a loop holds. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { takeKnown } from "../identify/plates";
 import { Refusal } from "../names";
@@ -8,6 +8,7 @@ import { ready, say } from "../saying";
 import { useStore } from "../store";
 import { calm, dark } from "../theme";
 import { capital, figure, many, t, word } from "../words";
+import { note } from "./asked";
 import { PhotoCard, Tip } from "./card";
 import type { Painted } from "./colours";
 import * as data from "./data";
@@ -37,6 +38,7 @@ export function MapView({ told, points, about, query }: Props) {
   const card = useRef<HTMLElement>(null);
   const map = useRef<LikenessMap | null>(null);
   const asked = useRef(0);
+  const looked = useRef<string | null>(null);
   const known = useRef(new Map<string, number>());
   const [key, setKey] = useState<string | null>(null);
   const [by, setBy] = useState<data.Colouring | null>(null);
@@ -63,9 +65,12 @@ export function MapView({ told, points, about, query }: Props) {
     setFailure(null);
     map.current?.yieldRight(0);
     map.current?.pick(-1);
+    looked.current = null;
+    note({ photo: null });
   };
   const open = async (id: string, point = known.current.get(id) ?? -1): Promise<void> => {
     const turn = ++asked.current;
+    looked.current = id;
     if (point >= 0) map.current?.pick(point);
     try {
       const found = await api.neighbours(id, KIN);
@@ -75,6 +80,7 @@ export function MapView({ told, points, about, query }: Props) {
       map.current?.pick(own, kin);
       setFailure(null);
       setPicked(found);
+      note({ photo: id });
       say(`${found.photo.taxon?.name ?? t("photo.unnamed")}. ${many("lookalikes", found.neighbours.length)}.`);
     } catch (error) {
       if (turn === asked.current) setFailure(error);
@@ -97,15 +103,17 @@ export function MapView({ told, points, about, query }: Props) {
     map.current = made;
     return () => made.close();
   }, [points]);
+  const photo = query.get("photo");
+  // at once, lest a card that is closed meanwhile is opened again
+  useLayoutEffect(() => {
+    if (photo && photo !== looked.current) void open(photo);
+  }, [points, photo]);
+  const wanted = query.get("by") ?? (query.has("taxon") ? query.get("rank") : null);
   useEffect(() => {
-    const photo = query.get("photo");
-    const taxon = query.get("taxon");
-    const rank = query.get("rank");
-    if (photo) void open(photo);
-    const one = taxon && told.colourings.find((colouring) => colouring.key === rank);
-    setKey((one || firstColouring(told))?.key ?? null);
+    const one = told.colourings.find((colouring) => colouring.key === wanted) ?? firstColouring(told);
+    setKey(one?.key ?? null);
     if (!told.colourings.length) ready();
-  }, [points, query]);
+  }, [points, wanted]);
   useEffect(() => {
     if (key === null) return;
     let mine = true;
@@ -167,7 +175,7 @@ export function MapView({ told, points, about, query }: Props) {
   return (
     <>
       <div class="above">
-        <Choice told={told} value={key} choose={setKey} />
+        <Choice told={told} value={key} choose={(by) => note({ by })} />
         {share < 1 ? <progress class="thin" value={share} max={1} aria-label={t("map.colouring")} /> : null}
         <span class="grow" />
         <button id="lasso" type="button" class="quiet" aria-pressed={armed} onClick={() => map.current?.arm(!armed)}>

@@ -1,8 +1,9 @@
 /** What is it? Photos in by drop, paste or choice, and one plate per photo with what is said of it. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import * as api from "../api";
 import { useAsked } from "../asking";
-import { Absent, Caption, calledOf } from "../names";
+import { useDropping } from "../dropping";
+import { Absent, Caption, calledOf, Refusal } from "../names";
 import type { PageProps } from "../pages";
 import { ready } from "../saying";
 import { useStore } from "../store";
@@ -57,60 +58,32 @@ export default function Identify({ about }: PageProps) {
   );
 }
 
-const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
-
 /** The place to drop photos on; a drop or a paste anywhere in the window counts too. */
 function Drop({ limits }: { limits: api.About["limits"] }) {
-  const [over, setOver] = useState(false);
-  useEffect(() => {
-    let depth = 0;
-    const hands = new AbortController();
-    const options = { signal: hands.signal };
-    const enter = (event: DragEvent): void => {
-      if (holdsFiles(event)) setOver(++depth > 0);
-    };
-    const leave = (event: DragEvent): void => {
-      if (holdsFiles(event)) setOver(--depth > 0);
-    };
-    const drop = (event: DragEvent): void => {
-      const files = [...(event.dataTransfer?.files ?? [])];
-      if (!files.length) return;
-      event.preventDefault();
-      depth = 0;
-      setOver(false);
-      void take(files, limits);
-    };
-    const paste = (event: ClipboardEvent): void => {
-      const files = [...(event.clipboardData?.files ?? [])];
-      if (files.length) void take(files, limits);
-    };
-    addEventListener("dragenter", enter, options);
-    addEventListener("dragleave", leave, options);
-    addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault(), options);
-    addEventListener("drop", drop, options);
-    addEventListener("paste", paste, options);
-    return () => hands.abort();
-  }, [limits]);
+  const { over, bare } = useDropping((files) => void take(files, limits));
   return (
-    <label id="drop" class={over ? "drop over" : "drop"} for="files">
-      <Sprig />
-      <span class="ask">{t("drop")}</span>
-      <span class="or">
-        <span class="paste">{t("or")}</span>
-        <span class="choose">{t("choose")}</span>
-      </span>
-      <input
-        id="files"
-        type="file"
-        accept="image/*"
-        multiple
-        onChange={(event) => {
-          const input = event.currentTarget;
-          void take([...(input.files ?? [])], limits);
-          input.value = "";
-        }}
-      />
-    </label>
+    <>
+      <label id="drop" class={over ? "drop over" : "drop"} for="files">
+        <Sprig />
+        <span class="ask">{t("drop")}</span>
+        <span class="or">
+          <span class="paste">{t("or")}</span>
+          <span class="choose">{t("choose")}</span>
+        </span>
+        <input
+          id="files"
+          type="file"
+          accept="image/*"
+          multiple
+          onChange={(event) => {
+            const input = event.currentTarget;
+            void take([...(input.files ?? [])], limits);
+            input.value = "";
+          }}
+        />
+      </label>
+      {bare ? <Refusal error={new api.Refusal(t("nofile"), t("nofile.do"))} /> : null}
+    </>
   );
 }
 

@@ -6,7 +6,7 @@ import { go } from "../router";
 import { capital, percent, t, word } from "../words";
 import { Apart } from "./apart";
 import { Confirm, Correct } from "./correct";
-import { type Plate, sentence } from "./plates";
+import { again, type Plate, sentence } from "./plates";
 
 export function PlateOf({ plate, about }: { plate: Plate; about: api.About }) {
   const { row, name } = plate;
@@ -35,7 +35,14 @@ export function PlateOf({ plate, about }: { plate: Plate; about: api.About }) {
       </figure>
       <div class="answer">
         {plate.state === "waiting" ? <p class="looking">{t("looking")}</p> : null}
-        {plate.state === "refused" ? <Refusal error={plate.error} /> : null}
+        {plate.state === "refused" ? (
+          <>
+            <Refusal error={plate.error} />
+            <button type="button" class="quiet" onClick={() => void again(plate)}>
+              {t("retry")}
+            </button>
+          </>
+        ) : null}
         {plate.state === "unread" ? <Unread reason={plate.reason} /> : null}
         {row ? <Answer plate={plate} row={row} about={about} /> : null}
       </div>

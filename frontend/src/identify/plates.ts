@@ -45,8 +45,10 @@ export function change(key: number, what: Partial<Plate>): void {
 }
 
 function fill(key: number, row: api.Row, photo: api.Photo | null): void {
-  if (row.reason !== null) change(key, { state: "unread", reason: row.reason });
-  else {
+  if (row.reason !== null) {
+    change(key, { state: "unread", reason: word("reason", row.reason) });
+    say(t("unread", { reason: word("reason", row.reason) }));
+  } else {
     change(key, { state: "done", row, photo });
     say(sentence(row));
   }
@@ -78,11 +80,17 @@ export async function take(files: File[], limits: api.About["limits"]): Promise<
 export async function takeKnown(id: string): Promise<void> {
   const plate = blank("", api.imageUrl(id), id);
   plates.set([plate, ...plates.get()]);
+  await again(plate);
+}
+
+/** Ask for one plate, anew where no answer came. */
+export async function again({ key, file, image }: Plate): Promise<void> {
+  change(key, { state: "waiting", error: null });
   try {
-    const { rows, photo } = await api.identifyKnown(id);
-    fill(plate.key, rows[0] as api.Row, photo);
+    const answer = file ? { rows: await api.identify([file]), photo: null } : await api.identifyKnown(image ?? "");
+    fill(key, answer.rows[0] as api.Row, answer.photo);
   } catch (error) {
-    change(plate.key, { state: "refused", error });
+    change(key, { state: "refused", error });
   }
 }
 
@@ -102,7 +110,7 @@ export async function tellApart(key: number, taxon: api.Taxon, against: api.Taxo
   put({ state: "asked", done: 0, of: 0 });
   try {
     const answer = await api.explain(photo, taxon.id, against.id, (done, of) => put({ state: "asked", done, of }), signal);
-    if (answer.reason) throw new api.Refusal(t("unread", { reason: answer.reason }), t("unread.do"));
+    if (answer.reason) throw new api.Refusal(t("unread", { reason: word("reason", answer.reason) }), t("unread.do"));
     put({ state: "told", answer });
     say(toldApart(answer));
   } catch (error) {

@@ -7,7 +7,7 @@ import type { PageProps } from "../pages";
 import { go, Link, taxonAddress } from "../router";
 import { ready, say } from "../saying";
 import { useStore } from "../store";
-import { figure, t } from "../words";
+import { figure, t, word } from "../words";
 import { Basket, Choose } from "./basket";
 import { type Asked, filtersOf, NO_FILTERS, queryOf, readAsked } from "./asked";
 import { Filters } from "./filters";
@@ -22,7 +22,7 @@ export default function Search({ about, query }: PageProps) {
   }, []);
   return (
     <section id="search" class="leaf wide">
-      <Caption tab="Tab. V" title={t("search.title")} />
+      <Caption tab="Tab. III" title={t("search.title")} />
       {about.catalog ? <Desk about={about} query={query} /> : <Absent>{about.absent.catalog ?? t("absent")}</Absent>}
     </section>
   );
@@ -37,7 +37,9 @@ function Desk({ about, query }: { about: api.About; query: URLSearchParams }) {
   now.current = asked;
   const change = useCallback((what: Partial<Asked>): void => {
     const wanted = queryOf({ ...now.current, ...what });
-    if (wanted !== queryOf(now.current)) go(wanted ? `/search?${wanted}` : "/search", true);
+    // each choice can be gone back from; words that are typed on are one step
+    const typedOn = Object.keys(what).join() === "words" && now.current.words !== "" && what.words !== "";
+    if (wanted !== queryOf(now.current)) go(wanted ? `/search?${wanted}` : "/search", typedOn, true);
   }, []);
   return (
     <div class="desk">
@@ -84,7 +86,7 @@ function Results({ about, asked, change }: { about: api.About; asked: Asked; cha
   }, [value, failure]);
   const reason = large ? t("large", { mb: about.limits.photo_mb }) : (value?.reason ?? null);
   if (failure) return <Refusal error={failure} />;
-  if (reason !== null) return <Refusal error={new api.Refusal(t("unread", { reason }), t("unread.do"))} />;
+  if (reason !== null) return <Refusal error={new api.Refusal(t("unread", { reason: large ? reason : word("reason", reason) }), t("unread.do"))} />;
   const found = value ?? before;
   // what an index looks for goes in steps, so that one photo may be found twice
   const hits = found ? [...new Map([...found.photos, ...(value ? more.hits : [])].map((hit) => [hit.id, hit])).values()] : [];

@@ -2,6 +2,8 @@
 import { useEffect, useState } from "preact/hooks";
 import * as api from "../api";
 import { useAsked } from "../asking";
+import { useDropping } from "../dropping";
+import { Refusal } from "../names";
 import { createStore, useStore } from "../store";
 import { percent, t } from "../words";
 import type { Asked } from "./asked";
@@ -64,53 +66,34 @@ export function Question({ asked, change }: Props) {
   );
 }
 
-const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
-
 /** The place to drop a photo on; a drop or a paste anywhere in the window counts too. */
 function Drop({ small, taken }: { small: boolean; taken(): void }) {
-  const [over, setOver] = useState(false);
-  const take = (files: FileList | null | undefined): boolean => {
-    const file = files?.[0];
-    if (!file) return false;
+  const pick = (file: File | undefined): void => {
+    if (!file) return;
     takeOwn(file);
     taken();
-    return true;
   };
-  useEffect(() => {
-    const hands = new AbortController();
-    const options = { signal: hands.signal };
-    const drop = (event: DragEvent): void => {
-      setOver(false);
-      if (take(event.dataTransfer?.files)) event.preventDefault();
-    };
-    const hover = (event: DragEvent): void => {
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      setOver(true);
-    };
-    addEventListener("dragover", hover, options);
-    addEventListener("dragleave", (event) => event.relatedTarget === null && setOver(false), options);
-    addEventListener("drop", drop, options);
-    addEventListener("paste", (event) => void take(event.clipboardData?.files), options);
-    return () => hands.abort();
-  }, [taken]);
+  const { over, bare } = useDropping((files) => pick(files[0]));
   return (
-    <label class={`dropped${over ? " over" : ""}${small ? " small" : ""}`} for="own">
-      {small ? null : <span class="ask">{t("search.drop")}</span>}
-      <span class="or">
-        {small ? null : t("search.or")}
-        <span class="choose">{t(small ? "search.other" : "search.choose")}</span>
-      </span>
-      <input
-        id="own"
-        type="file"
-        accept="image/*"
-        onChange={(event) => {
-          take(event.currentTarget.files);
-          event.currentTarget.value = "";
-        }}
-      />
-    </label>
+    <>
+      <label class={`dropped${over ? " over" : ""}${small ? " small" : ""}`} for="own">
+        {small ? null : <span class="ask">{t("search.drop")}</span>}
+        <span class="or">
+          {small ? null : t("search.or")}
+          <span class="choose">{t(small ? "search.other" : "search.choose")}</span>
+        </span>
+        <input
+          id="own"
+          type="file"
+          accept="image/*"
+          onChange={(event) => {
+            pick(event.currentTarget.files?.[0]);
+            event.currentTarget.value = "";
+          }}
+        />
+      </label>
+      {bare ? <Refusal error={new api.Refusal(t("nofile"), t("nofile.do"))} /> : null}
+    </>
   );
 }
 

@@ -16,7 +16,7 @@ export function Variation({ variation }: { variation: api.Variation[] }) {
             {one.groups.map((group) => (
               <li key={group.name}>
                 <p>
-                  {group.name} <small>{figure(group.count)}</small>
+                  {word("group", group.name)} <small>{figure(group.count)}</small>
                 </p>
                 <div class="strip">
                   {group.images.map((id) => (
@@ -24,7 +24,7 @@ export function Variation({ variation }: { variation: api.Variation[] }) {
                       type="button"
                       class="thumb"
                       key={id}
-                      aria-label={`${t("photo")}: ${group.name}`}
+                      aria-label={`${t("photo")}: ${word("group", group.name)}`}
                       onClick={() => go(`/explorer?photo=${encodeURIComponent(id)}`)}
                     >
                       <img src={api.imageUrl(id, 128)} alt="" width={56} height={56} loading="lazy" />

@@ -26,9 +26,13 @@ const ROW = 25;
 const TOP = 30;
 /** How wide a letter of a name is, about. */
 const LETTER = 6.6;
+/** The same where there is little room: few letters are as wide. */
+const TIGHT = 5.6;
+/** Between the first column and the second, at least. */
+const FIRST_GAP = 70;
 
 /** A place for each species: across by level, down in the order of what it eats. */
-function placed(found: Foresight, space: Room): { nodes: Node[]; high: number } {
+function placed(found: Foresight, space: Room): { nodes: Node[]; wide: number; high: number } {
   const floors = new Map<number, number[]>();
   found.species.forEach((one, at) => {
     const floor = Math.round(one.level);
@@ -37,8 +41,15 @@ function placed(found: Foresight, space: Room): { nodes: Node[]; high: number } 
   const keys = [...floors.keys()].sort((a, b) => a - b);
   // names at both ends stay inside
   const longest = (floor: number): number => Math.max(...(floors.get(floor) ?? []).map((at) => (found.species[at] as Foreseen).common.length));
-  const left = Math.max(space.left, 22 + LETTER * longest(keys[0] as number));
-  const right = Math.min(space.right, space.wide - 34 - LETTER * longest(keys.at(-1) as number));
+  const letter = space === NARROW ? TIGHT : LETTER;
+  const left = Math.max(space.left, 22 + letter * longest(keys[0] as number));
+  const last = 34 + letter * longest(keys.at(-1) as number);
+  // names of a column end before the next one begins, if the whole must grow for it
+  const gaps = keys.slice(0, -1).map((floor, k) => (k ? 24 + letter * longest(floor) : FIRST_GAP));
+  const least = gaps.reduce((sum, gap) => sum + gap, 0);
+  const right = Math.max(Math.min(space.right, space.wide - last), left + least);
+  const even = (right - left) / Math.max(gaps.length, 1);
+  const steps = gaps.every((gap) => gap <= even) ? gaps.map(() => even) : gaps.map((gap) => (gap * (right - left)) / least);
   const rows = Math.max(...[...floors.values()].map((own) => own.length));
   const high = TOP + rows * ROW + 14;
   const down = new Map<number, number>();
@@ -56,16 +67,15 @@ function placed(found: Foresight, space: Room): { nodes: Node[]; high: number } 
       down.set(at, y);
       const one = found.species[at] as Foreseen;
       const now = (one.scenario ?? one.baseline)[2]?.at(-1) ?? 0;
-      const x = left + ((right - left) * column) / Math.max(keys.length - 1, 1);
+      const x = left + steps.slice(0, column).reduce((sum, step) => sum + step, 0);
       nodes.push({ at, one, x, y, r: 3.2 + 1.15 * Math.log10(1 + 1e4 * Math.max(now, 0)) });
     });
   }
-  return { nodes, high };
+  return { nodes, wide: Math.max(space.wide, right + last), high };
 }
 
 export function FoodWeb({ found, colours, only, setOnly }: Props) {
-  const space = room();
-  const { nodes, high } = placed(found, space);
+  const { nodes, wide, high } = placed(found, room());
   const where = new Map(nodes.map((node) => [node.at, node]));
   const most = Math.max(...found.links.map((link) => link.flow), 1e-9);
   const chosen = nodes.find((node) => node.one.name === only)?.at ?? -1;
@@ -79,7 +89,7 @@ export function FoodWeb({ found, colours, only, setOnly }: Props) {
     }) + (link.changed_flow === null ? "" : ` ${t("twin.web.changed", { flow: figure(link.changed_flow) })}`);
   return (
     <figure class="foodweb">
-      <svg viewBox={`0 0 ${space.wide} ${high}`} role="img" aria-label={t("twin.web.label", { species: figure(nodes.length), links: figure(found.links.length) })}>
+      <svg viewBox={`0 0 ${wide} ${high}`} role="img" aria-label={t("twin.web.label", { species: figure(nodes.length), links: figure(found.links.length) })}>
         {drawn.map((link) => {
           const [a, b] = [where.get(link.eaten), where.get(link.eater)];
           if (!a || !b) return null;
@@ -107,7 +117,7 @@ export function FoodWeb({ found, colours, only, setOnly }: Props) {
           );
         })}
         {found.warnings.length ? (
-          <text class="beyond" x={space.wide - 6} y={16} text-anchor="end">
+          <text class="beyond" x={wide - 6} y={16} text-anchor="end">
             {t("twin.beyond")}
           </text>
         ) : null}

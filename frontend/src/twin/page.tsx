@@ -245,7 +245,7 @@ export default function TwinPage({ query }: PageProps) {
 
   return (
     <section id="twin" class={kiosk ? "leaf wide kiosk" : "leaf wide"} ref={root} onDragOver={(event) => event.preventDefault()} onDrop={(event) => { event.preventDefault(); void drop(event.dataTransfer?.files); }}>
-      <Caption tab="Tab. IV" title={hello ? capital(word("twin.world", hello.title.replaceAll("-", " "))) : t("twin.title")}>
+      <Caption tab="Tab. V" title={hello ? capital(word("twin.world", hello.title.replaceAll("-", " "))) : t("twin.title")}>
         <p class="hint">{t("twin.notice")}</p>
       </Caption>
       {failure ? <Refusal error={failure} /> : null}

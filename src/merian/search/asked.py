@@ -117,7 +117,7 @@ def days_of(date: str) -> tuple[int, int]:
         after = first.replace(year=year + 1) if not month else (first + datetime.timedelta(31 if not day else 1))
         last = after.replace(day=1) if month and not day else after
     except (ValueError, OverflowError) as error:
-        raise BadSetting("date", date, "is a year, a month or a day: 2014, 2014-05 or 2014-05-31") from error
+        raise BadSetting("date", date, "must be a year, a month or a day: 2014, 2014-05 or 2014-05-31") from error
     return (first - EPOCH).days, (last - EPOCH).days - 1
 
 

@@ -121,7 +121,7 @@ export default function SpiderPage({ query }: PageProps) {
   const feels = felt && fly.walks && fly.away < FELT_CM;
   return (
     <section id="spider" class={kiosk ? "leaf wide kiosk" : "leaf wide"}>
-      <Caption tab="Tab. IV" title={t("spider.title")}>
+      <Caption tab="Tab. V" title={t("spider.title")}>
         <p class="hint">
           <Link to={kiosk ? "/twin?kiosk" : "/twin"}>{t("twin.panel.back")}</Link>
         </p>
