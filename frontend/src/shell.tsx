@@ -50,7 +50,7 @@ function Current({ about }: { about: api.About }) {
   const { path, query } = useStore(place);
   const found = pageAt(run ? "/twin" : path);
   const page = found?.page ?? null;
-  const [failure, setFailure] = useState<unknown>(null);
+  const [failed, setFailed] = useState<Page | null>(null);
   const [, redraw] = useState(0);
   const before = useRef(path);
   useEffect(() => {
@@ -59,6 +59,7 @@ function Current({ about }: { about: api.About }) {
     before.current = path;
   }, [path]);
   useEffect(() => {
+    setFailed(null);
     if (!page) return;
     document.title = `${t(page.title)} · Merian`;
     if (loaded.has(page)) return;
@@ -67,10 +68,14 @@ function Current({ about }: { about: api.About }) {
         loaded.set(page, module.default);
         redraw((n) => n + 1);
       },
-      (error: unknown) => setFailure(error),
+      // its files do not come when the server is away, or is another one than before
+      () => {
+        setFailed(page);
+        ready();
+      },
     );
   }, [page]);
-  if (failure) return <Failed error={failure} />;
+  if (page && failed === page) return <Failed error={new api.Refusal(t("server.silent"), t("server.silent.do"))} />;
   if (!found || !page) return <Nowhere />;
   const Body = loaded.get(page);
   return Body ? <Body about={about} rest={found.rest} query={query} /> : null;

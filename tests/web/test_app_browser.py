@@ -120,6 +120,22 @@ def test_an_unknown_page_says_what_to_do(browser: Any, address: str) -> None:
     page.close()
 
 
+def test_a_page_that_cannot_be_fetched_says_what_to_do_and_is_there_later(browser: Any, address: str) -> None:
+    visit = Visit(browser, address, viewport={"width": 1280, "height": 900})
+    page = visit.page
+    page.context.set_offline(True)
+    tree = page.get_by_role("navigation").get_by_role("link", name="Encyclopedia")
+    tree.click()
+    page.wait_for_selector(".failed .refusal")
+    assert "Is merian serve still running?" in page.locator(".refusal").inner_text()
+    page.get_by_role("navigation").get_by_role("link", name="Identify").click()
+    page.wait_for_selector("#drop")
+    page.context.set_offline(False)
+    tree.click()
+    page.wait_for_selector(".tree .row")
+    page.close()
+
+
 def test_language_and_light_are_switched_and_remembered(browser: Any, address: str) -> None:
     visit = Visit(browser, address, color_scheme="light")
     page = visit.page
