@@ -220,6 +220,10 @@ def test_effects_count_members_and_say_so() -> None:
         ("hippopotamus", "stays"),
     ):
         assert Effect(name, 1, 1, 1, 0, 0, 0, 0, 3).words.startswith(f"{name} {how} ")
+    assert Effect("elk", 1, 1, 1, 0, 0, 0, 0, 2, 0.5, 2.0, 2).words == (
+        "elk stays as it is in both runs (median 0 %; 9 in 10 runs: 0 % to 0 %); in year 2 there was less of it in both runs (median -50 %)."
+    )
+    assert Effect("elk", 1, 1, 1, 0, 0, 0, 0, 1).words.startswith("elk stays as it is in the one run (")
     assert "12 times as much" in Effect("elk", 1, 12.0, 15, 0, 4, 0, 0, 4).words
 
 

@@ -63,6 +63,7 @@ def test_a_run_that_is_repeated_gives_the_same_numbers(tmp_path: Path) -> None:
     ("ecosystem", "text", "said"),
     [
         ("isle-royal", 'what = "rain"\namount = 0.5', "did you mean 'isle-royale'?"),
+        ("drawn", 'what = "rain"\namount = 0.5', "is made first: merian twin build drawn FOLDER; then give the folder"),
         ("isle-royale", 'what = "remove"\nspecies = "grey wolves"', "did you mean 'grey wolf'?"),
         ("isle-royale", 'what = "flood"', "a change is one of"),
         ("isle-royale", 'what = "drougth"\namount = 0.5', "did you mean 'drought'?"),

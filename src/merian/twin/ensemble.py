@@ -185,7 +185,8 @@ class Effect:
         same, falls, rises = ("stay as they are", "fall", "rise") if many else ("stays as it is", "falls", "rises")
         ways = [(same, self.members - self.fell - self.rose), (falls, self.fell), (rises, self.rose)]
         (how, most), *others = sorted(ways, key=lambda way: -way[1])
-        said = f"{name} {how} in {'all ' if how == same and most == self.members else f'{most} of '}{self.members} runs"
+        every = {1: "the one run", 2: "both runs"}.get(self.members, f"all {self.members} runs")
+        said = f"{name} {how} in {every if how == same and most == self.members else f'{most} of {self.members} runs'}"
         said += "".join(f", {way} in {count}" for way, count in others if count and way != same)
         if math.isfinite(self.median):
             said += f" (median {_percent(self.median)}; 9 in 10 runs: {_percent(self.low)} to {_percent(self.high)})"
@@ -194,8 +195,8 @@ class Effect:
             said += f"; {gone} in {self.gone} of {self.members}, without the change in {self.gone_without}"
         if math.isfinite(self.far):
             way = f"{'less' if self.far < 1 else 'more'} of {'them' if many else 'it'}"
-            runs = f"all {self.members}" if self.far_runs == self.members else f"{self.far_runs} of {self.members}"
-            said += f"; in year {self.far_year:.3g} there was {way} in {runs} runs (median {_percent(self.far)})"
+            runs = every if self.far_runs == self.members else f"{self.far_runs} of {self.members} runs"
+            said += f"; in year {self.far_year:.3g} there was {way} in {runs} (median {_percent(self.far)})"
         return said + "."
 
 

@@ -73,6 +73,8 @@ def opened(name: str, seed: int) -> Ecosystem:
     if Path(name).is_dir():
         return Ecosystem.load(Path(name))
     there = [known for known in WORKED if facts_of(known) is not None]
+    if name in WORKED and name not in there:
+        raise BadSetting("ecosystem", name, f"is made first: merian twin build {name} FOLDER; then give the folder")
     if name not in there:
         raise BadSetting(
             "ecosystem", name, f"is a folder made by `merian twin build`, or one of {', '.join(there)}", there

@@ -273,7 +273,7 @@ def _report(
     for at in cast.seen:
         name, count = cast.names[at], sum(m.species == at for m in moments)
         density = float(found.animals[:, at].mean()) / settings.window_km**2
-        note = f"true mean density; {count:,} photos"
+        note = f"true mean density; {count:,} {'photo' if count == 1 else 'photos'}"
         numbers.append(Number(name, density, unit="km-2", n=count, note=note, group="Truth"))
     drawn = cast.table().filter(pl.col("scientificName") != pl.col("drawnAs"))
     remarks = []
