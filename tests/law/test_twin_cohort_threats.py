@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merian.core.errors import BadData, BadSetting
+from merian.core.errors import BadData, BadSetting, Mismatch
 from merian.twin import draws
 from merian.twin.cohorts.columns import COHORT
 from merian.twin.cohorts.ensembles import BASELINE, Member, cohort_engine
@@ -133,7 +133,9 @@ def test_between_finer_cells_a_fire_goes_as_on_a_map_of_these() -> None:
         for n in (3, 12)
     )
     fine["plants"] *= land
-    finer = Fire(how, fuel, "plants", 150.0, 16e6).within(4, land)
+    finer = Fire(how, replace(fuel, finer=4, land=land), "plants", 150.0, 16e6)
+    with pytest.raises(Mismatch, match="finer cells"):
+        replace(fuel, finer=5, land=land)
     reached = 0.0
     for step in range(8):
         moment = Moment(step, 7.0 * step, 7.0, draws.key(2, "fire"))

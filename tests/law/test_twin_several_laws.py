@@ -22,7 +22,7 @@ from merian.twin.hazards.fire import Fire, FireSettings, Fuel
 from merian.twin.hazards.people import Snares
 from merian.twin.herds.window import Animals
 from merian.twin.landscape import Frame, Landscape
-from merian.twin.placeless import Known
+from merian.twin.placeless import Known, placeless
 from merian.twin.scenario import Change, Scenario
 from merian.twin.space.altered import Altered, Ground, fits
 from merian.twin.space.pairs import Field, pair
@@ -184,6 +184,20 @@ def test_at_one_moment_who_goes_goes_before_who_comes() -> None:
         one, other = courses(tier, gone, free), courses(tier, free, gone)
         assert one.tobytes() == other.tobytes()
     assert Scenario("x", (free, gone)).start(web(), np.array(START), 0.25)[2] == pytest.approx(2.5)
+
+
+def test_what_goes_and_comes_in_zones_is_so_in_their_share_of_the_land() -> None:
+    half, part = {"within": (0.0, 0.0, 0.5, 1.0)}, {"within": (0.0, 0.0, 1.0, 0.5)}
+    gone = Change(what="remove", species="fox", amount=0.5, **half)
+    changes = (gone, gone, Change(what="introduce", species="fox", amount=3.0, **part))
+    known = field().setting.known
+    assert known is not None
+    told = placeless(Scenario("x", changes), known)
+    assert told.turned("fox", 0.0) == pytest.approx((1 - 0.5 * 0.75, 1.5))
+    assert told.turned("hare", 0.0) == (1.0, 0.0)
+    everywhere = placeless(Scenario("x", (*changes, Change(what="remove", species="hare"))), known)
+    assert everywhere.start(web(), np.array(START), 0.0) == pytest.approx([300.0, 0.0, 0.625 + 1.5])
+    assert everywhere.start(web(), np.array(START), 0.0)[1] == 0
 
 
 def test_lost_cells_are_the_same_in_any_order_and_water_is_one_thing_at_a_time() -> None:

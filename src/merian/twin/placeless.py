@@ -62,6 +62,14 @@ class Placeless(Scenario):
         """None: places are taken out of it."""
         return []
 
+    def turned(self, species: str, year: float) -> tuple[float, float]:
+        """The share of a species on the mean land that is left after what happens at one moment in this year, and g m-2 of it that come then."""
+        found = [(share, part.turned(species, year)) for share, part in self.parts]
+        # over the whole, so that nothing or all of a species is so to the last bit
+        whole = sum(share for share, _ in found)
+        left, free = (sum(share * each[which] for share, each in found) / whole for which in (0, 1))
+        return left, free
+
     def edges(self, years: float) -> list[float]:
         """The years before the last in which a change begins or ends."""
         return self.told.edges(years)

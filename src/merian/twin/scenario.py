@@ -106,13 +106,22 @@ class Scenario:
         """The zones of protection."""
         return [change for change in self.changes if change.reserve]
 
+    def turned(self, species: str, year: float) -> tuple[float, float]:
+        """The share of a species that is left after what happens at one moment in this year, and g m-2 of it that come then."""
+        left, free = 1.0, 0.0
+        for _, change in self.moments:
+            if change.year == year and change.species == species and change.what == "introduce":
+                free += change.amount
+            elif change.year == year and change.species == species:
+                left *= 1 - change.amount
+        return left, free
+
     def start(self, web: FoodWeb, biomass: Doubles, year: float) -> Doubles:
         """The biomass [s] after what happens at one moment in this year."""
         after = biomass.copy()
-        for _, change in self.moments:
-            if change.year == year:
-                at = web.names.index(change.species)
-                after[at] = after[at] + change.amount if change.what == "introduce" else after[at] * (1 - change.amount)
+        for name in {change.species for _, change in self.moments if change.year == year}:
+            at, (left, free) = web.names.index(name), self.turned(name, year)
+            after[at] = after[at] * left + free
         return after
 
     def elsewhere(self, web: FoodWeb, biomass: Doubles, year: float) -> Doubles:

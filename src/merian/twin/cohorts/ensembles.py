@@ -124,24 +124,17 @@ class Member:
         """What happens at one moment: part of a species is gone, or grown-ups are set free in every cell of land."""
         values, own, count = world.values, self.settings, self._count
         columns = [variable.name for variable in world.ledger.variables.values() if variable.axes == ("cohort",)]
-        for _, change in scenario.moments:
-            if change.year != year:
-                continue
-            at = self.web.names.index(change.species)
+        for name in sorted({change.species for _, change in scenario.moments if change.year == year}):
+            at, (left, free) = self.web.names.index(name), scenario.turned(name, year)
             if at >= count:
-                share = values["plants"].copy()
-                if change.what == "remove":
-                    share[at - count] *= 1 - change.amount
-                else:
-                    share[at - count] += self.ground.land * change.amount * wetness(self.ecosystem, own)[at - count]
-                values["plants"] = share
-            elif change.what == "remove":
-                factor = np.where(values["kind"] == at, 1 - change.amount, 1.0)
-                values["number"] = values["number"] * factor
-            else:
-                free = np.zeros(count)
-                free[at] = change.amount
-                fresh = founded(founders(self.ecosystem, free, self.ground, 1))
+                stand = values["plants"].copy()
+                stand[at - count] *= left
+                stand[at - count] += self.ground.land * free * wetness(self.ecosystem, own)[at - count]
+                values["plants"] = stand
+                continue
+            values["number"] = values["number"] * np.where(values["kind"] == at, left, 1.0)
+            if free > 0:
+                fresh = founded(founders(self.ecosystem, np.eye(count)[at] * free, self.ground, 1))
                 mine = fresh["kind"] == at
                 # names that no cohort has by birth: those of the young have 62 bits drawn anew
                 fresh["who"] = fresh["cell"] * count + at + 1_000_000_000 * (1 + world.step)

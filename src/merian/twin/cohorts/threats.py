@@ -19,8 +19,8 @@ from merian.twin.foodweb import Doubles, FoodWeb
 from merian.twin.hazards.asked import CONSUMED, renewed, settings_of, threats
 from merian.twin.hazards.contagion import Arrival
 from merian.twin.hazards.disease import DiseaseSettings, Pathogen, pathogen
-from merian.twin.hazards.fire import Fire, FireSettings, Fuel, burning
-from merian.twin.hazards.join import When, named, put
+from merian.twin.hazards.fire import FireSettings, Fuel, burning
+from merian.twin.hazards.join import When
 from merian.twin.hazards.livestock import LivestockSettings, grazing
 from merian.twin.hazards.outbreak import outbreak
 from merian.twin.placeless import BY_STATE, Placeless
@@ -83,7 +83,8 @@ class Threats:
 
     def _pathogen(self, change: Change) -> Pathogen | None:
         """The pathogen of a disease among the kinds that are there when the course begins, by their heads; None where its own species is not."""
-        how, names = settings_of(change), [name for name, grows in self._all if not grows]
+        how, web = settings_of(change), self.begun.web
+        names = [name for name, grows in zip(web.names, web.producer, strict=True) if not grows]
         values, known = self.begun.world.values, self.scenario.known
         area_km2 = self.ground.cell_m2 * len(self.ground.cells) / 1e6
         heads = np.bincount(values["kind"], values["number"], len(names)) / area_km2
@@ -93,29 +94,22 @@ class Threats:
         born = renewed(self.begun.web, self.begun.start, known.mortality)[: len(names)]
         return pathogen(how, hosts, heads, born)
 
-    @property
-    def _all(self) -> list[tuple[str, bool]]:
-        """Names of the web, animals first, and which of them grow."""
-        return list(zip(self.begun.web.names, self.begun.web.producer.tolist(), strict=True))
-
     def _on_land(self, engine: Engine, change: Change, at: int) -> Engine:
         """The Engine with a fire or livestock."""
         how, grass = settings_of(change), self.scenario.known.grass[self.begun.web.producer]
         wet = float(self.begun.wet[grass][0])
         if isinstance(how, FireSettings):
+            land = self.scenario.known.landscape.land
             takes = np.where(grass, CONSUMED[True], CONSUMED[False])
-            fires = burning(engine, replace(how, half_g_m2=how.half_g_m2 * wet), Fuel(grass, takes), self._when(change))
-            land, fire = self.scenario.known.landscape.land, named(fires, Fire.name)
-            return (
-                put(fires, fire.within(len(land) // len(self.ground.land), land)) if isinstance(fire, Fire) else fires
-            )
-        if not isinstance(how, LivestockSettings):
-            return engine
+            fuel = Fuel(grass, takes, len(land) // len(self.ground.land), land)
+            return burning(engine, replace(how, half_g_m2=how.half_g_m2 * wet), fuel, self._when(change))
 
         def when(day: float) -> float:
             year = self._year(day)
             return change.share(year) * self.scenario.head_km2(at, year)
 
-        # of wet leaves a herd takes as many times more as they weigh
-        eats = replace(how, half_g_m2=how.half_g_m2 * wet, intake_day=how.intake_day * wet)
-        return grazing(engine, eats, self.ground.land.astype(float), grass, when)
+        if isinstance(how, LivestockSettings):
+            # of wet leaves a herd takes as many times more as they weigh
+            eats = replace(how, half_g_m2=how.half_g_m2 * wet, intake_day=how.intake_day * wet)
+            engine = grazing(engine, eats, self.ground.land.astype(float), grass, when)
+        return engine

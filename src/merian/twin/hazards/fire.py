@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -49,16 +49,21 @@ class FireSettings:
 
 @dataclass(frozen=True, eq=False)
 class Fuel:
-    """Of each row of what stands [k]: which of it is `fuel`, and what share of it a fire consumes (of trees and animals: kills)."""
+    """Of each row of what stands [k]: which of it is `fuel`, and what share of it a fire consumes (of trees and animals: kills). Where cells are coarse each
+    has `finer` times `finer` cells, of which those on `land` [finer y, finer x] may burn."""
 
     fuel: Bools
     consumed: Doubles
+    finer: int = 1
+    land: Bools = field(default_factory=lambda: np.ones((0, 0), bool))
 
     def __post_init__(self) -> None:
         if self.fuel.shape != self.consumed.shape:
             raise Mismatch("fuel and what fires consume", self.fuel.shape, self.consumed.shape)
         if not ((self.consumed >= 0) & (self.consumed <= 1)).all():
             raise BadData("fire", "consumes from none to all of what stands")
+        if self.finer < 1 or (self.finer > 1 and (not self.land.size or any(n % self.finer for n in self.land.shape))):
+            raise Mismatch("finer cells and their land", self.finer, self.land.shape)
 
 
 def passes(settings: FireSettings, fuel_g_m2: Doubles, wetness: Doubles) -> Doubles:
@@ -89,13 +94,6 @@ class Fire:
         self.sparks: Sequence[tuple[float, When]] = ((settings.ignitions_km2_year, when),)
         self.brim_mm, self.area_m2 = brim_mm, area_m2
         self.writes = (stands, "burnt")
-        self.finer, self.land = 1, np.ones((0, 0), bool)
-
-    def within(self, finer: int, land: Bools) -> Fire:
-        """The same with `finer` times `finer` cells in each, of which those on `land` [finer y, finer x] may burn."""
-        other = copy(self)
-        other.finer, other.land = finer, land
-        return other
 
     def also(self, settings: FireSettings, when: When = always) -> Fire:
         """The same with the sparks of another source. Raises BadSetting as `one_fire` does."""
@@ -106,19 +104,19 @@ class Fire:
 
     def step(self, values: dict[str, Array], moment: Moment) -> Mapping[str, Flow]:
         """Light, spread and burn; what burnt goes out."""
-        stands, how = values[self.stands], self.settings
+        stands, how, finer = values[self.stands], self.settings, self.fuel.finer
         if len(stands) != len(self.fuel.fuel):
             raise Mismatch(f"{self.stands} and its fuel", len(stands), len(self.fuel.fuel))
         chance = passes(how, stands[self.fuel.fuel].sum(0), values["soil_water"] / self.brim_mm)
         rate = sum(each * when(moment.day) for each, when in self.sparks)
-        sparks = rate * self.area_m2 / self.finer**2 / 1e6 * moment.days / YEAR_DAYS
-        if self.finer > 1:
-            chance = np.repeat(np.repeat(chance, self.finer, 0), self.finer, 1) * self.land
+        sparks = rate * self.area_m2 / finer**2 / 1e6 * moment.days / YEAR_DAYS
+        if finer > 1:
+            chance = np.repeat(np.repeat(chance, finer, 0), finer, 1) * self.fuel.land
         lit = (
             draws.row(moment.chance, chance.size, moment.step, 0).reshape(chance.shape) < -math.expm1(-sparks) * chance
         )
         burnt = np.asarray(reached(chance, lit, moment.chance, moment.step), float)
-        if self.finer > 1:
+        if finer > 1:
             burnt = self._share(burnt)
         values["burnt"][:] = burnt
         gone = stands * self.fuel.consumed[:, None, None] * burnt
@@ -127,9 +125,10 @@ class Fire:
 
     def _share(self, burnt: Doubles) -> Doubles:
         """The share of the land of each cell that burnt [y, x], of finer cells that did."""
-        rows, columns = (size // self.finer for size in burnt.shape)
-        inside = (rows, self.finer, columns, self.finer)
-        land = self.land.reshape(inside).sum((1, 3))
+        finer = self.fuel.finer
+        rows, columns = (size // finer for size in burnt.shape)
+        inside = (rows, finer, columns, finer)
+        land = self.fuel.land.reshape(inside).sum((1, 3))
         return np.asarray(burnt.reshape(inside).sum((1, 3)) / np.maximum(land, 1))
 
 
