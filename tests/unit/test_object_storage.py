@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+import httpx
 import numpy as np
 import polars as pl
 import pytest
 
 from merian.core import store
-from merian.core.errors import Missing
+from merian.core.errors import Mismatch, Missing
 from merian.core.tables import CATALOG, Catalog, conform
 from merian.core.tree import Tree
 from merian.core.vectors import Embeddings, normalise
 from merian.search import Index, SearchSettings, Wanted, build_index
+from merian.web.app import create_app
 
 pytest.importorskip("lancedb", reason="LanceDB is not installed: pip install 'merian[search]'")
 
@@ -119,7 +123,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = Tree.from_lineages(lineages)
     count = 4_500
     taxa = tree.at("species")[rng.integers(0, 3, count)]
-    columns = {"id": [f"i{k}" for k in range(count)], "taxon": taxa, "split": ["train"] * count}
+    columns = {"id": [f"i{k}" for k in range(count)], "taxon": taxa, "split": ["train"] * count, "shard": [0] * count}
     rows = conform(pl.DataFrame(columns), CATALOG)
     work = store.begin(root / "catalog", "catalog", 1, {}, {"count": str(count)})
     rows.write_parquet(root / "catalog" / "catalog.parquet")
@@ -127,6 +131,10 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work.finish()
     vectors = normalise(rng.standard_normal((count, 32)).astype(np.float32))
     embeddings = Embeddings(rows["id"], vectors, "drawn", tree.version)
+    embeddings.save(root / "embeddings" / "embeddings.parquet")
+    (root / "exploration").mkdir()
+    places = pl.DataFrame({"id": rows["id"], "x": vectors[:, 0], "y": vectors[:, 1]})
+    places.write_parquet(root / "exploration" / "layout.parquet")
     build_index(Catalog.open(root / "catalog"), embeddings, root / "made" / "index", SearchSettings(partitions=16))
     return root / "made"
 
@@ -168,3 +176,70 @@ def test_what_is_not_in_the_bucket_is_missing(bucket: list[tuple[str, str, bool]
 
 def test_a_file_address_opens_too(local: Path) -> None:
     assert len(Index.open(f"file://{local / 'index'}")) == 4_500
+
+
+def asked(app: Any, path: str) -> Any:
+    """What an application answers, in this process."""
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765") as client:
+            return await client.get(path)
+
+    reply = asyncio.run(send())
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def without_embeddings(local: Path, folder: Path) -> Path:
+    """The store again, whose vectors are in its index alone."""
+    folder.mkdir()
+    for part in ("catalog", "exploration"):
+        (folder / part).symlink_to(local.parent / part)
+    return folder
+
+
+def test_search_and_explorer_are_served_over_an_index_in_a_bucket(
+    local: Path, bucket: list[tuple[str, str, bool]], tmp_path: Path
+) -> None:
+    """As over the vectors themselves: the store that is compared with has embeddings and no index."""
+    bare = without_embeddings(local, tmp_path / "bare")
+    far, here = create_app(bare, index=f"s3://{BUCKET}/index"), create_app(local.parent)
+    about = asked(far, "/api/about")
+    assert (about["indexed"], about["embeddings"], about["points"]) == (4_500, None, 4_500)
+    assert "neighbours" not in about["absent"]
+    bucket.clear()
+    one = asked(here, "/api/search?like=i7&k=8")["rows"][0]
+    assert not bucket, "the store on this machine asks nobody"
+    taxon = quote(one["photos"][0]["taxon"]["id"], safe="")
+    path = f"/api/search?like=i7&k=8&taxon={taxon}"
+    near, far_off = (asked(app, path)["rows"][0] for app in (here, far))
+    assert [photo["id"] for photo in far_off["photos"]] == [photo["id"] for photo in near["photos"]]
+    assert far_off["among"] == near["among"]
+    others = asked(far, f"/api/search?alike={taxon}&k=8")["rows"][0]["photos"]
+    assert len(others) == 8
+    assert one["photos"][0]["taxon"]["id"] not in {photo["taxon"]["id"] for photo in others}
+    like = [one["id"] for one in asked(far, "/api/neighbours/i7?k=6")["neighbours"]]
+    exact = [one["id"] for one in asked(here, "/api/neighbours/i7?k=6")["neighbours"]]
+    assert len(set(like)) == 6
+    assert "i7" not in like
+    assert len(set(like) & set(exact)) >= 3, "by a first pass in few bits of vectors drawn by chance"
+    whole = asked(far, "/api/explorer/selection?loop=-2,-2,2,-2,2,2,-2,2&n=5")
+    assert whole["count"] == 4_500
+    assert bucket
+    assert all(signed for _, _, signed in bucket)
+
+
+def test_an_index_of_another_store_is_refused(local: Path, bucket: list[tuple[str, str, bool]], tmp_path: Path) -> None:
+    other = without_embeddings(local, tmp_path / "other")
+    (other / "catalog").unlink()
+    rows = conform(Catalog.open(local.parent / "catalog").frame.head(9), CATALOG)
+    work = store.begin(other / "catalog", "catalog", 1, {}, {"count": "9"})
+    rows.write_parquet(other / "catalog" / "catalog.parquet")
+    Catalog.open(local.parent / "catalog").tree.save(other / "catalog" / "tree.parquet")
+    work.finish()
+    with pytest.raises(Mismatch, match="of another catalog"):
+        create_app(other, index=f"s3://{BUCKET}/index")
+    with pytest.raises(Missing, match="an index"):
+        create_app(local.parent, index=f"s3://{BUCKET}/elsewhere")
+    assert bucket

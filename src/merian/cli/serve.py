@@ -38,15 +38,14 @@ def serve(
     live: Path | None = None,
     token: Annotated[str | None, Parameter(env_var="MERIAN_TOKEN")] = None,
     panel: Path | None = None,
+    index: str = "",
 ) -> int:
     """Open the web page over a folder: drop a photo and see its names with the lineage; walk through the embedding.
 
-    Every page has a JSON twin under /api, described in /api/openapi.json. The server listens on this machine only, unless
-    another host is named, and goes on until Ctrl-C.
+    Every page has a JSON twin under /api, described in /api/openapi.json. The server listens on this machine only, unless another host is named, until Ctrl-C.
 
-    For other machines: merian serve STORE --host 0.0.0.0 prints a link that holds a token. Whoever opens it once is let in; scripts
-    send the header Authorization: Bearer TOKEN; all others are refused with 401. The line is not encrypted: beyond a network
-    that you trust, use ssh -L 8765:127.0.0.1:8765 MACHINE, or a proxy with TLS in front.
+    For other machines: merian serve STORE --host 0.0.0.0 prints a link that holds a token. Whoever opens it once is let in; scripts send the header
+    Authorization: Bearer TOKEN; others are refused. The line is not encrypted: beyond a network that you trust, use ssh -L 8765:127.0.0.1:8765 MACHINE or TLS.
 
     Parameters
     ----------
@@ -76,19 +75,21 @@ def serve(
         What visitors must bring, 16 characters at least; as MERIAN_TOKEN it is in no list of processes. Else one is made where it is needed.
     panel
         A folder that `merian twin validate` wrote: its rows are shown beside the twin. Without one, rows that need no table are computed when asked for.
+    index
+        The store's index where it is not in STORE/index: a folder, or an address such as s3://bucket/index (credentials from the environment).
     """
     _check(port, batch, taxa, model)
     own = store is not None and model is None
     identifier = None if own else _opened(chosen_model(model), taxa, precision)
-    serve_store(store or NOWHERE, host, port, browser, identifier, _options(batch, twin, live, token, panel))
+    serve_store(store or NOWHERE, host, port, browser, identifier, _options(batch, twin, live, token, panel, index))
     return 0
 
 
-def _options(batch: int, twin: str, live: Path | None, token: str | None, panel: Path | None) -> Options:
+def _options(batch: int, twin: str, live: Path | None, token: str | None, panel: Path | None, index: str) -> Options:
     from merian.web.app import Options
     from merian.web.running import LiveSettings
 
-    return Options(batch, twin, load(LiveSettings, live, {}, "live"), token, panel)
+    return Options(batch, twin, load(LiveSettings, live, {}, "live"), token, panel, index)
 
 
 def _check(port: int, batch: int, taxa: Path | None, model: Path | None) -> None:

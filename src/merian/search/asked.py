@@ -17,7 +17,7 @@ from merian.core.tree import Tree
 from merian.core.vectors import normalise
 from merian.encode import Encoder
 
-__all__ = ["Wanted", "asked_vector", "dated", "days_of"]
+__all__ = ["Wanted", "asked_vector", "dated", "days_of", "quoted"]
 
 Floats = npt.NDArray[np.float32]
 DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
@@ -79,7 +79,7 @@ class Wanted:
             parts.append(f"month IN ({', '.join(map(str, self.months))})")
         for column, values in (("licence", self.licences), ("source", self.sources), ("split", self.splits)):
             if values:
-                parts.append(f"{column} IN ({', '.join(map(_quoted, values))})")
+                parts.append(f"{column} IN ({', '.join(map(quoted, values))})")
         return " AND ".join(f"({part})" for part in parts)
 
 
@@ -102,7 +102,8 @@ def _month(day: int) -> int:
     return 12 * date.year + date.month - 1
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """Text as a condition writes it."""
     return "'" + value.replace("'", "''") + "'"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from merian.core.progress import track
 from merian.core.tables import Catalog
 from merian.core.tree import RANKS, Tree
 from merian.core.vectors import Embeddings
-from merian.search.asked import Wanted, dated
+from merian.search.asked import Wanted, dated, quoted
 from merian.search.settings import SearchSettings
 
 __all__ = ["Found", "Index", "build_index"]
@@ -78,6 +78,8 @@ class Index:
     settings: SearchSettings
     parts: int
     """Parts of the first pass; 0 where there is none."""
+    catalog: str = ""
+    """Hash of the catalog whose images these are; "" in an index of before this was written down."""
 
     @classmethod
     def open(cls, place: str | Path) -> Index:
@@ -101,7 +103,8 @@ class Index:
             file.write(blob)
             file.flush()
             tree = Tree.load(Path(file.name))
-        return cls(table, tree, meta["fingerprint"], SearchSettings(**meta["settings"]), meta["parts"])
+        settings = SearchSettings(**meta["settings"])
+        return cls(table, tree, meta["fingerprint"], settings, meta["parts"], meta.get("catalog", ""))
 
     def __len__(self) -> int:
         return int(self.table.count_rows())
@@ -149,6 +152,15 @@ class Index:
             rows.select(*SHOWN, cosine).sort("cosine", descending=True, maintain_order=True), among, all_of_them
         )
 
+    def vectors(self, ids: Sequence[str], taxon: int = -1) -> dict[str, Floats]:
+        """The unit vectors [d] of images, by their ids, as far as they are here; those within a `taxon` are found without looking through all."""
+        condition = f"id IN ({', '.join(map(quoted, ids))})" if ids else "false"
+        if taxon >= 0:
+            condition = f"{Wanted(taxa=(taxon,)).sql(self.tree)} AND {condition}"
+        found = self.table.search().where(condition).select(["id", "vector"]).limit(max(len(ids), 1)).to_arrow()
+        vectors = found["vector"].combine_chunks().flatten().to_numpy().reshape(len(found), self.dim)
+        return dict(zip(found["id"].to_pylist(), vectors, strict=True))
+
     def named(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`rows` of an answer with `scientific_name`, `rank` and `common_name` of their taxa; null for images without one."""
         taxa = rows["taxon"].to_list()
@@ -181,6 +193,7 @@ def build_index(
         database = lancedb.connect(str(folder))
         parts = _parts(len(rows), settings)
         about = {"fingerprint": embeddings.fingerprint, "settings": store.plain(settings), "parts": parts}
+        about["catalog"] = catalog.hash
         table = _written(database, rows, embeddings, about)
         _sorted(table, settings, parts, embeddings.dim)
         with tempfile.TemporaryDirectory() as scratch:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from merian.core.tree import Tree
 from merian.encode import decode_many
@@ -29,6 +30,8 @@ __all__ = [
     "identify_many",
     "nearest",
     "place",
+    "vector_of",
+    "vectors_of",
 ]
 
 Floats = npt.NDArray[np.float32]
@@ -162,7 +165,12 @@ def embed_texts(parts: Parts, texts: Sequence[str]) -> list[list[float]]:
 
 
 def nearest(parts: Parts, vector: Floats, count: int, leave_out: str | None = None) -> Near:
-    """The `count` photos of the store whose embeddings have the largest cosine with `vector` [d]."""
+    """The `count` photos of the store whose embeddings, or without any whose vectors in its index, have the largest cosine with `vector` [d]."""
+    if parts.embeddings is None and parts.index is not None:
+        found = parts.index.search(vector, count + 1).rows
+        shown = [one in parts.rows and one != leave_out for one in found["id"].to_list()]
+        found = found.filter(pl.Series(shown, dtype=pl.Boolean)).head(count)
+        return Near(found["id"].to_list(), found["cosine"].round(4).to_list())
     if parts.embeddings is None or not len(parts.embeddings):
         return Near([], [])
     cosines = parts.embeddings.vectors @ vector
@@ -173,6 +181,25 @@ def nearest(parts: Parts, vector: Floats, count: int, leave_out: str | None = No
     rows = np.argpartition(-cosines, count - 1)[:count] if count else np.zeros(0, np.int64)
     rows = rows[np.argsort(-cosines[rows], kind="stable")]
     return Near(parts.embeddings.ids.gather(rows.tolist()).to_list(), [round(float(c), 4) for c in cosines[rows]])
+
+
+def vector_of(parts: Parts, image: str) -> Floats | None:
+    """The unit vector [d] of a photo of the store; None when it has none."""
+    row = parts.rows.get(image)
+    taxon = None if row is None or parts.catalog is None else parts.catalog.frame["taxon"][row]
+    found = vectors_of(parts, [image], -1 if taxon is None else int(taxon))
+    return found[0] if len(found) else None
+
+
+def vectors_of(parts: Parts, images: Sequence[str], taxon: int = -1) -> Floats:
+    """The unit vectors of photos of the store [m, d], of those that have one, from its embeddings or else its index; all of them are within `taxon`."""
+    if parts.embeddings is not None:
+        return parts.embeddings.vectors[[parts.vector_rows[one] for one in images if one in parts.vector_rows]]
+    if parts.index is None:
+        return np.zeros((0, 0), np.float32)
+    known = parts.catalog is not None and parts.catalog.tree.version == parts.index.tree.version
+    found = parts.index.vectors(images, taxon if known else -1)
+    return np.array([found[one] for one in images if one in found], np.float32).reshape(-1, parts.index.dim)
 
 
 def place(parts: Parts, vector: Floats, leave_out: str | None = None) -> Json | None:

@@ -291,10 +291,10 @@ class Api:
         return self._layout_bytes
 
     def _neighbours_of(self, image: str, count: int) -> facts.Json:
-        parts, row = self.parts, self.parts.vector_rows.get(image)
-        found = answers.Near([], [])
-        if parts.embeddings is not None and row is not None:
-            found = answers.nearest(parts, parts.embeddings.vectors[row], count, leave_out=image)
+        parts, found = self.parts, answers.Near([], [])
+        vector = answers.vector_of(parts, image)
+        if vector is not None:
+            found = answers.nearest(parts, vector, count, leave_out=image)
         shown = [{**facts.photo_brief(parts, i), "cosine": c} for i, c in zip(found.ids, found.cosines, strict=True)]
         return {"photo": facts.photo(parts, image), "neighbours": shown}
 

@@ -46,6 +46,7 @@ class Options:
 
     `token`: what visitors must bring; None for one that is made where others than this machine can reach the server, and for none where they cannot.
     `panel`: a folder that `merian twin validate` wrote, to be shown beside the twin; None to compute what needs no table.
+    `index`: a folder or an address of object storage with the store's index, "" for the one in the store.
     """
 
     batch: int = BATCH
@@ -53,6 +54,7 @@ class Options:
     live: LiveSettings | None = None
     token: str | None = None
     panel: Path | None = None
+    index: str = ""
 
 
 def create_app(
@@ -62,11 +64,13 @@ def create_app(
     batch: int = BATCH,
     writable: bool = False,
     live: Live | None = None,
+    index: str = "",
 ) -> Starlette:
     """The application over the store in a folder (`model/`, `catalog/`, `embeddings/`, `exploration/`, `report.html`: what is there).
 
     `identifier` stands in for the store's own model. `doors`: who may ask; None for anybody. `batch`: photos computed together.
     `writable`: visitors may keep verified records in the store. `live`: the running twin; None for that of the worked savanna.
+    `index`: where the index is, unless in the store.
     Raises MissingExtra without the extra `web`, Missing when the folder holds neither a model nor a catalog.
     """
     _need_extra()
@@ -86,7 +90,7 @@ def create_app(
     from merian.web.running import LiveSettings
     from merian.web.uploads import Refused
 
-    parts = open_parts(store, identifier)
+    parts = open_parts(store, identifier, index)
     twin = live or Live.of(WORLD, LiveSettings())
     api, pages = Api(parts, batch, writable, twin.place), Pages(parts)
 
@@ -140,7 +144,7 @@ def serve(
     own = options or Options()
     token = checked_token(own.token) if own.token is not None else None if local else new_token()
     live = Live.of(own.twin, own.live or LiveSettings(), own.panel)
-    app = create_app(store, identifier, Doors(hosts, token), own.batch, local, live)
+    app = create_app(store, identifier, Doors(hosts, token), own.batch, local, live, own.index)
     listener = _listen(host, port)
     with listener, contextlib.suppress(KeyboardInterrupt):
         question = "" if token is None else f"?token={quote(token, safe='')}"

@@ -12,7 +12,7 @@ import polars as pl
 
 from merian.core import store
 from merian.core.chance import stream
-from merian.core.errors import MerianError, Missing
+from merian.core.errors import MerianError, Mismatch, Missing
 from merian.core.tables import Catalog
 from merian.core.tree import Tree
 from merian.core.vectors import Embeddings
@@ -106,10 +106,11 @@ class Parts:
         return trees
 
 
-def open_parts(folder: Path, identifier: Identifies | None = None) -> Parts:
+def open_parts(folder: Path, identifier: Identifies | None = None, index: str = "") -> Parts:
     """The Parts of the store in `folder`; `identifier` stands in for its model, and then the folder need not be there.
 
-    Raises Missing when there is nothing to serve. A part that is damaged is absent, with the error as the reason.
+    `index`: where its index is when it is elsewhere, a folder or an address of object storage. Raises Missing when there is nothing to serve, or no index
+    there; Mismatch when that is of another model or catalog. A part of the folder that is damaged is absent, with the error as the reason.
     """
     if identifier is None and not folder.is_dir():
         raise Missing("a store", folder, "give the folder that merian tour, or merian train and curate, wrote")
@@ -133,6 +134,9 @@ def open_parts(folder: Path, identifier: Identifies | None = None) -> Parts:
     elif embeddings is None or layout is None:
         absent["placing"] = "New photos cannot be placed among the others: this store has no embeddings or no layout."
     vector_rows = {id_: row for row, id_ in enumerate(embeddings.ids.to_list())} if embeddings is not None else {}
+    searched = _elsewhere(index, identifier, catalog) if index else _index(folder, identifier, catalog, absent)
+    if searched is not None:
+        absent.pop("neighbours", None)
     return Parts(
         folder=folder,
         identifier=identifier,
@@ -140,7 +144,7 @@ def open_parts(folder: Path, identifier: Identifies | None = None) -> Parts:
         embeddings=embeddings,
         layout=layout,
         report=report if report.is_file() else None,
-        index=_index(folder, identifier, catalog, absent),
+        index=searched,
         card=_card(identifier),
         absent=absent,
         rows=_kept_rows(catalog),
@@ -212,13 +216,28 @@ def _index(
     except MerianError as error:
         absent["index"] = f"The index of this store cannot be opened: {error}."
         return None
-    if identifier is not None and index.fingerprint != identifier.encoder.fingerprint:
-        absent["index"] = "The index of this store was made by another model. Make it again with merian index."
-        return None
-    if catalog is not None and made_of.get("catalog") != catalog.hash:
-        absent["index"] = "The index of this store is of another catalog. Make it again with merian index."
+    if (other := _other(index, identifier, catalog, made_of.get("catalog", ""))) is not None:
+        absent["index"] = f"The index of this store {other}. Make it again with merian index."
         return None
     return index
+
+
+def _elsewhere(place: str, identifier: Identifies | None, catalog: Catalog | None) -> Index:
+    """The index at another place, of this very catalog and model."""
+    index = Index.open(place)
+    if (other := _other(index, identifier, catalog, index.catalog)) is not None:
+        raise Mismatch("the index and the store", f"{place} {other}", "an index of this store", "give its own")
+    return index
+
+
+def _other(index: Index, identifier: Identifies | None, catalog: Catalog | None, made_of: str) -> str | None:
+    """What is wrong with an index that was `made_of` a catalog ("" where that is not known: then the Trees are compared); None when nothing is."""
+    if identifier is not None and index.fingerprint != identifier.encoder.fingerprint:
+        return "was made by another model"
+    if catalog is None:
+        return None
+    same = made_of == catalog.hash if made_of else index.tree.version == catalog.tree.version
+    return None if same else "is of another catalog"
 
 
 def _layout(folder: Path, catalog: Catalog | None, absent: dict[str, str]) -> Layout | None:

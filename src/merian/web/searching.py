@@ -21,6 +21,7 @@ from merian.core.vectors import normalise
 from merian.curate.licences import read_licence
 from merian.search import Wanted
 from merian.search.asked import dated, days_of
+from merian.web.answers import vector_of, vectors_of
 from merian.web.facts import Json, found, images_of, own_number, taxon
 from merian.web.parts import Parts
 from merian.web.uploads import Refused
@@ -37,6 +38,8 @@ MOST_VALUES, LONGEST_VALUE = 32, 200
 """Values of one filter, and characters of one. From taste."""
 FIRST_YEAR, LAST_YEAR = 1500, 2199
 """Years that a date may be of: the months between two dates are listed one by one."""
+MOST_ALIKE = 500
+"""Photos of a taxon whose vectors are fetched from an index. From taste: their mean hardly moves with more."""
 MOST_CHOICES = 200
 """Licences and sources that are told. From taste: a list that a person can look through."""
 TOLD = ("id", "taxon", "source", "licence", "rights_holder", "event_date", "latitude", "longitude")
@@ -144,21 +147,27 @@ class Searching:
 
     def like(self, image: str) -> Floats:
         """The unit vector [d] of a photo of the store. Raises Refused."""
-        row, vectors = self.parts.vector_rows.get(image), self.parts.embeddings
-        if row is None or vectors is None:
+        self._needs_one_model()
+        vector = vector_of(self.parts, image)
+        if vector is None:
             raise Refused(404, f"no photo with a vector has the id {image[:80]!r}", "take an id from /api/search")
-        if self.parts.index is not None and vectors.fingerprint != self.parts.index.fingerprint:
-            raise _other_model()
-        return np.asarray(vectors.vectors[row], np.float32)
+        return np.asarray(vector, np.float32)
 
     def alike(self, name: str) -> Floats:
-        """The unit vector [d] between all photos of a taxon, by its external id. Raises Refused."""
+        """The unit vector [d] between the photos of a taxon, by its external id. Raises Refused."""
+        self._needs_one_model()
         tree, number = self._taxon(name)
-        own = images_of(self.parts, own_number(self.parts, tree, number))["id"].to_list()
-        vectors = [self.like(image) for image in own if image in self.parts.vector_rows]
-        if not vectors:
+        own = own_number(self.parts, tree, number)
+        ids = images_of(self.parts, own)["id"].to_list()
+        vectors = vectors_of(self.parts, ids if self.parts.embeddings is not None else ids[:MOST_ALIKE], own)
+        if not len(vectors):
             raise Refused(404, f"{tree.names[number]} has no photo with a vector", "ask with a photo, or with words")
-        return normalise(np.mean(vectors, 0))
+        return normalise(vectors.mean(0))
+
+    def _needs_one_model(self) -> None:
+        index, vectors = self.parts.index, self.parts.embeddings
+        if index is not None and vectors is not None and vectors.fingerprint != index.fingerprint:
+            raise _other_model()
 
     def _taxon(self, name: str) -> tuple[Tree, int]:
         try:
