@@ -214,6 +214,12 @@ def test_answers_become_labels_sure_doubted_and_unknown(world: Path, tmp_path: P
     assert (named.counts.gaps == [0, 1, 1]).all()
     assert named.zone.radius_km == pytest.approx(0.01)
     assert set(named.truth["species"]) == {COMMON, RARE}
+    assert not named.counts.remarks
+    doubted = read_watched(world, tmp_path / "names.csv", Answers(0.95, 0.85), 1.0)  # a third have 0.9
+    shown = len(pl.read_csv(world / "media.csv"))
+    (remark,) = doubted.counts.remarks
+    many = doubted.counts.counts[:, :, -1].sum()
+    assert remark.startswith(f"the classifier names nothing that lives here in {many} of {shown} photos")
     said = read_answers(tmp_path / "names.csv", Answers(1.0, 1.0), ("photos",))
     assert set(said.values()) == {"unknown"}
 

@@ -53,5 +53,8 @@ def watch(
             say(f"  {escaped(number.name):<32} {number.value:8.3g} km-2  [dim]{escaped(number.note)}[/dim]")
     for remark in report.remarks:
         say(f"[yellow]{escaped(remark)}[/yellow]")
-    say(f"\n{path_of(out)}  next: merian identify {out / 'photos'} {out / 'held_out'} -o names.csv")
+    where = f"{out / 'photos'} {out / 'held_out'}"
+    say(
+        f"\n{path_of(out)}  next: merian identify {where} --model MODEL -o names.csv, with a model that knows the species of cast.csv"
+    )
     return 0

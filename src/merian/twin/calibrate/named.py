@@ -115,6 +115,12 @@ def read_watched(folder: Path, answers: Path, how: Answers, period_days: float) 
     rows = pl.DataFrame({"begin": begins, "deployment": media["deploymentID"], "label": labels})
     rows = rows.group_by("begin", "deployment", "label", maintain_order=True).agg(count=pl.len().cast(pl.Int64))
     counts = counted(rows, effort, confusion.labels, folder)
+    unknown = labels.count(UNKNOWN)
+    if unknown > len(labels) / 2:
+        why = "it was taught others, or --least is too high for it"
+        counts = counts.said(
+            f"the classifier names nothing that lives here in {unknown:,} of {len(labels):,} photos: {why}"
+        )
     truth = pl.read_parquet(folder / "truth.parquet")
     noons = [BEGAN.replace(tzinfo=UTC) + timedelta(days=day + 0.5) for day in truth["day"]]
     truth = truth.with_columns(begin=pl.Series([period_of(spans, noon) for noon in noons], dtype=pl.Date))
