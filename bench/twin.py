@@ -1,6 +1,6 @@
 """The twin's food-web tier and its grid: time and accuracy against SciPy's solvers, which call the same compiled equations.
 
-    .venv/bin/python bench/twin.py [--species 30] [--rounds 7] [--days 5] [--only herds]
+    .venv/bin/python bench/twin.py [--species 30] [--rounds 7] [--days 5] [--only herds [--herds 10000 50000 200000]]
 
 Promises: 50 years of 30 species in 50 ms, a year of 50,000 herds by the hour in 60 s on two cores.
 Accuracy: largest difference to SciPy's DOP853 at a tolerance of 1e-12, relative to each species' highest biomass,
@@ -65,10 +65,11 @@ def savanna() -> Ecosystem:
     return made(worked.facts, worked.landscape(0, 32))
 
 
-def main(species: int, rounds: int, days: int, only: str) -> None:
+def main(species: int, rounds: int, days: int, only: str, sizes: list[int]) -> None:
     """Print the tables."""
     if only == "herds":
-        herds(savanna(), days)
+        for size in sizes:
+            herds(savanna(), days, size)
         return
     web, start = web_of(species, 0), np.ones(species)
     times, short = np.arange(0, 50 * YEAR + 1, YEAR / 12), np.linspace(0, 10 * YEAR, 121)
@@ -108,15 +109,16 @@ def main(species: int, rounds: int, days: int, only: str) -> None:
         f"savanna, a year by weeks on {cells:,} cells with {len(balance.start)} species: {year:.2f} s, {cells * 52 / year:,.0f} cell-weeks a second"
     )
 
-    herds(ecosystem, days)
+    for size in sizes:
+        herds(ecosystem, days, size)
 
 
-def herds(ecosystem: Ecosystem, days: int) -> None:
-    """The savanna's animals in some 50,000 herds on 64 x 64 cells, by the hour: some days are measured. Promise: a year in 60 s on two cores."""
+def herds(ecosystem: Ecosystem, days: int, size: int) -> None:
+    """The savanna's animals in about so many herds on 64 x 64 cells, by the hour: some days are measured. Promise: a year of 50,000 in 60 s on two cores."""
     balance, species = ecosystem.balance(), ecosystem.species
     count, plants = len(species.names), len(ecosystem.pools)
     heads = species["density_km2"] * ecosystem.area_km2
-    larger = (heads / species["group_size"]).sum() / 50_000
+    larger = (heads / species["group_size"]).sum() / size
     animals = Animals(
         np.concatenate([species["mass_g"], np.ones(plants)]),
         np.concatenate([1 / (species["longevity_years"] * YEAR), np.zeros(plants)]),
@@ -175,5 +177,6 @@ if __name__ == "__main__":
         "--days", type=int, default=5, help="days of the herds that are measured, after one that is not"
     )
     parser.add_argument("--only", choices=["", "herds"], default="", help="herds: nothing but the tier of individuals")
+    parser.add_argument("--herds", type=int, nargs="+", default=[50_000], help="about so many of them")
     given = parser.parse_args()
-    main(given.species, given.rounds, given.days, given.only)
+    main(given.species, given.rounds, given.days, given.only, given.herds)
