@@ -3,16 +3,15 @@ import { createStore, useStore } from "./store";
 import species from "./strings/species.de.json";
 import { language } from "./words";
 
-type Files = { says: Record<string, string> };
-const files = createStore<Files | null>(null);
-const NUMBER = /\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?/g;
+const files = createStore<Record<string, string> | null>(null);
+const NUMBER = /\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?/g;
 const called: Record<string, string> = species;
 
 let asked = false;
 function read(): void {
   if (asked || language.get() !== "de") return;
   asked = true;
-  void import("./strings/said.de.json").then((file) => files.set({ says: file.default }));
+  void import("./strings/said.de.json").then((file) => files.set(file.default));
 }
 read();
 language.subscribe(read);
@@ -23,8 +22,7 @@ const german = (number: string): string => number.replace(/[.,]/g, (mark) => (ma
 /** A sentence of the server in the visitor's language; null where the files have none. `#1` is its first number, `#2` its second. */
 export function translated(text: string): string | null {
   if (language.get() === "en") return text;
-  const says = files.get()?.says;
-  const found = says?.[text.replace(NUMBER, "#")];
+  const found = files.get()?.[text.replace(NUMBER, "#")];
   if (found === undefined) return null;
   const numbers = text.match(NUMBER) ?? [];
   return found.replace(/#(\d+)/g, (_, at: string) => german(numbers[Number(at) - 1] ?? ""));

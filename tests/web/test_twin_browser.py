@@ -17,6 +17,8 @@ from visits import PATIENCE_MS, Visit
 
 from merian.twin.frames.playback import record
 from merian.twin.frames.settings import RecordSettings
+from merian.twin.senses.eyes import Eyes, eyes_of
+from merian.twin.senses.optics import place_of
 from merian.twin.worked import opened
 from merian.web.app import Options
 from merian.web.running import LiveSettings
@@ -156,6 +158,40 @@ def test_a_slider_sets_a_second_world_beside_the_first(software: Any, address: s
     visit.leave(address, address.replace("http", "ws"))
 
 
+SECTORS = """([name, degrees]) => {
+  const path = document.querySelector(`.rose path.${name}`);
+  const turn = (degrees * Math.PI) / 180;
+  const at = new DOMPoint(30 * Math.sin(turn), -30 * Math.cos(turn));
+  return path !== null && path.isPointInFill(at);
+}"""
+
+
+def marked(page: Any, eyes: Eyes) -> None:
+    """The rose and the scale on the picture stand at the degrees of the table: sectors to half a degree, places as the projection has them."""
+    field, both = eyes["field_deg"], eyes["binocular_deg"]
+    page.wait_for_function(f"() => document.querySelector('.rose svg').ariaLabel.includes('seen {field:g}°')")
+    edges = [("one", field / 2), ("both", both / 2)] + ([("none", field / 2)] if field < 360 else [])
+    for side in (-1, 1):
+        for name, edge in edges:
+            inner, outer = (page.evaluate(SECTORS, [name, side * (edge + by)]) for by in (-0.5, 0.5))
+            assert (inner, outer) == ((False, True) if name == "none" else (True, False)), (eyes.common, name, side)
+    for degrees, left in page.evaluate(
+        "() => [...document.querySelectorAll('.scale li[data-degrees]')].map((li) => [+li.dataset.degrees, parseFloat(li.style.left)])"
+    ):
+        assert left == pytest.approx(50 * (1 + float(place_of(degrees, field))), abs=0.01), (eyes.common, degrees)
+    left, width = page.evaluate(
+        "() => { const all = document.querySelector('.scale').getBoundingClientRect(), own = document.querySelector('.scale .both').getBoundingClientRect();"
+        " return [(own.left - all.left) / all.width, own.width / all.width]; }"
+    )
+    assert [left, left + width] == pytest.approx(
+        [0.5 * (1 + float(place_of(s * both / 2, field))) for s in (-1, 1)], abs=0.003
+    )
+    said = page.locator(".rose figcaption").inner_text()
+    assert f"both eyes {both:g}°" in said
+    assert f"blind {360 - field:g}°" in said
+    assert {"A": "measured", "B": "from anatomy", "P": "from a relative"}[eyes.facts["binocular_deg"].grade] in said
+
+
 def test_the_eyes_of_another_species_say_what_they_rest_on(software: Any, address: str) -> None:
     visit = Visit(software, f"{address}twin", **VIEW)
     page = visit.page
@@ -169,6 +205,9 @@ def test_the_eyes_of_another_species_say_what_they_rest_on(software: Any, addres
     page.select_option("#twin-whose", "Homo sapiens")
     assert "the light itself" in page.locator(".glance").inner_text()
     assert colours(page) > 20
+    for name in ("Homo sapiens", "Panthera leo", "Equus quagga", "Gyps fulvus", "Aquila audax"):
+        page.select_option("#twin-whose", name)
+        marked(page, eyes_of(name))
     page.locator("#glass").focus()
     page.keyboard.press("Escape")
     page.wait_for_selector("#twin-eyes")

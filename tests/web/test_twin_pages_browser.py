@@ -104,6 +104,17 @@ def test_the_panel_shows_misses_like_the_rest(plain: Callable[..., Any], address
     assert clean(plain(f"{address}twin/panel", bypass_csp=True)) == []
 
 
+def test_the_panel_is_in_german_where_german_is_chosen(plain: Callable[..., Any], address: str) -> None:
+    """All but sources, which stand as they were published."""
+    page = plain(f"{address}twin/panel", locale="de")
+    page.wait_for_function("() => document.querySelector('#panel h2')?.innerText.includes('Theorie der Nahrungsnetze')")
+    assert page.locator("#panel h2 [lang=en]").count() == 0
+    left = "() => [...document.querySelectorAll('#panel tbody th > [lang=en]')].map((e) => e.textContent)"
+    assert page.evaluate(left) == []
+    first = page.locator("#panel tbody tr", has_text="Paradoxon der Anreicherung").inner_text()
+    assert "Zyklen beginnen bei" in first
+
+
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [

@@ -40,7 +40,7 @@ export class Orbit {
   }
 
   private get farthest(): number {
-    return 1.8 * this.width;
+    return 1.95 * this.width;
   }
 
   private down(event: PointerEvent): void {

@@ -1,5 +1,6 @@
 /** The view through an animal's eyes: its field on a flat picture, its blur, what its receptors catch, in colours of ours. As merian.twin.senses.seen does it. */
 import { CubeCamera, HalfFloatType, LinearFilter, Matrix3, PerspectiveCamera, RGBAFormat, type Scene, type Vector3, WebGLCubeRenderTarget, type WebGLRenderTarget, type WebGLRenderer } from "three";
+import { FLAT_DEG, ROUND_DEG, spreadOf } from "./field";
 import type { Eyes } from "./frames";
 import { Retina, blurDeg } from "./retina";
 import type { Light } from "./scene";
@@ -11,9 +12,6 @@ export interface Optics extends Eyes {
   translation: string;
 }
 
-/** Widest field that is drawn as a photo, and as by a fisheye; beyond, a strip of equal degrees (merian.twin.senses.optics). */
-const FLAT_DEG = 120;
-const ROUND_DEG = 200;
 /** A strip is not higher than this, degrees. */
 const HIGH_DEG = 140;
 const CUBE_PX = 1024;
@@ -27,12 +25,6 @@ const PHOTONS: Record<Light, number> = { day: Number.POSITIVE_INFINITY, twilight
 export function rowsOf(eyes: Optics, light: Light): number[][] {
   if (light === "night" && eyes.rods) return [eyes.rod];
   return eyes.name === HUMAN ? [] : eyes.matrix;
-}
-
-/** Half the width of a flat picture of a field, in units in which a radian straight ahead is 1. */
-export function spreadOf(field: number): number {
-  const half = (field * Math.PI) / 360;
-  return field <= FLAT_DEG ? Math.tan(half) : field <= ROUND_DEG ? 2 * Math.tan(half / 2) : half;
 }
 
 /** Columns right, up, ahead of a head that looks that way: yaw (radians clockwise from east), pitch. */

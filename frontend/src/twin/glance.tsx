@@ -1,7 +1,9 @@
 /** The card of the animal that is followed, and the way into its eyes, or another's. */
-import { figure, t, word } from "../words";
+import { capital, figure, t, word } from "../words";
+import { Said } from "../said";
 import type { Optics } from "./eyes";
 import type { Species } from "./frames";
+import { Rose } from "./rose";
 import type { Light } from "./scene";
 
 export interface Look {
@@ -9,6 +11,8 @@ export interface Look {
   light: Light;
   /** How many times nearer than its whole field. */
   zoom: number;
+  /** Whether what both eyes see is tinted. */
+  tinted?: boolean;
 }
 const LIGHTS: Light[] = ["day", "twilight", "night"];
 
@@ -57,7 +61,7 @@ export function Glance({ species, optics, look, set, next, leave }: Props) {
 
 function Facts({ eyes, own, optics, look, set }: { eyes: Optics; own: Optics | undefined; optics: Optics[]; look: Look; set(look: Look): void }) {
   const field = eyes.facts["field_deg"]?.value as number;
-  const shown = ["field_deg", "acuity_cpd", "receptors_nm", "eye_height_m"].flatMap((name) => {
+  const shown = ["acuity_cpd", "receptors_nm", "eye_height_m"].flatMap((name) => {
     const fact = eyes.facts[name];
     return fact ? [{ name, fact }] : [];
   });
@@ -70,7 +74,7 @@ function Facts({ eyes, own, optics, look, set }: { eyes: Optics; own: Optics | u
           <select id="twin-whose" value={look.name} onChange={(event) => set({ ...look, name: event.currentTarget.value })}>
             {optics.toSorted((a, b) => a.common.localeCompare(b.common)).map((one) => (
               <option value={one.name} key={one.name}>
-                {one.common}
+                {capital(one.common)}
                 {one === own ? ` (${t("twin.eyes.own")})` : ""}
               </option>
             ))}
@@ -100,9 +104,17 @@ function Facts({ eyes, own, optics, look, set }: { eyes: Optics; own: Optics | u
           <output>{t("twin.degrees", { n: figure(Number((field / look.zoom).toPrecision(2))) })}</output>
         </label>
       </div>
+      <div class="field-of-view">
+        <Rose eyes={eyes} shown={field / look.zoom} />
+        {eyes.facts["binocular_deg"] ? (
+          <button type="button" class="quiet" id="twin-tint" aria-pressed={look.tinted ?? false} onClick={() => set({ ...look, tinted: !look.tinted })}>
+            {t("twin.rose.show")}
+          </button>
+        ) : null}
+      </div>
       <dl>
         {shown.map(({ name, fact }) => (
-          <div key={name} title={fact.source}>
+          <div key={name} title={fact.source} data-fact={name}>
             <dt>{word("twin.fact", name)}</dt>
             <dd>
               {told(fact.value)} {word("twin.unit", fact.unit)} <small>{word("twin.grade", fact.grade)}</small>
@@ -113,8 +125,8 @@ function Facts({ eyes, own, optics, look, set }: { eyes: Optics; own: Optics | u
       {look.light === "night" && eyes.rods ? (
         <p class="hint">{t("twin.rods")}</p>
       ) : (
-        <p class="hint" lang="en">
-          {eyes.translation}
+        <p class="hint">
+          <Said text={eyes.translation} />
         </p>
       )}
       <p class="oath">{t("twin.oath")}</p>

@@ -22,6 +22,7 @@ import { Glance, type Look } from "./glance";
 import { aloneMs, useKiosk } from "./kiosk";
 import { Met, livesIn } from "./met";
 import { Residents } from "./residents";
+import { Bounds } from "./rose";
 import type { Stage } from "./scene";
 import { Follows, Sliders } from "./whatif";
 import "../styles/twin.css";
@@ -191,6 +192,7 @@ export default function TwinPage({ query }: PageProps) {
     if (!look) stage.current?.setLight("day");
   }, [look, optics]);
 
+  const through = look && optics.find((one) => one.name === look.name);
   const colours = useMemo(() => (hello ? coloursOf(hello) : []), [hello]);
   const byName = useMemo(() => new Map(hello?.species.map((one, at) => [one.name, colours[at] ?? ""])), [hello, colours]);
   const live = useForesight(hello && state && feed.current?.live ? state.changes : null);
@@ -271,6 +273,7 @@ export default function TwinPage({ query }: PageProps) {
           >
             {flat ? <p class="absent">{t("twin.flat")}</p> : null}
             {!hello && !failure ? <p class="absent waiting">{t(connected ? "twin.opening" : "twin.lost")}</p> : null}
+            {through && look ? <Bounds eyes={through} shown={(through.facts["field_deg"]?.value as number) / look.zoom} tinted={look.tinted ?? false} /> : null}
           </div>
           <p class="clock" aria-hidden="true">
             <span>{t("twin.day", { n: figure(Math.floor(seen.day) + 1) })}</span>

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ask } from "../api";
 import { Caption, Refusal } from "../names";
 import { Link } from "../router";
+import { Said } from "../said";
 import { ready, say } from "../saying";
 import { figure, t } from "../words";
 import "../styles/twin.css";
@@ -79,10 +80,14 @@ export default function PanelPage() {
           </div>
           {told.state === "running" ? (
             <p class="hint">
-              <progress max={Math.max(told.of, 1)} value={told.done} aria-label={t("twin.panel.computing")} /> {t("twin.panel.computing")} {told.doing}
+              <progress max={Math.max(told.of, 1)} value={told.done} aria-label={t("twin.panel.computing")} /> {t("twin.panel.computing")} <Said text={told.doing} />
             </p>
           ) : null}
-          {told.state.startsWith("failed") ? <p class="refusal">{told.state}</p> : null}
+          {told.state.startsWith("failed") ? (
+            <p class="refusal" lang="en">
+              {told.state}
+            </p>
+          ) : null}
           <p class="hint">
             {told.computed ? t("twin.panel.computed") : t("twin.panel.read")} {told.page ? <a href="/panel">{t("twin.panel.page")}</a> : null}
           </p>
@@ -112,12 +117,14 @@ function Group({ group, only }: { group: Told["groups"][number]; only: PanelRow[
   const ran = group.rows.filter((row) => row.state !== "not run").length;
   return (
     <section class="part rows">
-      <h2 lang="en">
-        {group.title} <small>{t("twin.panel.of", { held: figure(held), ran: figure(ran) })}</small>
+      <h2>
+        <Said text={group.title} /> <small>{t("twin.panel.of", { held: figure(held), ran: figure(ran) })}</small>
       </h2>
-      <table lang="en">
-        <caption class="unseen">{group.title}</caption>
-        <thead lang="">
+      <table>
+        <caption class="unseen">
+          <Said text={group.title} />
+        </caption>
+        <thead>
           <tr>
             <th scope="col">{t("twin.panel.what")}</th>
             <th scope="col" class="number">{t("twin.panel.target")}</th>
@@ -129,8 +136,16 @@ function Group({ group, only }: { group: Told["groups"][number]; only: PanelRow[
           {rows.map((row) => (
             <tr key={row.name} class={row.state.replace(" ", "-")}>
               <th scope="row">
-                {row.name}: {row.statement}
-                <small>{row.missing ? `${t("twin.panel.needs")}: ${row.missing}` : row.source}</small>
+                <Said text={row.name} />: <Said text={row.statement} />
+                <small>
+                  {row.missing ? (
+                    <>
+                      {t("twin.panel.needs")}: <Said text={row.missing} />
+                    </>
+                  ) : (
+                    <span lang="en">{row.source}</span>
+                  )}
+                </small>
               </th>
               <td class="number">
                 {written(row.target)}

@@ -23,10 +23,11 @@ import { Orbit } from "./camera";
 import { coatOf, linear } from "./colours";
 import { EyeView } from "./eyes";
 import type { Eyes, Frame, Hello } from "./frames";
+import { grassGeometry } from "./grass";
 import { Ground, blockGeometry, coverTexture, smooth } from "./ground";
 import { type Bodies, MEMBERS, World, roomFor } from "./herds";
 import { Crowd, Sight } from "./levels";
-import { BODY_FRAGMENT, BODY_VERTEX, GROUND_FRAGMENT, GROUND_VERTEX, SKY_FRAGMENT, SKY_VERTEX } from "./shaders";
+import { BODY_FRAGMENT, BODY_VERTEX, GRASS_FRAGMENT, GRASS_VERTEX, GROUND_FRAGMENT, GROUND_VERTEX, SKY_FRAGMENT, SKY_VERTEX } from "./shaders";
 
 export type Light = "day" | "twilight" | "night";
 /** Sun (towards it), its light, light of the sky, haze. From taste. */
@@ -39,6 +40,15 @@ const LIGHTS: Record<Light, [number[], number[], number[], number[]]> = {
 const RISE = 6;
 /** How many widths off all is haze, seen from above. */
 const CLEAR = 30;
+/** Nearby, all is haze at so many times as far off as one looks, and the haze is the paper of the plate. */
+const MISTY = 34;
+/** Grass is drawn from so near, metres; a tuft for each so large a share of how far off one looks, and through eyes one for so many metres. */
+const GRASSY_M = 160;
+const TUFT = 0.026;
+const TUFT_M = 0.45;
+/** How near one goes with an animal: metres, and body lengths. */
+const BESIDE = [15, 6] as const;
+const BESIDE_TILT = 0.3;
 const LEAST = 0.013;
 const TREE_M = 8;
 const TAP_PX = 30;
@@ -92,6 +102,8 @@ export class Stage {
   private readonly uniforms: Record<string, IUniform>;
   private readonly block: Mesh;
   private readonly sky: Mesh;
+  private readonly grass: Mesh;
+  private readonly lengths: Float32Array;
   private readonly trees: Crowd;
   private planted: Bodies = roomFor(0);
   private readonly sight: Sight;
@@ -109,7 +121,6 @@ export class Stage {
   /** The species of who is followed, by number. */
   private kind = -1;
   private looking: { eyes: Eyes; light: Light; zoom: number } | null = null;
-  private light: Light = "day";
   /** Turned by the visitor while looking through eyes, radians. */
   private glance = { turn: 0, tilt: 0 };
   private readonly paper = new Color();
@@ -158,6 +169,7 @@ export class Stage {
       uHaze: { value: new Vector3() },
       uFar: { value: CLEAR * width },
       uEyes: { value: 0 },
+      uAround: { value: new Vector3() },
     };
     this.worlds = [new World(width), new World(width)];
     this.layers = this.worlds.map((world) => ({ world, cover: coverTexture(), plants: null, crowds: [] }));
@@ -166,11 +178,13 @@ export class Stage {
       lengths[at] = lengthOf(species.mass_g ?? 1);
     });
     lengths[255] = TREE_M;
+    this.lengths = lengths;
     this.sight = new Sight(lengths, (x, z) => this.height(x, z));
     this.block = new Mesh(blockGeometry(width), this.material(GROUND_VERTEX, GROUND_FRAGMENT));
     this.sky = new Mesh(new SphereGeometry(1, 24, 12), this.material(SKY_VERTEX, SKY_FRAGMENT));
     this.trees = this.crowd("tree");
-    for (const mesh of [this.block, this.sky]) this.add(mesh);
+    this.grass = new Mesh(grassGeometry(), this.material(GRASS_VERTEX, GRASS_FRAGMENT));
+    for (const mesh of [this.block, this.sky, this.grass]) this.add(mesh);
     this.sky.visible = false;
     this.orbit = new Orbit(element, width, {
       height: (x, z) => this.height(x, z),
@@ -293,7 +307,6 @@ export class Stage {
   }
 
   setLight(light: Light): void {
-    this.light = light;
     const [sun, sunLight, sky, haze] = LIGHTS[light];
     (this.uniforms["uSun"]?.value as Vector3).fromArray(sun).normalize();
     (this.uniforms["uSunLight"]?.value as Vector3).fromArray(sunLight);
@@ -307,7 +320,10 @@ export class Stage {
     const world = this.worlds[0];
     const at = id === null ? -1 : world.id.indexOf(id);
     if (at >= 0) this.kind = world.species[at] as number;
-    if (at >= 0) this.orbit.distance = Math.min(this.orbit.distance, 0.007 * this.ground.width);
+    if (at >= 0) {
+      this.orbit.distance = Math.min(this.orbit.distance, BESIDE[0] + BESIDE[1] * (this.lengths[this.kind] as number));
+      this.orbit.tilt = Math.min(this.orbit.tilt, BESIDE_TILT);
+    }
     this.heard.followed(at < 0 ? null : id, at < 0 ? -1 : (world.species[at] as number));
   }
 
@@ -340,7 +356,7 @@ export class Stage {
     this.looking = eyes ? { eyes, light, zoom } : null;
     this.sky.visible = eyes !== null;
     this.set("uEyes", eyes ? 1 : 0);
-    this.set("uFar", eyes ? 9000 : CLEAR * this.ground.width);
+    if (eyes) this.set("uFar", 9000);
     this.rise();
   }
 
@@ -418,6 +434,12 @@ export class Stage {
     else this.above(seconds, wide, high);
   }
 
+  /** Grass around a place, a tuft in each cell so wide; none where that is 0. */
+  private tufts(x: number, z: number, cell: number): void {
+    this.grass.visible = cell > 0;
+    (this.uniforms["uAround"]?.value as Vector3).set(x, z, cell);
+  }
+
   private show(which: number): void {
     this.layers.forEach((layer, at) => {
       for (const crowd of layer.crowds) for (const mesh of crowd.meshes) mesh.visible = at === which;
@@ -431,7 +453,11 @@ export class Stage {
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, wide, high);
     this.renderer.clear();
-    (this.uniforms["uHaze"]?.value as Vector3).fromArray(this.light === "night" ? [0.02, 0.03, 0.05] : [0.6, 0.6, 0.52]);
+    const { distance, target } = this.orbit;
+    // the paper's colour is linear light, as the haze
+    (this.uniforms["uHaze"]?.value as Vector3).set(this.paper.r, this.paper.g, this.paper.b);
+    this.set("uFar", Math.min(CLEAR * this.ground.width, MISTY * distance));
+    this.tufts(target.x, target.z, distance < GRASSY_M ? TUFT * distance : 0);
     (this.uniforms["uSelf"]?.value as Vector4).set(0, 0, 0, 0);
     const count = this.split ? 2 : 1;
     // a tall picture is cut across, a wide one along
@@ -464,6 +490,7 @@ export class Stage {
     const heading = ((world.heading[at] as number) / 128) * Math.PI;
     (this.uniforms["uSelf"]?.value as Vector4).set(x, z, 2, 0);
     const place = this.place.set(x, this.height(x, z) + eye, z);
+    this.tufts(x, z, TUFT_M);
     this.sort(place, null, this.eyes.focal(looking, wide), 0, MOVED_M);
     this.eyes.draw(this.scene, looking, place, heading + this.glance.turn, this.glance.tilt, wide, high, this.still ? 0 : this.drawn.frames);
   }

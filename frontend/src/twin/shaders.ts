@@ -15,6 +15,17 @@ const float CELLS = 128.0;
 vec2 texel(vec2 place) { return (clamp(place / uWidth + 0.5, 0.0, 1.0) * CELLS + 0.5) / (CELLS + 1.0); }
 float height(vec2 place) { return texture(uGround, texel(place)).r * uRise; }
 ${NOISE}`;
+/** What grows, on which soil: the colour of the ground at a place by its cover and a coarse noise. */
+const TURF = `
+vec3 turf(vec4 cover, float coarse, out float grass) {
+  grass = smoothstep(0.02, 0.8, cover.r + 0.26 * (coarse - 0.5));
+  vec3 soil = mix(vec3(0.34, 0.21, 0.11), vec3(0.47, 0.33, 0.18), coarse);
+  vec3 straw = mix(vec3(0.50, 0.39, 0.15), vec3(0.38, 0.33, 0.11), coarse);
+  vec3 colour = mix(soil, mix(straw, vec3(0.185, 0.215, 0.062), smoothstep(0.25, 1.0, grass) * (0.35 + 0.65 * smoothstep(0.3, 0.75, coarse))), smoothstep(0.0, 0.45, grass));
+  return mix(colour, vec3(0.10, 0.14, 0.05), 0.5 * cover.b);
+}
+float coarseAt(vec2 p) { return noise(p / 420.0) * 0.6 + noise(p / 130.0) * 0.4; }
+`;
 const LIGHT = `
 uniform vec3 uSun, uSunLight, uSkyLight, uHaze;
 uniform float uFar, uEyes;
@@ -25,7 +36,10 @@ void lit(vec3 colour, float ultraviolet, vec3 normal, float away) {
   float dim = 0.5 + 0.5 * normal.y;
   vec3 light = uSunLight * sun + uSkyLight * dim;
   float veil = 1.0 - exp(-away / uFar);
-  vec3 seen = mix(colour * light, uHaze, veil);
+  vec3 back = colour * light;
+  // on a plate bright ground keeps its colour; eyes take up the light as it is
+  if (uEyes < 0.5) back *= 1.12 / (1.0 + 0.45 * back);
+  vec3 seen = mix(back, uHaze, veil);
   if (uEyes > 0.5) {
     float dark = ultraviolet * (0.35 * uSunLight.b * sun + 1.2 * uSkyLight.b * dim);
     result = vec4(seen, mix(dark, 0.9 * uHaze.b, veil));
@@ -46,7 +60,7 @@ void main() {
   gl_Position = projectionMatrix * viewMatrix * vec4(vPlace, 1.0);
 }`;
 
-export const GROUND_FRAGMENT = `${COMMON}${LIGHT}
+export const GROUND_FRAGMENT = `${COMMON}${LIGHT}${TURF}
 uniform sampler2D uCover;    // plants, water, trees
 uniform float uMetres;       // of relief above the lowest
 in vec3 vPlace;
@@ -62,15 +76,12 @@ void main() {
   vec4 cover = texture(uCover, texel(p));
   float e = uWidth / CELLS;
   vec3 normal = normalize(vec3(height(p - vec2(e, 0)) - height(p + vec2(e, 0)), 2.0 * e, height(p - vec2(0, e)) - height(p + vec2(0, e))));
-  float coarse = noise(p / 420.0) * 0.6 + noise(p / 130.0) * 0.4;
+  float coarse = coarseAt(p);
   float near = exp(-away / 160.0);
   float blades = mix(0.5, noise(p * vec2(43.0, 37.0)), exp(-away / 7.0));
   float fine = mix(0.5, noise(p * 1.7) * 0.35 + noise(p * vec2(9.0, 7.0)) * 0.3 + blades * 0.35, near);
-  float grass = smoothstep(0.02, 0.75, cover.r + 0.16 * (coarse - 0.5));
-  vec3 soil = mix(vec3(0.36, 0.23, 0.12), vec3(0.50, 0.36, 0.20), coarse);
-  vec3 green = mix(vec3(0.40, 0.36, 0.13), vec3(0.16, 0.25, 0.06), grass);
-  vec3 colour = mix(soil, green, smoothstep(0.0, 0.5, grass)) * (0.72 + 0.56 * fine) * (0.82 + 0.36 * mix(0.5, noise(p / 23.0) * 0.6 + noise(p / 61.0) * 0.4, exp(-away / 2500.0)));
-  colour = mix(colour, vec3(0.11, 0.17, 0.06), 0.55 * cover.b);
+  float grass;
+  vec3 colour = turf(cover, coarse, grass) * (0.66 + 0.68 * fine) * (0.78 + 0.44 * mix(0.5, noise(p / 23.0) * 0.6 + noise(p / 61.0) * 0.4, exp(-away / 2500.0)));
   float wet = smoothstep(0.42, 0.5, cover.g + 0.10 * (coarse - 0.5));
   float shore = smoothstep(0.30, 0.44, cover.g + 0.10 * (coarse - 0.5)) * (1.0 - wet);
   colour = mix(colour, vec3(0.42, 0.36, 0.24), 0.6 * shore);
@@ -86,9 +97,20 @@ void main() {
     ultraviolet = mix(ultraviolet, 0.12 + mirror, wet);
   }
   if (uEyes < 0.5) { // contour lines, as on an engraved map
+    // hills cast their shadows: the ground towards the sun, at growing steps
+    float shade = 0.0, high = vPlace.y;
+    vec2 way = normalize(uSun.xz) * uWidth;
+    float climb = uSun.y / length(uSun.xz) * uWidth;
+    for (int k = 1; k <= 5; k++) {
+      float far = 0.012 * float(k * k);
+      shade = max(shade, smoothstep(0.0, 0.03 * far * uWidth + 0.002 * uWidth, height(p + way * far) - high - climb * far));
+    }
+    // hollows hold less of the sky
+    float around = 0.25 * (height(p - vec2(4.0 * e, 0)) + height(p + vec2(4.0 * e, 0)) + height(p - vec2(0, 4.0 * e)) + height(p + vec2(0, 4.0 * e)));
+    colour *= (1.0 - 0.5 * shade) * (1.0 - 0.45 * clamp((around - high) / (3.0 * e), -0.25, 0.8));
     float level = texture(uGround, texel(p)).r * uMetres / 20.0;
     float line = 1.0 - smoothstep(0.0, 1.1, abs(fract(level - 0.5) - 0.5) / max(fwidth(level), 1e-4));
-    colour *= 1.0 - 0.22 * line * (1.0 - wet);
+    colour *= 1.0 - 0.16 * line * (1.0 - wet) * smoothstep(0.05 * uWidth, 0.4 * uWidth, away);
   }
   lit(colour, ultraviolet, normal, away);
 }`;
@@ -104,6 +126,8 @@ out vec3 vLocal, vShape, vColour;
 out vec4 vGround, vMarks;
 out float vPart, vAway, vPeriod;
 flat out int vPattern;
+out float vNear, vChance;
+uniform vec3 uSun, uSunLight;
 flat out vec2 vKeep;         // the share of its pixels that this level draws: levels of a body share them out
 void main() {
   vec2 a = old.xy, b = old.zw, c = young.xy, d = young.zw;
@@ -115,7 +139,8 @@ void main() {
   vMarks = texelFetch(uSpecies, ivec2(species, 2), 0);
   vec4 more = texelFetch(uSpecies, ivec2(species, 3), 0);
   float away = distance(cameraPosition, vec3(place.x, height(place), place.y));
-  float size = max(looks.a * (0.85 + 0.3 * kind.w), uLeast * away * (species == 255 ? 0.5 : 0.8 + 0.13 * log2(1.0 + looks.a)));
+  float own = looks.a * (0.85 + 0.3 * kind.w), least = uLeast * away * (species == 255 ? 0.5 : 0.8 + 0.13 * log2(1.0 + looks.a));
+  float size = max(own, least);
   float px = size * uFocal / away;
   float full = smoothstep(${glsl(FULL_PX[0])}, ${glsl(FULL_PX[1])}, px), middle = smoothstep(${glsl(MIDDLE_PX[0])}, ${glsl(MIDDLE_PX[1])}, px);
   float seen = uLeast > 0.0 ? 1.0 : smoothstep(${glsl(SEEN_PX[0])}, ${glsl(SEEN_PX[1])}, px);
@@ -134,8 +159,14 @@ void main() {
   vec3 turned = vec3(shape.x * k - shape.z * s, shape.y, shape.x * s + shape.z * k) * size;
   bool self = uSelf.z > 0.0 && kind.z < 0.5 && distance(place, uSelf.xy) < uSelf.z;
   vec3 world = vec3(place.x, height(place), place.y) + turned;
+  // a shadow lies away from the sun, longer where that is low
+  if (part > 2.5 && part < 3.5) world.xz -= uSun.xz / max(uSun.y, 0.3) * size * (species == 255 ? 0.35 : 0.22);
+  vNear = smoothstep(1.0, 3.0, own / max(least, 1e-6));
+  vChance = kind.w;
   vLocal = turned;
   vShape = shape;
+  // a shadow's share of the way to its edge
+  if (part > 2.5 && part < 3.5) vShape.xz *= species == 255 ? vec2(1.75, 1.9) : vec2(1.8, 3.9);
   vPart = part;
   vAway = away;
   vColour = looks.rgb;
@@ -148,7 +179,7 @@ void main() {
 export const BODY_FRAGMENT = `${COMMON}${LIGHT}
 in vec3 vLocal, vShape, vColour;
 in vec4 vGround, vMarks;
-in float vPart, vAway, vPeriod;
+in float vPart, vAway, vPeriod, vNear, vChance;
 flat in int vPattern;
 flat in vec2 vKeep;
 void main() {
@@ -156,8 +187,13 @@ void main() {
   // gradient noise of pixels (Jimenez 2014): one level fades into the next
   float share = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
   bool other = share < vKeep.x || share >= vKeep.y;
-  if (vPart > 2.5 && vPart < 3.5) { if (other) discard; lit(vec3(0.06, 0.065, 0.03), 0.02, vec3(0.0, 1.0, 0.0), vAway); return; }
-  vec4 coat = vPart > 3.5 ? vec4(0.10, 0.17, 0.045, 0.04) : vGround;
+  if (vPart > 2.5 && vPart < 3.5) {
+    // strewn thinner towards its edge
+    if (other || share > 1.25 - length(vShape.xz)) discard;
+    lit(vec3(0.07, 0.068, 0.035), 0.02, vec3(0.0, 1.0, 0.0), vAway);
+    return;
+  }
+  vec4 coat = vPart > 3.5 ? vec4(vec3(0.11, 0.145, 0.045) * (0.7 + 0.6 * vChance) * (0.55 + 0.75 * smoothstep(0.5, 1.0, vShape.y)) * (0.8 + 0.4 * noise(vShape.xz * 9.0 + vShape.y * 13.0 + vChance * 50.0)), 0.04) : vGround;
   float marks = 0.0;
   if (vPattern == 1) {
     float phase = vShape.x / vPeriod + 0.6 * sin(vShape.y * 9.0);
@@ -171,7 +207,8 @@ void main() {
   }
   if (other) discard;
   coat = mix(coat, vMarks, marks);
-  vec3 plate = vPart > 3.5 ? coat.rgb : vColour * (0.55 + 0.2 * smoothstep(0.0, 0.6, vShape.y));
+  // from afar in the colours of the legend; nearby in its coat, with a trace of them
+  vec3 plate = vPart > 3.5 ? coat.rgb : mix(vColour, coat.rgb, 0.85 * vNear) * (0.55 + 0.25 * smoothstep(0.0, 0.6, vShape.y));
   lit(uEyes > 0.5 ? coat.rgb : plate, coat.a, normal, vAway);
 }`;
 
@@ -186,13 +223,58 @@ void main() {
 export const SKY_FRAGMENT = `
 precision highp float;
 uniform vec3 uSun, uSunLight, uSkyLight, uHaze;
+uniform float uTime;
 in vec3 vWay;
 layout(location = 0) out vec4 result;
+${NOISE}
 void main() {
   vec3 way = normalize(vWay);
   vec3 top = uSkyLight * vec3(0.5, 0.75, 1.15);
   vec3 colour = mix(uHaze, top, smoothstep(0.0, 0.5, way.y));
   float glare = pow(max(dot(way, uSun), 0.0), 900.0) + 0.08 * pow(max(dot(way, uSun), 0.0), 12.0);
-  colour += uSunLight * glare * 0.5;
+  // fair-weather clouds on a ceiling, thinner towards the zenith, lost in the haze
+  vec2 p = way.xz / max(way.y, 0.02) * 1.6 + uTime * 0.006;
+  float heap = noise(p) * 0.5 + noise(p * 2.3 + 7.0) * 0.28 + noise(p * 5.1 + 3.0) * 0.14 + noise(p * 11.0) * 0.08;
+  float cloud = smoothstep(0.5, 0.74, heap) * smoothstep(0.02, 0.2, way.y);
+  colour = mix(colour, uSkyLight * 0.75 + uSunLight * (0.42 - 0.2 * smoothstep(0.6, 0.9, heap)), 0.85 * cloud);
+  colour += uSunLight * glare * 0.5 * (1.0 - 0.7 * cloud);
   result = vec4(colour, 0.95 * colour.b);
+}`;
+
+/** Tufts of grass on a grid that goes with whoever looks: the graphics card alone places them, so they cost the page nothing. */
+export const GRASS_VERTEX = `${COMMON}${TURF}
+in vec2 cell;
+uniform sampler2D uCover;
+uniform vec3 uAround;        // where tufts stand: x, z, and the width of a cell
+out vec3 vColour;
+out float vAway, vUp;
+void main() {
+  vec2 at = floor(uAround.xy / uAround.z) + cell;
+  vec2 by = vec2(dice(at), dice(at + 71.3));
+  vec2 foot = (at + by) * uAround.z;
+  float kept = dice(at + 13.7);
+  vec4 cover = texture(uCover, texel(foot));
+  float grass;
+  float coarse = coarseAt(foot);
+  vec3 colour = turf(cover, coarse, grass);
+  vec3 base = vec3(foot.x, height(foot), foot.y);
+  float away = distance(base, cameraPosition);
+  float reach = 34.0 * uAround.z;
+  float room = smoothstep(reach, 0.6 * reach, distance(foot, uAround.xy)) * step(max(abs(foot.x), abs(foot.y)), 0.5 * uWidth);
+  float tall = (0.3 + 0.75 * grass * kept) * min(uAround.z, 2.0) * room * step(cover.g, 0.36) * step(0.25, grass + 0.35 * kept);
+  float turn = 6.283 * kept + 2.1 * position.z;
+  float lean = position.y * position.y * (0.35 + 0.4 * by.x + 0.1 * sin(uTime * 1.6 + foot.x * 0.7 + foot.y * 0.4));
+  vec3 blade = vec3(cos(turn) * (position.x * 0.12 + lean * 0.5), position.y, sin(turn) * (position.x * 0.12 + lean * 0.5)) * tall;
+  blade.xz += vec2(-sin(turn), cos(turn)) * position.x * 0.16 * tall;
+  vColour = colour * (0.8 + 0.5 * by.y);
+  vAway = away;
+  vUp = position.y;
+  gl_Position = tall < 0.02 ? vec4(2.0, 2.0, 2.0, 1.0) : projectionMatrix * viewMatrix * vec4(base + blade, 1.0);
+}`;
+
+export const GRASS_FRAGMENT = `${COMMON}${LIGHT}
+in vec3 vColour;
+in float vAway, vUp;
+void main() {
+  lit(vColour * (0.55 + 0.95 * vUp), 0.04, vec3(0.0, 1.0, 0.0), vAway);
 }`;
