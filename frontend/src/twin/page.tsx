@@ -128,7 +128,7 @@ export default function TwinPage({ query }: PageProps) {
           setState(told);
           if (!told.changes.length) counts[1] = null;
           stage.current?.compare(told.changes.length > 0 && feed.current?.live === true);
-        } else setFailure(new api.Refusal(capital(told.error), told.what_to_do));
+        } else setFailure(new api.Refusal(capital(told.error), told.what_to_do, 400));
       },
       connected: setConnected,
     };

@@ -5,7 +5,7 @@ import { Caption, Refusal } from "../names";
 import { Link } from "../router";
 import { Said } from "../said";
 import { ready, say } from "../saying";
-import { figure, t } from "../words";
+import { capital, figure, t } from "../words";
 import "../styles/twin.css";
 
 interface PanelRow {
@@ -107,7 +107,10 @@ const counted = (told: Told): Record<string, string> => ({ holds: figure(told.co
 /** A number; a very small one by its power of ten. */
 function written(value: number | null): string {
   if (value === null) return "–";
-  return value !== 0 && Math.abs(value) < 1e-4 ? value.toExponential(1).replaceAll("-", "−") : figure(value);
+  if (value === 0 || Math.abs(value) >= 1e-4) return figure(value).replace("-", "−");
+  const [digits, power] = value.toExponential(1).split("e") as [string, string];
+  const raised = [...power].map((mark) => (mark === "-" ? "⁻" : ("⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(mark)] ?? ""))).join("");
+  return `${figure(Number(digits)).replace("-", "−")}·10${raised}`;
 }
 
 function Group({ group, only }: { group: Told["groups"][number]; only: PanelRow["state"] | null }) {
@@ -118,7 +121,7 @@ function Group({ group, only }: { group: Told["groups"][number]; only: PanelRow[
   return (
     <section class="part rows">
       <h2>
-        <Said text={group.title} /> <small>{t("twin.panel.of", { held: figure(held), ran: figure(ran) })}</small>
+        <Said text={group.title} /> <small>{ran ? t("twin.panel.of", { held: figure(held), ran: figure(ran) }) : t("twin.panel.notrun")}</small>
       </h2>
       <table>
         <caption class="unseen">
@@ -136,7 +139,7 @@ function Group({ group, only }: { group: Told["groups"][number]; only: PanelRow[
           {rows.map((row) => (
             <tr key={row.name} class={row.state.replace(" ", "-")}>
               <th scope="row">
-                <Said text={row.name} />: <Said text={row.statement} />
+                <Said text={row.name} as={capital} />: <Said text={row.statement} />
                 <small>
                   {row.missing ? (
                     <>

@@ -47,7 +47,7 @@ export function Residents({ hello, colours, counts, split, only, setOnly, follow
             <tr key={species.name} class={only >= 0 && only !== at ? "faint" : ""} data-species={species.name}>
               <th scope="row">
                 {species.plant ? (
-                  <span class="key still" title={species.name}>
+                  <span class="key still">
                     <i class="swatch" style={{ "--dot": colours[at] }} aria-hidden="true" />
                     {species.common || species.name}
                   </span>

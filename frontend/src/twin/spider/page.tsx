@@ -4,6 +4,7 @@ import * as api from "../../api";
 import { Caption, Refusal } from "../../names";
 import type { PageProps } from "../../pages";
 import { Link, go } from "../../router";
+import { Said } from "../../said";
 import { ready, say } from "../../saying";
 import { calm } from "../../theme";
 import { capital, figure, t, word } from "../../words";
@@ -157,7 +158,7 @@ export default function SpiderPage({ query }: PageProps) {
               return (
                 <figure key={`${k} ${side}`} style={{ "--wide": pair.wide_deg, "--high": pair.high_deg }}>
                   <div class="eye" data-eye={`${k} ${side}`} />
-                  <figcaption>
+                  <figcaption data-pair={k + 1}>
                     {t(side < 0 ? "spider.left" : "spider.right", { eye: word("spider.eye", String(k)) })}
                     <small>
                       {figure(pair.wide_deg)}° × {figure(pair.high_deg)}°
@@ -248,9 +249,11 @@ function Known({ optics }: { optics: Optics }) {
         <tbody>
           {optics.pairs.map((pair, k) => (
             <tr key={pair.called}>
-              <th scope="row">
+              <th scope="row" data-pair={k + 1}>
                 {capital(word("spider.eye", String(k)))}
-                <small lang="en">{pair.called}</small>
+                <small>
+                  <Said text={pair.called} as={(own) => capital(own.split(": ").slice(1).join(": ") || own)} />
+                </small>
               </th>
               <td class="number">
                 {figure(pair.wide_deg)}° × {figure(pair.high_deg)}°{pair.scans_deg ? <small> ± {figure(pair.scans_deg)}°</small> : null}
@@ -261,7 +264,9 @@ function Known({ optics }: { optics: Optics }) {
               <td>{pair.colour && receptors ? `${(receptors.value as number[]).map(figure).join(", ")} nm` : t("spider.grey")}</td>
               <td>
                 {word("twin.grade", pair.grade)}
-                <small lang="en">{pair.source}</small>
+                <small>
+                  <Said text={pair.source} />
+                </small>
               </td>
             </tr>
           ))}
