@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import merian.web.parts
 from merian.twin.fields.groups import TITLES
 from merian.twin.senses.eyes import all_eyes
 from merian.twin.senses.seen import translation
@@ -41,6 +42,13 @@ def test_what_the_panel_and_the_evidence_always_show_is_there() -> None:
     rows = [row for family in THEORY[:1] for row in family()]
     assert rows
     assert lacking([text for row in rows for text in (row.name, row.statement, row.missing)]) == []
+
+
+def test_what_a_store_lacks_is_said_in_german() -> None:
+    parts = Path(merian.web.parts.__file__).read_text(encoding="utf-8")
+    told = re.findall(r'absent\["(?:identify|catalog|neighbours|layout|placing)"\] = "([^"]+)"', parts)
+    assert len(told) >= 5
+    assert lacking(told) == []
 
 
 @pytest.mark.parametrize("world", ["savanna", "isle-royale"])

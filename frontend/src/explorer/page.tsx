@@ -11,6 +11,7 @@ import * as data from "./data";
 import { early } from "./points";
 import { MapView } from "./stage";
 import { WithinView } from "./within";
+import { Said } from "../said";
 import "../styles/explorer.css";
 
 export const VIEWS = ["map", "axis", "within"] as const;
@@ -28,7 +29,7 @@ export default function Explorer({ about, query }: PageProps) {
       <Caption tab="Tab. IV" title={t("alike.title")}>
         {value ? <Views view={view} query={query} /> : null}
       </Caption>
-      {about.points === null ? <Absent>{about.absent.layout ?? t("absent")}</Absent> : null}
+      {about.points === null ? <Absent>{about.absent.layout ? <Said text={about.absent.layout} /> : t("absent")}</Absent> : null}
       {failure ? <Refusal error={failure} /> : null}
       {about.points !== null && !failure && view === "map" ? <Mapped told={value} about={about} query={query} /> : null}
       {value && view === "axis" ? <AxisView told={value} query={query} /> : null}

@@ -12,6 +12,7 @@ import { capital, t } from "../words";
 import { PlateOf } from "./plate";
 import { clear, plates, take, takeKnown } from "./plates";
 import { Sprig } from "./sprig";
+import { Said } from "../said";
 import "../styles/identify.css";
 
 export default function Identify({ about }: PageProps) {
@@ -28,7 +29,7 @@ export default function Identify({ about }: PageProps) {
     return (
       <section id="identify" class="leaf">
         <Caption tab="Tab. I" title={t("what")} />
-        <Absent>{about.absent.identify ?? t("absent")}</Absent>
+        <Absent>{about.absent.identify ? <Said text={about.absent.identify} /> : t("absent")}</Absent>
       </section>
     );
   }

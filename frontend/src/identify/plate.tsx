@@ -6,6 +6,7 @@ import { go } from "../router";
 import { capital, percent, t, word } from "../words";
 import { Apart } from "./apart";
 import { Confirm, Correct } from "./correct";
+import { Said } from "../said";
 import { again, type Plate, sentence } from "./plates";
 
 export function PlateOf({ plate, about }: { plate: Plate; about: api.About }) {
@@ -100,7 +101,7 @@ function Answer({ plate, row, about }: { plate: Plate; row: api.Row; about: api.
           <Strip photos={neighbours} open={(id) => go(`/explorer?photo=${encodeURIComponent(id)}`)} />
         </section>
       ) : null}
-      {row.place || about.points === null ? null : <p class="facts">{about.absent.placing ?? ""}</p>}
+      {row.place || about.points === null ? null : <p class="facts"><Said text={about.absent.placing ?? ""} /></p>}
     </>
   );
 }

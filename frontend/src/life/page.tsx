@@ -12,6 +12,7 @@ import { useStore } from "../store";
 import { figure, type Language, language, many, t, word } from "../words";
 import { PAGE, type Placed, Rows } from "./rows";
 import { Scroll } from "./scroll";
+import { Said } from "../said";
 import "../styles/life.css";
 
 const ROW_REM = 2;
@@ -28,7 +29,7 @@ export default function Life({ about, query }: PageProps) {
     <section class="leaf life">
       <Caption tab="Tab. II" title={t("life.title")} />
       {about.catalog ? <Leaves /> : null}
-      {about.taxa ? <Tree about={about} at={query.get("at")} /> : <Absent>{about.absent.catalog ?? t("absent")}</Absent>}
+      {about.taxa ? <Tree about={about} at={query.get("at")} /> : <Absent>{about.absent.catalog ? <Said text={about.absent.catalog} /> : t("absent")}</Absent>}
     </section>
   );
 }

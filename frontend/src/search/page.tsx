@@ -12,6 +12,7 @@ import { Basket, Choose } from "./basket";
 import { type Asked, filtersOf, NO_FILTERS, queryOf, readAsked } from "./asked";
 import { Filters } from "./filters";
 import { own, Question, takeOwn } from "./question";
+import { Said } from "../said";
 import "../styles/search.css";
 
 const STEP = 24;
@@ -23,7 +24,7 @@ export default function Search({ about, query }: PageProps) {
   return (
     <section id="search" class="leaf wide">
       <Caption tab="Tab. III" title={t("search.title")} />
-      {about.catalog ? <Desk about={about} query={query} /> : <Absent>{about.absent.catalog ?? t("absent")}</Absent>}
+      {about.catalog ? <Desk about={about} query={query} /> : <Absent>{about.absent.catalog ? <Said text={about.absent.catalog} /> : t("absent")}</Absent>}
     </section>
   );
 }
@@ -44,7 +45,7 @@ function Desk({ about, query }: { about: api.About; query: URLSearchParams }) {
   return (
     <div class="desk">
       <div class="aside">
-        {about.model ? <Question asked={asked} change={change} /> : <p class="hint">{about.absent.identify ?? t("absent")}</p>}
+        {about.model ? <Question asked={asked} change={change} /> : <p class="hint">{about.absent.identify ? <Said text={about.absent.identify} /> : t("absent")}</p>}
         <Filters asked={asked} choices={choices} change={change} />
       </div>
       <Results key={`${text} ${photo?.key}`} about={about} asked={asked} change={change} />

@@ -195,12 +195,14 @@ void main() {
   }
   vec4 coat = vPart > 3.5 ? vec4(vec3(0.11, 0.145, 0.045) * (0.7 + 0.6 * vChance) * (0.55 + 0.75 * smoothstep(0.5, 1.0, vShape.y)) * (0.8 + 0.4 * noise(vShape.xz * 9.0 + vShape.y * 13.0 + vChance * 50.0)), 0.04) : vGround;
   float marks = 0.0;
+  // marks of a plate are drawn coarser than they are, for eyes as they are
+  float period = uEyes > 0.5 ? vPeriod : 2.6 * vPeriod;
   if (vPattern == 1) {
-    float phase = vShape.x / vPeriod + 0.6 * sin(vShape.y * 9.0);
+    float phase = vShape.x / period + 0.6 * sin(vShape.y * 9.0);
     float soft = fwidth(phase);
     marks = mix(smoothstep(0.45, 0.55, abs(fract(phase) - 0.5) * 2.0), 0.5, clamp(soft * 1.6 - 0.2, 0.0, 1.0));
   } else if (vPattern == 2) {
-    vec2 at = vec2(vShape.x + vShape.z, vShape.y * 1.2) / vPeriod;
+    vec2 at = vec2(vShape.x + vShape.z, vShape.y * 1.2) / period;
     vec2 cell = fract(at + vec2(0.5 * mod(floor(at.y), 2.0), 0.0)) - 0.5;
     float soft = length(fwidth(at));
     marks = mix(1.0 - smoothstep(0.28, 0.36, length(cell)), 0.28, clamp(soft * 1.4 - 0.2, 0.0, 1.0));
