@@ -17,6 +17,7 @@ from visits import PATIENCE_MS, Visit
 
 from merian.twin.frames.playback import record
 from merian.twin.frames.settings import RecordSettings
+from merian.twin.scenario import Change, Scenario
 from merian.twin.senses.eyes import Eyes, eyes_of
 from merian.twin.senses.optics import place_of
 from merian.twin.worked import opened
@@ -219,7 +220,8 @@ def test_a_recorded_run_is_played(software: Any, address: str, tmp_path: Path) -
     record(
         opened("savanna", 0),
         file,
-        RecordSettings(window_km=6.0, rows=8, herds=60, step_hours=6.0, days=3.0, shot_hours=6.0),
+        RecordSettings(window_km=6.0, rows=8, herds=60, step_hours=6.0, days=3.0, shot_hours=6.0, members=4, years=4),
+        Scenario("dry", (Change(what="drought", amount=0.4),)),
     )
     visit = Visit(software, f"{address}twin", **VIEW)
     page = visit.page
@@ -227,6 +229,8 @@ def test_a_recorded_run_is_played(software: Any, address: str, tmp_path: Path) -
     page.wait_for_function("() => document.querySelector('.rail').innerText.includes('3 days')")
     page.wait_for_function(COUNTED)
     assert page.locator(".sliders").count() == 0
+    page.wait_for_function("() => window.merianTwin?.split && window.merianTwin.worlds[1].id.length > 0")
+    assert page.locator(".sides span").count() == 2
     visit.leave(address, address.replace("http", "ws"))
 
 

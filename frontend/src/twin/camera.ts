@@ -40,7 +40,7 @@ export class Orbit {
   }
 
   private get farthest(): number {
-    return 1.95 * this.width;
+    return 2 * this.width;
   }
 
   private down(event: PointerEvent): void {
@@ -133,7 +133,7 @@ export class Orbit {
     camera.far = away * 3 + 2 * this.width;
     camera.aspect = aspect;
     // the near half fills more of the picture than the far one
-    camera.lookAt(target.x, target.y - 0.085 * low, target.z);
+    camera.lookAt(target.x, target.y - 0.1 * low, target.z);
     camera.updateProjectionMatrix();
   }
 

@@ -71,6 +71,8 @@ export default function TwinPage({ query }: PageProps) {
     let opening = false;
     let known: Hello | null = null;
     let gone = false;
+    // whether there is a second world beside the first: said before the stage stands, or after
+    let split = false;
     const counts: Seen["counts"] = [null, null];
     const draw = (one: Frame): void => {
       if (one.kind === FIELD) stage.current?.field(known?.fields[one.which]?.name ?? "", one);
@@ -86,6 +88,7 @@ export default function TwinPage({ query }: PageProps) {
         if (gone || !frame.current) return;
         const made = new Stage(frame.current, told, coloursOf(told), { followed: (_, species) => setFollowed(species) });
         made.calm(calm());
+        made.compare(split);
         made.only(chosen.current);
         if (kiosk && !calm()) made.orbit.drift = DRIFT;
         stage.current = made;
@@ -127,7 +130,8 @@ export default function TwinPage({ query }: PageProps) {
         if (told.say === "state") {
           setState(told);
           if (!told.changes.length) counts[1] = null;
-          stage.current?.compare(told.changes.length > 0 && feed.current?.live === true);
+          split = told.changes.length > 0;
+          stage.current?.compare(split);
         } else setFailure(new api.Refusal(capital(told.error), told.what_to_do, 400));
       },
       connected: setConnected,
