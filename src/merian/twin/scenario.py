@@ -84,9 +84,9 @@ class Scenario:
 
     @property
     def moments(self) -> list[tuple[int, Change]]:
-        """What happens at one moment, each with its number among the changes: of one moment what is removed goes first, then comes what is set free."""
+        """What happens at one moment, each with its number among the changes, in an order of their own: who is removed goes before who is set free."""
         found = [(at, change) for at, change in enumerate(self.changes) if KINDS[change.what].moment]
-        return sorted(found, key=lambda one: one[1].what == "introduce")
+        return sorted(found, key=lambda one: (one[1].what == "introduce", repr(one[1])))
 
     def turns(self, years: float) -> list[float]:
         """The years at which something happens at one moment."""

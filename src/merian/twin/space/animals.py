@@ -85,16 +85,17 @@ class Coming:
             risk = -np.expm1(-harvest * moment.days)
             zone = self.altered.zones.ravel()[values["cell"]]
             went += _taken(agents, risk[zone, values["species"]], moment.chance, moment.step, 0)
-        for at, change in self.altered.scenario.moments:
+        # chance is drawn by the place among moments, which the order of the changes does not alter
+        for nth, (at, change) in enumerate(self.altered.scenario.moments):
             if not self._is_due(change, moment.step):
                 continue
             if change.what == "introduce":
-                came += self._set_free(values, change, at, moment)
+                came += self._set_free(values, change, (at, nth), moment)
             else:
                 own = self.altered.setting.web.names.index(change.species)
                 here = (values["species"] == own) & self.altered.box(at).ravel()[values["cell"]]
                 agents = values["who"], values["number"], values["mass"]
-                went += _taken(agents, change.amount * here, moment.chance, moment.step, 1 + at)
+                went += _taken(agents, change.amount * here, moment.chance, moment.step, 1 + nth)
         return {"biomass": Flow(came / 1000.0, went / 1000.0)}
 
     def _let(self, state: State) -> None:
@@ -116,8 +117,9 @@ class Coming:
         there = self.altered.scenario.elsewhere(self.altered.setting.web, self.start, year)
         passage.beyond = passage.beyond.holding(there)
 
-    def _set_free(self, values: dict[str, Array], change: Change, at: int, moment: Moment) -> float:
-        """Set herds free: g."""
+    def _set_free(self, values: dict[str, Array], change: Change, numbers: tuple[int, int], moment: Moment) -> float:
+        """Set herds free: g. numbers: of the change among all, and among moments."""
+        at, nth = numbers
         own, frame = self.altered.setting.web.names.index(change.species), self.altered.ground.landscape.frame
         places = np.flatnonzero(self.altered.box(at))
         adult, size = float(self.animals.adult_g[own]), max(round(float(self.animals.group[own])), 1)
@@ -125,7 +127,7 @@ class Coming:
         sizes = np.full(-(-heads // size), size, np.int64)
         if heads:
             sizes[-1] = heads - size * (len(sizes) - 1)
-        rng = stream(int(moment.chance[0]) | int(moment.chance[1]) << 32, "introduce", at)
+        rng = stream(int(moment.chance[0]) | int(moment.chance[1]) << 32, "introduce", nth)
         cell, inside = rng.choice(places, len(sizes)), rng.random((3, len(sizes)))
         named = max(int(values["who"].max(initial=-1)), int(values[NAMED.name][0]) if self.passage is not None else -1)
         fresh: dict[str, Array] = {
