@@ -21,13 +21,14 @@ import numpy.typing as npt
 from merian.core.errors import BadSetting
 from merian.twin.cohorts.columns import ADULT, AGE, GUT, MASS, NUMBER, POOL, RIPE, TOP, Cohorts, bodies, shared
 from merian.twin.cohorts.kinds import ROW, Kinds
+from merian.twin.cohorts.series import powers
 from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
 from merian.twin.ledger import Array, Flow
 from merian.twin.rates import ectotherm_g_day, endotherm_g_day
 
-__all__ = ["RESERVE", "Metabolism", "Warmth", "active_share", "appetite", "burnt_g_day"]
+__all__ = ["RESERVE", "Metabolism", "Warmth", "active_share", "appetite", "burnt_at", "burnt_g_day", "scaled"]
 
 SPENT = 0.5
 """Share of the time in which they could be active that animals are."""
@@ -35,6 +36,8 @@ STILL = 1e-6
 """K: days of a smaller range have no hours."""
 ENDOTHERM = float(endotherm_g_day(1.0))
 """What an endotherm of 1 g burns, g day-1."""
+CHUNK = 512
+"""Cohorts whose powers are taken at once."""
 RESERVE = 0.5
 """The most that who gives birth in pulses lays by, over adult mass: as much as opens the gate of the others (a choice)."""
 WARM, LOSS, SCALING, PULSE, RIPENS = ROW["warm"], ROW["loss"], ROW["scaling"], ROW["pulse"], ROW["ripens"]
@@ -81,14 +84,34 @@ def burnt_g_day(
     kinds: Doubles, kind: int, mass: float, pool: float, adult: float, place: Doubles | tuple[float, float]
 ) -> float:
     """What an animal burns in a day, g. place: a row of Warmth.places, of which the first two count."""
+    small = kinds[LOSS, kind] > 0.0 and kinds[SCALING, kind] != 0.0 and mass != adult
+    power = (mass / adult) ** kinds[SCALING, kind] if small else 1.0
+    return burnt_at(kinds, kind, (mass, pool), place, power)
+
+
+@compiled
+def burnt_at(
+    kinds: Doubles, kind: int, body: tuple[float, float], place: Doubles | tuple[float, float], power: float
+) -> float:
+    """The same of an animal of this mass and pool, whose mass over adult mass to the power of `scaling` is known."""
+    mass, pool = body
     if kinds[LOSS, kind] > 0.0:
-        burnt = kinds[LOSS, kind] * (mass + pool)
-        small = kinds[SCALING, kind] != 0.0 and mass != adult
-        return float(burnt * (mass / adult) ** kinds[SCALING, kind] if small else burnt)
+        return float(kinds[LOSS, kind] * (mass + pool) * power)
     size = math.log(mass)
     if kinds[WARM, kind] > 0.0:
         return ENDOTHERM * math.exp(0.70 * size)
     return float(place[0] * math.exp(0.88 * size) + place[1] * math.exp(0.69 * size))
+
+
+@compiled
+def scaled(kinds: Doubles, cohorts: Cohorts, span: tuple[int, int], room: Doubles) -> None:
+    """Mass over adult mass to the power of `scaling`, of the cohorts of a span, into the first row of `room` [3 or more, n or more]."""
+    kind, masses, adults = cohorts[0], cohorts[2][MASS], cohorts[2][ADULT]
+    begin, count = span[0], span[1] - span[0]
+    found, ratio, exponent = room[0][:count], room[1][:count], room[2][:count]
+    for at in range(count):
+        ratio[at], exponent[at] = masses[begin + at] / adults[begin + at], kinds[SCALING, kind[begin + at]]
+    powers(ratio, exponent, found)
 
 
 @compiled
@@ -132,11 +155,14 @@ def _live(kinds: Doubles, cohorts: Cohorts, places: Doubles, span: tuple[int, in
     kind, cell, state = cohorts
     numbers, masses, pools, guts = state[NUMBER], state[MASS], state[POOL], state[GUT]
     adults, tops, ages, ripes = state[ADULT], state[TOP], state[AGE], state[RIPE]
+    room = np.empty((3, CHUNK))
     for at in range(span[0], span[1]):
+        if (at - span[0]) % CHUNK == 0:
+            scaled(kinds, cohorts, (at, min(at + CHUNK, span[1])), room)
         own, mass, pool, adult = kind[at], masses[at], pools[at], adults[at]
         number, gut = numbers[at], guts[at]
         place = (places[cell[at], 0], places[cell[at], 1])
-        burnt = burnt_g_day(kinds, own, mass, pool, adult, place) * days
+        burnt = burnt_at(kinds, own, (mass, pool), place, room[0, (at - span[0]) % CHUNK]) * days
         net = gut - burnt
         guts[at] = 0.0
         ages[at] += days

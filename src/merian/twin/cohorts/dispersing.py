@@ -17,6 +17,7 @@ import numpy.typing as npt
 from merian.twin import draws
 from merian.twin.cohorts.columns import ADULT, MASS, RIPE, Cohorts, Integers, bodies, shared
 from merian.twin.cohorts.kinds import ROW, Kinds
+from merian.twin.cohorts.series import logarithms, turned
 from merian.twin.compiled import compiled
 from merian.twin.engine import Moment
 from merian.twin.foodweb import Doubles
@@ -36,8 +37,6 @@ CHOOSING = 2**31 - 1
 """The slot of the draw by which an animal stays, which no way is long enough to come to."""
 CHUNK = 512
 """Cohorts whose chance is drawn at once."""
-SURELY = 1.0 - 1e-12
-"""What rounding leaves of a bound."""
 Words = npt.NDArray[np.uint32]
 FARTHEST_NORMAL = 8.6
 """No normal distance of these draws is farther, standard deviations: sqrt(2 ln 2^53)."""
@@ -69,7 +68,7 @@ class Dispersing:
         """Move; nothing comes or goes."""
         who, cohorts, draw = values["who"], bodies(values), (moment.chance, moment.step)
         quality = values["quality"].reshape(len(self.kinds.names), -1) if "quality" in self.reads else ALIKE
-        land = (*self.gates, quality)
+        land = (*self.gates, quality, all(bool((gates >= 1.0).all()) for gates in self.gates))
 
         def work(first: int, last: int) -> None:
             _move(self.kinds.table, who, cohorts, land, (self.width_m, moment.days, first, last), draw)
@@ -78,9 +77,11 @@ class Dispersing:
         return {}
 
 
+Land = tuple[Doubles, Doubles, Doubles, bool]
+"""Gates to the east and south, the quality of cells [k, cells], or none, and whether all gates are open."""
 Movers = tuple[Integers, Integers, Doubles, Words, Doubles]
-"""Room for those of CHUNK cohorts that may move: which they are among all, their names, how far they go at a mean, in cells, and what they draw for the edges
-to the right and below [3, CHUNK]; and words [4, CHUNK] and pairs [2, CHUNK] of chance."""
+"""Room for those of CHUNK cohorts that may move: which they are among all, their names; how far they go at a mean, in cells, what they draw for the edges
+to the right and below, and room for four numbers more [7, CHUNK]; and words [4, CHUNK] and pairs [2, CHUNK] of chance."""
 
 
 @compiled
@@ -88,19 +89,19 @@ def _move(
     kinds: Doubles,
     who: Integers,
     cohorts: Cohorts,
-    land: tuple[Doubles, Doubles, Doubles],
+    land: Land,
     scale: tuple[float, float, int, int],
     draw: tuple[draws.Key, int],
 ) -> None:
     """Move in place.
 
-    land: gates to the east and south, and the quality of cells [k, cells], or none. scale: width of a cell m, days, and the cohorts from the first to before
+    scale: width of a cell m, days, and the cohorts from the first to before
     the last that are meant. Chance is drawn for many at once, which takes a tenth of the time of one by one.
     """
     width, days, first, last = scale
     strides = np.sqrt(2.0 * kinds[DIFFUSION] * days) / width
     chances = np.empty((4, CHUNK), np.uint32), np.empty((2, CHUNK))
-    movers = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty((3, CHUNK)), *chances
+    movers = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty((7, CHUNK)), *chances
     for begin in range(first, last, CHUNK):
         count = _leaving((who, strides), cohorts, (begin, min(begin + CHUNK, last)), (width, days), draw, movers)
         if count > 0:
@@ -145,37 +146,39 @@ def _leaving(
 def _gone(
     strides: Doubles,
     cohorts: Cohorts,
-    land: tuple[Doubles, Doubles, Doubles],
+    land: Land,
     draw: tuple[draws.Key, int],
     movers: Movers,
     count: int,
 ) -> None:
     """Move those who may come over an edge, in place."""
     kind, cell, _ = cohorts
-    (chance, step), (east, south, quality) = draw, land
+    (chance, step), (east, south, quality, free) = draw, land
     which, names, fars, words, chances = movers
-    gates, columns = (east, south), south.shape[1]
+    gates, rows, columns = (east, south), east.shape[0], south.shape[1]
     draws.pairs(chance, names[:count], step, 0, words, chances)
+    rest, ln, ahead, aside = fars[3][:count], fars[4][:count], fars[5][:count], fars[6][:count]
+    for mover in range(count):
+        rest[mover] = 1.0 - chances[1, mover]
+    logarithms(rest, ln)
+    turned(chances[0][:count], ahead, aside)
     for mover in range(count):
         at, far, one, other = which[mover], fars[0, mover], fars[1, mover], fars[2, mover]
-        turn, away = chances[0, mover], chances[1, mover]
-        if strides[kind[at]] > 0.0:
-            # -ln(1 - u) is no more than u / (1 - u), which takes no logarithm
-            room = (1.0 - max(one, other)) / far
-            if 2.0 * away < (1.0 - away) * room * room * SURELY:
-                continue
-            # Box and Muller 1958: a normal distance along both axes
-            far *= math.sqrt(-2.0 * math.log1p(-away))
-            if far + max(one, other) < 1.0:
-                continue
-        x, y = far * math.cos(2.0 * math.pi * turn), far * math.sin(2.0 * math.pi * turn)
+        # Box and Muller 1958: a normal distance along both axes
+        far *= math.sqrt(-2.0 * ln[mover]) if strides[kind[at]] > 0.0 else 1.0
+        if far + max(one, other) < 1.0:
+            continue
+        x, y = far * ahead[mover], far * aside[mover]
         right, down = int(min(abs(x), FARTHEST) + one), int(min(abs(y), FARTHEST) + other)
         if right == 0 and down == 0:
             continue
-        place = (cell[at] // columns, cell[at] % columns)
-        row, column = _way(
-            gates, place, (right if x > 0 else -right, down if y > 0 else -down), (chance, step, names[mover])
-        )
+        row = cell[at] // columns
+        column = cell[at] - row * columns
+        right, down = right if x > 0 else -right, down if y > 0 else -down
+        if free:
+            row, column = min(max(row + down, 0), rows - 1), min(max(column + right, 0), columns - 1)
+        else:
+            row, column = _way(gates, (row, column), (right, down), (chance, step, names[mover]))
         to = row * columns + column
         if quality.size > 0:
             better = quality[kind[at], to] - quality[kind[at], cell[at]]

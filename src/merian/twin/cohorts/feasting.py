@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from merian.core.errors import BadData, Mismatch
-from merian.twin.cohorts.bodies import Warmth, appetite, burnt_g_day
+from merian.twin.cohorts.bodies import Warmth, appetite, burnt_at, scaled
 from merian.twin.cohorts.columns import (
     ADULT,
     GUT,
@@ -37,7 +37,7 @@ from merian.twin.solver import hindered
 
 __all__ = ["Feasting"]
 
-SCALING, NURSING = ROW["scaling"], ROW["nursing"]
+NURSING = ROW["nursing"]
 INTERFERENCE, MUTUAL = list(SPECIES).index("interference"), list(SPECIES).index("mutual")
 SHARE, ATTACK, HANDLING, EFFICIENCY, EXPONENT = range(len(LINK))
 
@@ -107,14 +107,15 @@ def _feast(
     area, days = when
     dense, ready, rate = np.empty(count), np.empty(count), np.empty(web[1].shape[1])
     hazard, grazed, gain, lives = np.empty(count), np.empty(pools), np.empty(count), np.empty(count)
-    share = np.empty(max(1, (first[1:] - first[:-1]).max()))
+    room = np.empty((4, max(1, (first[1:] - first[:-1]).max())))
+    share = room[3]
     for cell in range(span[0], span[1]):
         low, high = first[cell], first[cell + 1]
         dense[:] = 0.0
         for at in range(low, high):
             dense[kind[at]] += numbers[at] * (masses[at] + pooled[at]) / area
         _rates(web, dense, plants[cell], rate, gain)
-        _shares(kinds, cohorts, fields, gain, (cell, days), share)
+        _shares(kinds, cohorts, fields, gain, (cell, days), room)
         ready[:] = 0.0
         for at in range(low, high):
             ready[kind[at]] += numbers[at] * share[at - low] / area
@@ -153,23 +154,23 @@ def _rates(web: Web, dense: Doubles, plants: Doubles, rate: Doubles, gain: Doubl
 
 @compiled
 def _shares(
-    kinds: Doubles, cohorts: Cohorts, fields: Fields, gain: Doubles, where: tuple[int, float], share: Doubles
+    kinds: Doubles, cohorts: Cohorts, fields: Fields, gain: Doubles, where: tuple[int, float], room: Doubles
 ) -> None:
-    """Grams of an adult, times days, that one animal of each cohort of a cell eats like. where: the cell, days."""
+    """Grams of an adult, times days, that one animal of each cohort of a cell eats like, into the last row of `room` [4, n or more]. where: the cell, days."""
     kind, _, state = cohorts
     (cell, days), first = where, fields[3]
     masses, pooled, adults, ripe = state[MASS], state[POOL], state[ADULT], state[RIPE]
-    place = (fields[1][cell, 0], fields[1][cell, 1])
-    for at in range(first[cell], first[cell + 1]):
+    place, low, share = (fields[1][cell, 0], fields[1][cell, 1]), first[cell], room[3]
+    power = room[0]
+    scaled(kinds, cohorts, (low, first[cell + 1]), room)
+    for at in range(low, first[cell + 1]):
         own, mass, pool, adult = kind[at], masses[at], pooled[at], adults[at]
-        grams = (mass + pool) * days
-        if kinds[SCALING, own] != 0.0 and mass != adult:
-            grams *= (mass / adult) ** kinds[SCALING, own]
+        grams = (mass + pool) * days * power[at - low]
         if ripe[at] < 0.0:
             grams *= kinds[NURSING, own]
-        burnt = burnt_g_day(kinds, own, mass, pool, adult, place) * days
+        burnt = burnt_at(kinds, own, (mass, pool), place, power[at - low]) * days
         need = appetite(kinds, own, (mass, pool, adult), burnt)
-        share[at - first[cell]] = grams if gain[own] * grams <= need else need / gain[own]
+        share[at - low] = grams if gain[own] * grams <= need else need / gain[own]
 
 
 @compiled
