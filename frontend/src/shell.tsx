@@ -78,7 +78,7 @@ function Current({ about }: { about: api.About }) {
   if (page && failed === page) return <Failed error={new api.Refusal(t("server.silent"), t("server.silent.do"))} />;
   if (!found || !page) return <Nowhere />;
   const Body = loaded.get(page);
-  return Body ? <Body about={about} rest={found.rest} query={query} /> : null;
+  return Body ? <Body about={about} rest={found.rest} query={query} /> : <p class="looking soon">{t("loading")}</p>;
 }
 
 /** An address where no page is. */

@@ -133,6 +133,13 @@ def test_a_page_that_cannot_be_fetched_says_what_to_do_and_is_there_later(browse
     page.context.set_offline(False)
     tree.click()
     page.wait_for_selector(".tree .row")
+    held: list[Any] = []
+    page.route("**/static/assets/**", lambda route: held.append(route))
+    page.get_by_role("navigation").get_by_role("link", name="Search").click()
+    page.wait_for_selector("main > .looking")
+    assert held
+    page.unroute("**/static/assets/**")  # lets go on what was held
+    page.wait_for_selector("#search .found")
     page.close()
 
 

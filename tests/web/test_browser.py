@@ -87,6 +87,15 @@ def test_a_name_is_kept_by_one_tap_corrected_and_taken_back(site: Site, browser:
     plate.locator(".kept .quiet").click()
     page.wait_for_selector(".kept", state="detached")
     assert len(pl.read_csv(file, infer_schema=False)) == 0
+    plate.locator(".confirm").nth(1).click()
+    page.wait_for_selector(".kept")
+    elsewhere = """() => fetch("/api/records").then((answer) => answer.json()).then(({ records }) => fetch("/api/records/remove", {
+      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ id: records[0].id }) })).then((answer) => answer.status)"""
+    assert page.evaluate(elsewhere) == 200, "taken back in another window"
+    plate.locator(".kept .quiet").click()
+    page.wait_for_selector(".kept", state="detached")
+    assert page.locator(".refusal").count() == 0
+    visit.errors.clear()  # Chromium tells of a 404
     visit.leave(address, "blob:")
 
 

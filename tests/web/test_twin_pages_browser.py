@@ -193,3 +193,21 @@ def test_no_page_is_wider_than_its_window(
     page = plain(f"{address}{path}", viewport={"width": size[0], "height": size[1]})
     page.wait_for_selector(".foodweb, #panel .rows, .known")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= size[0]
+
+
+def test_names_in_the_food_web_of_a_phone_do_not_overlap(plain: Callable[..., Any], address: str) -> None:
+    page = plain(f"{address}twin", viewport={"width": 390, "height": 800}, locale="de-DE")
+    page.wait_for_selector(".foodweb .node")
+    overlaps = page.evaluate(
+        """() => {
+          const names = [...document.querySelectorAll(".foodweb .node text")].map((name) => [name.textContent, name.getBoundingClientRect()]);
+          return names.flatMap(([one, a], k) => names.slice(k + 1).filter(([, b]) =>
+            a.left < b.right && b.left < a.right && a.top < b.bottom - 5 && b.top < a.bottom - 5).map(([other]) => [one, other]));
+        }"""
+    )
+    assert page.locator(".foodweb .node").count() > 8
+    assert overlaps == []
+    left = page.evaluate(
+        "() => Math.min(...[...document.querySelectorAll('.foodweb .node text')].map((name) => name.getBoundingClientRect().left))"
+    )
+    assert left >= 0

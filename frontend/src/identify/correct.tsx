@@ -39,7 +39,10 @@ export function Confirm({ plate, taxon }: { plate: Plate; taxon: api.Taxon }) {
 export function Correct({ plate }: { plate: Plate }) {
   const [asking, setAsking] = useState(false);
   const back = async (id: string): Promise<void> => {
-    await api.takeBack(id);
+    await api.takeBack(id).catch((error: unknown) => {
+      // taken back already, in another window
+      if (!(error instanceof api.Refusal && error.status === 404)) throw error;
+    });
     change(plate.key, { kept: null, error: null });
     say(t("undone"));
   };

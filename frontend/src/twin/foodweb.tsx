@@ -42,7 +42,7 @@ function placed(found: Foresight, space: Room): { nodes: Node[]; wide: number; h
   // names at both ends stay inside
   const longest = (floor: number): number => Math.max(...(floors.get(floor) ?? []).map((at) => (found.species[at] as Foreseen).common.length));
   const letter = space === NARROW ? TIGHT : LETTER;
-  const left = Math.max(space.left, 22 + letter * longest(keys[0] as number));
+  const left = Math.max(space.left, 22 + LETTER * longest(keys[0] as number));
   const last = 34 + letter * longest(keys.at(-1) as number);
   // names of a column end before the next one begins, if the whole must grow for it
   const gaps = keys.slice(0, -1).map((floor, k) => (k ? 24 + letter * longest(floor) : FIRST_GAP));
