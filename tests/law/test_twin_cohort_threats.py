@@ -26,6 +26,7 @@ from merian.twin.hazards.contagion import Arrival
 from merian.twin.hazards.disease import DiseaseSettings, Pathogen, course, final_size, pathogen
 from merian.twin.hazards.fire import Fire, FireSettings, Fuel
 from merian.twin.hazards.outbreak import SHARES, Outbreak
+from merian.twin.hazards.theory import HAZARDS, among_cohorts
 from merian.twin.placeless import placeless
 from merian.twin.scenario import Change, Scenario
 from merian.twin.worked import shipped
@@ -103,6 +104,13 @@ def test_an_epidemic_comes_from_r0_of_1_on_and_takes_its_final_size(number: floa
     reached = float((values["number"] * values["immune"]).sum() / values["number"].sum())
     assert reached == pytest.approx(final_size(number), abs=1e-3)
     assert not values["infectious"].any()
+
+
+def test_the_panels_rows_on_disease_among_cohorts_hold() -> None:
+    rows = [row for family in HAZARDS[2:] for row in family() if row.name.startswith("disease among cohorts")]
+    assert len(rows) == 2
+    assert all(row.holds for row in rows)
+    assert among_cohorts(replace(PLAGUE, r0=0.9, fatal=0.0), 1e-3, 52)[0] < 0.02
 
 
 @settings(deadline=None, max_examples=20)
