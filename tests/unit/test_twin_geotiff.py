@@ -111,7 +111,9 @@ def test_layers_of_another_reference_system_are_refused(tmp_path: Path) -> None:
         read_landscape({"elevation": height, "water": water})
 
 
-def test_a_worked_ecosystem_on_rasters_has_rain_of_every_month(tmp_path: Path) -> None:
+def test_a_worked_ecosystem_on_rasters_has_rain_of_every_month(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     height = written(tmp_path / "dem.tif", np.full((3, 4), 900.0, np.float32))
     assert (
         run(["twin", "build", "savanna", str(tmp_path / "out"), "--raster", f"elevation={height}", "--years", "10"])
@@ -121,6 +123,23 @@ def test_a_worked_ecosystem_on_rasters_has_rain_of_every_month(tmp_path: Path) -
     assert ground.frame == Frame(3, 4, 500.0, 700_000.0, 9_798_500.0, "EPSG:32736")
     assert ground.rain_mm == pytest.approx(700.0, rel=0.5)
     assert np.ptp(ground.layers["rain"].mean((1, 2))) > 10  # seasons
+    line = [
+        "simulate",
+        str(tmp_path / "out"),
+        "drought",
+        str(tmp_path / "sim"),
+        "--tier",
+        "grid",
+        "--rows",
+        "2",
+        "--members",
+        "1",
+    ]
+    assert run([*line, "--years", "5", "--settle", "1", "--spin", "0", "--threads", "1"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert (
+        "1 of 3 rows in the south of the landscape are cut off, since 2 x 2 of its cells make one of the map" in said
+    )
     months = tmp_path / "months"
     months.mkdir()
     for month in range(12):

@@ -30,6 +30,8 @@ __all__ = ["FORMAT", "KIND", "PAGE", "Call", "simulate"]
 KIND, FORMAT = "simulation", 3
 PAGE = "simulation.html"
 PARTS = "parts"
+STRIP = 0.02
+"""Share of the landscape's rows or columns from which on it is said that they are cut off."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,22 @@ def _of_tier(job: Job) -> list[str]:
                 f"{int(left.sum()):,} of {int(land.sum()):,} cells keep their habitat, in {len(left):,} "
                 f"{'piece' if len(left) == 1 else 'pieces'}, the largest of {share:.0f} % of them"
             )
-    return said + _of_edges(job) if job.settings.tier == "herds" else said
+    return said + (_of_edges(job) if job.settings.tier == "herds" else _of_strips(job))
+
+
+def _of_strips(job: Job) -> list[str]:
+    """What of the landscape does not fill a cell of the map."""
+    fine, wide = job.ecosystem.landscape.frame, job.altered.ground.landscape.frame
+    factor = round(wide.cell / fine.cell)
+    south, east = fine.rows - factor * wide.rows, fine.columns - factor * wide.columns
+    if south < STRIP * fine.rows and east < STRIP * fine.columns:
+        return []
+    strips = [f"{south} of {fine.rows} rows in the south"] * bool(south) + [
+        f"{east} of {fine.columns} columns in the east"
+    ] * bool(east)
+    return [
+        f"{' and '.join(strips)} of the landscape are cut off, since {factor} x {factor} of its cells make one of the map (--rows)"
+    ]
 
 
 def _of_edges(job: Job) -> list[str]:
