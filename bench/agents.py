@@ -83,7 +83,9 @@ def main(python: str | None, seeds: int, peer_seeds: int) -> None:
                 peer = theirs(python, name, size, peer_seeds)
                 slow = float(np.median([run["seconds"] for run in peer]))
                 one, other = (np.array([settled(run) for run in runs]) for runs in (mine, peer))
-                error = np.sqrt(one.var(0, ddof=1) / len(one) + other.var(0, ddof=1) / len(other))
+                # if both are one model they vary alike: a spread of the peer's few runs alone would be mostly chance
+                both = ((one - one.mean(0)) ** 2).sum(0) + ((other - other.mean(0)) ** 2).sum(0)
+                error = np.sqrt(both / (len(one) + len(other) - 2) * (1 / len(one) + 1 / len(other)))
                 apart = np.abs(one.mean(0) - other.mean(0)) / error
                 means = " / ".join(" ".join(f"{value:.4g}" for value in runs.mean(0)) for runs in (one, other))
                 row += [

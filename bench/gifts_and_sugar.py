@@ -91,7 +91,9 @@ def parity(mine: Runs, other: Runs) -> tuple[str, str]:
     means = " / ".join(" ".join(f"{value:.4g}" for value in runs.mean(0)) for runs in (one, two))
     if len(two) < 2:
         return means, "one seed"
-    error = np.sqrt(one.var(0, ddof=1) / len(one) + two.var(0, ddof=1) / len(two))
+    # if both are one model they vary alike: a spread of a peer's few runs alone would be mostly chance
+    both = ((one - one.mean(0)) ** 2).sum(0) + ((two - two.mean(0)) ** 2).sum(0)
+    error = np.sqrt(both / (len(one) + len(two) - 2) * (1 / len(one) + 1 / len(two)))
     return means, " ".join(f"{value:.1f}" for value in np.abs(one.mean(0) - two.mean(0)) / error)
 
 
