@@ -40,7 +40,8 @@ function placed(found: Foresight, space: Room): { nodes: Node[]; wide: number; h
   });
   const keys = [...floors.keys()].sort((a, b) => a - b);
   // names at both ends stay inside
-  const longest = (floor: number): number => Math.max(...(floors.get(floor) ?? []).map((at) => (found.species[at] as Foreseen).common.length));
+  const marked = found.species.some((one) => one.effect) ? 2.5 : 0;
+  const longest = (floor: number): number => marked + Math.max(...(floors.get(floor) ?? []).map((at) => (found.species[at] as Foreseen).common.length));
   const letter = space === NARROW ? TIGHT : LETTER;
   const left = Math.max(space.left, 22 + LETTER * longest(keys[0] as number));
   const last = 34 + letter * longest(keys.at(-1) as number);
