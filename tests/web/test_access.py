@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,8 @@ def test_a_server_for_others_makes_a_token_and_says_it_once_as_a_link(site: Site
         page = visitor.get(link, follow_redirects=True)
         assert (page.status_code, str(page.url)) == (200, address)
         assert visitor.get(f"{address}api/about").status_code == 200
+        exhibit = visitor.get(f"{link}&kiosk")
+        assert (exhibit.status_code, exhibit.headers["location"]) == (303, "/twin?kiosk")
 
 
 def test_the_token_can_be_chosen_and_holds_on_this_machine_too(site: Site) -> None:
@@ -212,3 +215,18 @@ def test_the_command_says_the_link_and_takes_the_token_from_the_environment(
     said = capsys.readouterr().err
     assert said.count(TOKEN) == 1
     assert "Authorization: Bearer" in said
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [("http://a:1/", "http://a:1/twin?kiosk"), ("http://a:1/?token=x", "http://a:1/?token=x&kiosk")],
+)
+def test_the_exhibit_is_opened_by_its_own_address(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str, told: str
+) -> None:
+    monkeypatch.setattr(web_app, "serve", lambda *given: given[3](address))
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert run(["serve", str(site.store), "--kiosk", "--browser"]) == 0
+    assert told in "".join(capsys.readouterr().err.split())
+    assert opened == [told]

@@ -34,6 +34,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8765,
     browser: Annotated[bool, Parameter(negative=())] = False,
+    kiosk: Annotated[bool, Parameter(negative=())] = False,
     twin: str = "savanna",
     live: Path | None = None,
     token: Annotated[str | None, Parameter(env_var="MERIAN_TOKEN")] = None,
@@ -43,18 +44,15 @@ def serve(
     """Open the web page over a folder: drop a photo and see its names with the lineage; walk through the embedding.
 
     Every page has a JSON twin under /api, described in /api/openapi.json. The server listens on this machine only, unless another host is named, until Ctrl-C.
-
     For other machines: merian serve STORE --host 0.0.0.0 prints a link that holds a token. Whoever opens it once is let in; scripts send the header
     Authorization: Bearer TOKEN; others are refused. The line is not encrypted: beyond a network that you trust, use ssh -L 8765:127.0.0.1:8765 MACHINE or TLS.
 
     Parameters
     ----------
     store
-        A folder with model/, and catalog/, embeddings/, exploration/ and report.html where there are: what `merian tour` makes.
-        Without one the page names photos, by --model.
+        A folder with model/, and catalog/, embeddings/, exploration/ and report.html where there are, from `merian tour`; without one the page names photos.
     model
-        The model that names photos, instead of the store's: a folder, or a model by its name (`merian models`). Without a store
-        and unless given, as for `merian identify`: the largest that is here, else pocket, the small one in the package.
+        The model that names photos, instead of the store's: a folder, or one by its name (`merian models`); without both, the largest here, else pocket.
     taxa
         Another list of taxa for --model to choose from, as for `merian identify`.
     precision
@@ -67,6 +65,8 @@ def serve(
         The port; when it is taken, the next free one.
     browser
         Open the page in the browser.
+    kiosk
+        Tell, and with --browser open, the address of the exhibit in a hall: the twin without the page's frame, which begins anew when left alone.
     twin
         The ecosystem whose twin runs while somebody looks: a folder made by `merian twin build`, or savanna, isle-royale.
     live
@@ -79,9 +79,9 @@ def serve(
         The store's index where it is not in STORE/index: a folder, or an address such as s3://bucket/index (credentials from the environment).
     """
     _check(port, batch, taxa, model)
-    own = store is not None and model is None
-    identifier = None if own else _opened(chosen_model(model), taxa, precision)
-    serve_store(store or NOWHERE, host, port, browser, identifier, _options(batch, twin, live, token, panel, index))
+    identifier = None if store is not None and model is None else _opened(chosen_model(model), taxa, precision)
+    options = _options(batch, twin, live, token, panel, index)
+    serve_store(store or NOWHERE, host, port, browser, identifier, options, kiosk=kiosk)
     return 0
 
 
@@ -118,11 +118,14 @@ def serve_store(
     browser: bool = False,
     identifier: Identifier | None = None,
     options: Options | None = None,
+    *,
+    kiosk: bool = False,
 ) -> None:
-    """Serve until Ctrl-C, saying the address when the page can be had."""
+    """Serve until Ctrl-C, saying the address when the page can be had; with `kiosk`, that of the exhibit."""
     from merian.web.app import serve as run
 
     def ready(address: str) -> None:
+        address = _exhibit(address) if kiosk else address
         say(f"The web page is at [bold]{escaped(address)}[/bold]   (Ctrl-C ends it)")
         if "?token=" in address:
             say(
@@ -134,3 +137,8 @@ def serve_store(
             webbrowser.open(address)
 
     run(store, host, port, ready, identifier, options)
+
+
+def _exhibit(address: str) -> str:
+    """The address of the exhibit on the server at `address`; the link with a token leads on to it."""
+    return f"{address}&kiosk" if "?" in address else f"{address}twin?kiosk"

@@ -54,7 +54,7 @@ class Doors:
         return bearer or any(_same(one, self._cookie()) for one in _cookies(given))
 
     def welcome(self, scope: Scope) -> Response | None:
-        """The answer to the link with the token: the cookie, and the way to the clean address. None for any other request."""
+        """The answer to the link with the token: the cookie, and the way to the clean address, with `kiosk` that of the exhibit. None for any other request."""
         if (
             self.token is None
             or scope["type"] != "http"
@@ -62,9 +62,12 @@ class Doors:
             or scope["path"] != "/"
         ):
             return None
-        if not any(_same(one, self.token) for one in QueryParams(scope["query_string"]).getlist("token")):
+        asked = QueryParams(scope["query_string"])
+        if not any(_same(one, self.token) for one in asked.getlist("token")):
             return None
-        answer = RedirectResponse("/", 303, headers={"cache-control": "no-store"})
+        answer = RedirectResponse(
+            "/twin?kiosk" if "kiosk" in asked else "/", 303, headers={"cache-control": "no-store"}
+        )
         # over plain HTTP a cookie marked secure would never come back
         secure = scope.get("scheme") == "https"
         answer.set_cookie(COOKIE, self._cookie(), path="/", secure=secure, httponly=True, samesite="strict")
