@@ -182,7 +182,7 @@ def painted(chromium: Any, address: str, path: str) -> None:
             scripts[url] = len(gzip.compress(reply.read()))
     first = sum(size for url, size in scripts.items() if "/index-" in url) / 1000
     print(
-        f"/{path}: first contentful paint, a new profile each: median {statistics.median(seen):.0f}, most {max(seen):.0f} ms "
+        f"/{path}: first contentful paint, a new profile each: median {statistics.median(seen):.0f} ms, in turn {', '.join(f'{ms:.0f}' for ms in seen)} "
         f"(promise {PAINT_MS}); scripts {first:.0f} kB at once (promise {SCRIPTS_KB}), {sum(scripts.values()) / 1000:.0f} kB with its own, gzipped"
     )
 

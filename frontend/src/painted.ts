@@ -1,7 +1,7 @@
 /** When the page has first been seen: what keeps the card or the processor busy for long waits until then, or nothing is seen for as long. */
 
-/** Browsers that tell of no paint, and pages that nobody looks at, wait no longer than this. */
-const LONGEST_MS = 1500;
+/** A browser that tells of no paint waits no longer than this. Where all is slow the first paint is too: a short wait would be over before it. */
+const LONGEST_MS = 8000;
 
 const seen = (): boolean => performance.getEntriesByName("first-contentful-paint").length > 0;
 
@@ -12,6 +12,7 @@ export function painted(): Promise<void> {
     if (seen() || document.hidden) return done();
     const watcher = new PerformanceObserver(() => seen() && done());
     watcher.observe({ type: "paint", buffered: true });
+    document.addEventListener("visibilitychange", () => done(), { once: true });
     setTimeout(done, LONGEST_MS);
   });
   return once;

@@ -95,11 +95,13 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
     const row = tree.querySelector<HTMLElement>(`[data-place="${focus}"]`);
     if (row || held) wanted.current = false;
     if (row && !row.contains(document.activeElement)) row.focus({ preventScroll: true });
-    else if (!row && !tree.contains(document.activeElement)) tree.focus({ preventScroll: true });
+    else if (!row && document.activeElement !== tree) tree.focus({ preventScroll: true });
   });
 
   const [first, last] = scroll.seen(OVER);
   const [top, bottom] = scroll.seen(0);
+  // a row that comes takes the elements of one that went: to write other words into them costs half of making new ones
+  const drawn = scroll.most(OVER);
   // the tree is entered at the row that was last dealt with, or, when that is out of sight, at the first that is wholly seen
   const entry = focus >= top && focus < bottom ? focus : Math.min(top + 1, rows.height - 1);
   const before = useRef(first);
@@ -162,7 +164,7 @@ function Tree({ about, at }: { about: api.About; at: string | null }) {
           <div class="window" role="presentation" style={{ transform: `translateY(${scroll.shift(first)}px)` }}>
             {shown.map(({ place, placed }) => (
               <TreeItem
-                key={place}
+                key={place % drawn}
                 place={place}
                 row={placed.row}
                 depth={placed.depth}
@@ -189,16 +191,20 @@ interface ItemProps {
 
 /** One row, drawn anew only when it is another: what is done with it is heard by the tree. */
 class TreeItem extends Component<ItemProps> {
+  /** What was said last: kept, unseen, while the next row is waited for, for its elements are written anew faster than made. */
+  private last: ToldProps | null = null;
+
   override shouldComponentUpdate(next: ItemProps): boolean {
     const now = this.props;
     return (Object.keys(next) as (keyof ItemProps)[]).some((key) => next[key] !== now[key]);
   }
 
-  override render({ place, row, depth, open, focused }: ItemProps) {
+  override render({ place, row, depth, open, focused, language }: ItemProps) {
     const inner = row !== null && row.child_count > 0;
+    if (row) this.last = { row, open: inner ? open : null, language };
     return (
       <div
-        class="row"
+        class={row ? "row" : "row blank"}
         role="treeitem"
         data-place={place}
         aria-level={depth + 1}
@@ -207,33 +213,47 @@ class TreeItem extends Component<ItemProps> {
         tabIndex={focused ? 0 : -1}
         style={{ "--depth": depth }}
       >
-        {row ? <Told row={row} open={inner ? open : null} /> : <span class="waiting" />}
+        {row ? null : <span class="waiting" />}
+        {this.last ? <Told key="told" {...this.last} /> : null}
       </div>
     );
   }
 }
 
+interface ToldProps {
+  row: api.TreeRow;
+  open: Placed["open"] | null;
+  language: Language;
+}
+
 /** What a row says; `open` is null for a taxon with nothing below it. */
-function Told({ row, open }: { row: api.TreeRow; open: Placed["open"] | null }) {
-  return (
-    <>
-      <span class={`twig ${open ?? "tip-end"}`} aria-hidden="true">
-        {open === null ? "·" : open === "shut" ? "+" : "–"}
-      </span>
-      <Link class="name-of" to={taxonAddress(row.id)} tabIndex={-1}>
-        <Scientific taxon={row} />
-        <Called taxon={row} />
-      </Link>
-      <span class="rank">{word("rank", row.rank)}</span>
-      <span class="count">{row.rank === "species" ? "" : many("species", row.species_count)}</span>
-      <span class="count pictures">{row.image_count ? many("photos", row.image_count) : ""}</span>
-      {open === "shut" && row.below > row.child_count ? (
-        <button type="button" class="all" tabIndex={-1} aria-hidden="true" title={t("life.all", { name: row.name })}>
-          +{figure(row.below)}
-        </button>
-      ) : (
-        <span class="all" />
-      )}
-    </>
-  );
+class Told extends Component<ToldProps> {
+  override shouldComponentUpdate(next: ToldProps): boolean {
+    const now = this.props;
+    return next.row !== now.row || next.open !== now.open || next.language !== now.language;
+  }
+
+  override render({ row, open }: ToldProps) {
+    return (
+      <>
+        <span class={`twig ${open ?? "tip-end"}`} aria-hidden="true">
+          {open === null ? "·" : open === "shut" ? "+" : "–"}
+        </span>
+        <Link class="name-of" to={taxonAddress(row.id)} tabIndex={-1}>
+          <Scientific taxon={row} />
+          <Called taxon={row} />
+        </Link>
+        <span class="rank">{word("rank", row.rank)}</span>
+        <span class="count">{row.rank === "species" ? "" : many("species", row.species_count)}</span>
+        <span class="count pictures">{row.image_count ? many("photos", row.image_count) : ""}</span>
+        {open === "shut" && row.below > row.child_count ? (
+          <button type="button" class="all" tabIndex={-1} aria-hidden="true" title={t("life.all", { name: row.name })}>
+            +{figure(row.below)}
+          </button>
+        ) : (
+          <span class="all" />
+        )}
+      </>
+    );
+  }
 }

@@ -40,6 +40,11 @@ export class Scroll {
     return [first, Math.min(Math.ceil((this.top + this.height) / this.row) + over, this.rows)];
   }
 
+  /** So many rows are drawn at most. */
+  most(over: number): number {
+    return Math.ceil(this.height / this.row) + 1 + 2 * over;
+  }
+
   /** Where, within what the browser scrolls, the row `first` is drawn, px. */
   shift(first: number): number {
     return this.top / this.scale + (first * this.row - this.top);
