@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+import merian.twin.theory
 import merian.web.parts
 from merian.twin.fields.groups import TITLES
 from merian.twin.senses.eyes import all_eyes
@@ -42,6 +44,20 @@ def test_what_the_panel_and_the_evidence_always_show_is_there() -> None:
     rows = [row for family in THEORY[:1] for row in family()]
     assert rows
     assert lacking([text for row in rows for text in (row.name, row.statement, row.missing)]) == []
+
+
+def test_every_row_that_is_written_out_in_the_code_is_there() -> None:
+    """A new row of the panel needs a line in said.de.json: its name and its statement, numbers as #."""
+    told = [
+        part.value
+        for file in sorted(Path(merian.twin.theory.__file__).parent.rglob("*.py"))
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Row"
+        for part in call.args[:2]
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    ]
+    assert len(told) > 40
+    assert lacking(told) == []
 
 
 def test_what_a_store_lacks_is_said_in_german() -> None:
