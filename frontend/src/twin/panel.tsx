@@ -89,7 +89,7 @@ export default function PanelPage() {
             </p>
           ) : null}
           <p class="hint">
-            {told.computed ? t("twin.panel.computed") : t("twin.panel.read")} {told.page ? <a href="/panel">{t("twin.panel.page")}</a> : null}
+            {told.computed ? t("twin.panel.computed") : t("twin.panel.read")} {told.page ? <a href="/panel" hreflang="en">{t("twin.panel.page")}</a> : null}
           </p>
           {told.groups.map((group) => (
             <Group group={group} only={only} key={group.title} />
