@@ -137,9 +137,7 @@ def test_a_worked_ecosystem_on_rasters_has_rain_of_every_month(
     ]
     assert run([*line, "--years", "5", "--settle", "1", "--spin", "0", "--threads", "1"]) == 0
     said = " ".join(capsys.readouterr().err.split())
-    assert (
-        "1 of 3 rows in the south of the landscape are cut off, since 2 x 2 of its cells make one of the map" in said
-    )
+    assert "1 of 3 rows in the south of the landscape are cut off, since 2 x 2 of its cells make one of the map" in said
     months = tmp_path / "months"
     months.mkdir()
     for month in range(12):
