@@ -87,6 +87,17 @@ def test_a_folder_of_something_else_is_not_written_over(runs: Path, tmp_path: Pa
     with pytest.raises(BadSetting, match="new, empty"):
         write_exhibit(runs / "old.twin", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    (tmp_path / "run.twin").write_bytes((runs / "old.twin").read_bytes())
+    with pytest.raises(BadSetting, match="new, empty"):
+        write_exhibit(tmp_path / "run.twin", tmp_path)
+    (tmp_path / "thesis.txt").rename(runs / "thesis.txt")
+    for _ in range(2):  # the run may lie in the folder already, and the folder be an exhibit
+        write_exhibit(tmp_path / "run.twin", tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == {"index.html", "static", "run.twin"}
+        assert (tmp_path / "run.twin").read_bytes() == (runs / "old.twin").read_bytes()
+    (tmp_path / "static" / "old.js").write_text("", encoding="utf-8")
+    write_exhibit(runs / "dry.twin", tmp_path)
+    assert not (tmp_path / "static" / "old.js").exists()
 
 
 def test_recordings_of_before_play_and_say_what_they_lack(
