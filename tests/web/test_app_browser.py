@@ -97,6 +97,11 @@ def test_a_page_of_a_species_says_what_its_json_twin_says(site: Site, browser: A
         assert trait["trait"].replace("_", " ").capitalize() in text
     page.wait_for_function("() => (document.querySelector('.land')?.getAttribute('d') ?? '').length > 1000")
     assert page.locator(".earth .seen").count() == len(twin["sightings"]["places"])
+    page.click("button[lang=de]")
+    german = json.loads((FRONTEND / "src" / "strings" / "de.json").read_text(encoding="utf-8"))
+    groups = [german[f"group.{group['name']}"] for one in twin["variation"] for group in one["groups"]]
+    assert groups
+    assert [told.rsplit(" ", 1)[0] for told in page.locator(".variation li > p").all_inner_texts()] == groups
     page.locator(".pictures .thumb").nth(1).click()
     page.wait_for_function(
         "(id) => document.querySelector('.portrait').src.endsWith(encodeURIComponent(id))", arg=twin["images"][1]
