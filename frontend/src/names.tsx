@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import * as api from "./api";
 import { Link, taxonAddress } from "./router";
 import { useStore } from "./store";
-import { capital, language, t, word } from "./words";
+import { capital, fixed, language, t, word } from "./words";
 
 /** A scientific name: italic for genus and species, as the codes of nomenclature want it. */
 export function Scientific({ taxon }: { taxon: { name: string; rank: string } }) {
@@ -70,7 +70,7 @@ export function Strip({ photos, open, over }: { photos: Shown[]; open(id: string
     <div class="strip">
       {photos.map((photo) => {
         const name = photo.taxon?.name ?? t("photo");
-        const label = photo.cosine === undefined ? name : t("cosine", { name, value: photo.cosine.toFixed(2) });
+        const label = photo.cosine === undefined ? name : t("cosine", { name, value: fixed(photo.cosine, 2) });
         return (
           <button
             type="button"

@@ -61,6 +61,12 @@ export function figure(value: number): string {
   return (Number.isInteger(value) ? forms().whole : forms().exact).format(value);
 }
 
+/** A number with so many decimals, as the language writes it, with a true minus. */
+export function fixed(value: number, digits: number): string {
+  const form = new Intl.NumberFormat(language.get(), { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return form.format(value).replace("-", "−");
+}
+
 /** A share of one in per cent. */
 export function percent(share: number): string {
   if (share > 0.995 && share < 1) return t("share.over");

@@ -50,6 +50,8 @@ def test_words_are_asked_and_the_page_says_what_its_json_twin_says(site: Site, b
     first = page.locator(CARDS).first.inner_text()
     for fact in (f"{twin['photos'][0]['cosine']:.2f}", twin["photos"][0]["date"], twin["photos"][0]["rights_holder"]):
         assert fact in first
+    page.click("button[lang=de]")
+    assert f"{twin['photos'][0]['cosine']:.2f}".replace(".", ",") in page.locator(CARDS).first.inner_text()
     page.click("#more")
     page.wait_for_function("() => document.querySelectorAll('.grid figure').length === 48")
     visit.leave(address)

@@ -5,11 +5,11 @@ import { useAsked } from "../asking";
 import { Absent, Refusal, Scientific } from "../names";
 import { Link, taxonAddress } from "../router";
 import { ready, say } from "../saying";
-import { capital, figure, many, t, unitOf, word } from "../words";
+import { capital, figure, fixed, many, t, unitOf, word } from "../words";
 import { ask } from "./asked";
 import { Clade } from "./clade";
 import * as data from "./data";
-import { fixed, Gauge } from "./gauge";
+import { Gauge } from "./gauge";
 
 /** A picture and the room that it needs, px. */
 const SIDE = 52;
@@ -28,7 +28,7 @@ export function AxisView({ told, query }: { told: data.About; query: URLSearchPa
     if (!value) return;
     setLast(value);
     ready();
-    say(value.rho ? t("axis.said", { trait: value.trait ?? "", rho: value.rho.value.toFixed(2), n: value.known }) : (value.why ?? ""));
+    say(value.rho ? t("axis.said", { trait: value.trait ?? "", rho: fixed(value.rho.value, 2), n: value.known }) : (value.why ?? ""));
   }, [value]);
   useEffect(() => {
     if (failure) ready();
@@ -96,7 +96,7 @@ function Figure({ axis, busy }: { axis: data.Axis; busy: boolean }) {
           {axis.control ? (
             <>
               <dt>p</dt>
-              <dd>{axis.control.p.toFixed(2)}</dd>
+              <dd>{fixed(axis.control.p, 2)}</dd>
             </>
           ) : null}
         </dl>

@@ -1,9 +1,6 @@
 /** A number with its interval on a scale, and what the same procedure gives by chance beside it. */
-import { t } from "../words";
+import { fixed, t } from "../words";
 import type { Interval } from "./data";
-
-/** A number with so many digits after the point, and a minus that is one. */
-export const fixed = (value: number, digits: number): string => value.toFixed(digits).replace("-", "−");
 
 interface Props {
   id: string;

@@ -7,7 +7,7 @@ import { go, taxonAddress } from "../router";
 import { ready, say } from "../saying";
 import { useStore } from "../store";
 import { dark } from "../theme";
-import { capital, figure, many, percent, t, word } from "../words";
+import { capital, figure, fixed, many, percent, t, word } from "../words";
 import { ask } from "./asked";
 import { Clade } from "./clade";
 import { pigmentsNow } from "./colours";
@@ -23,7 +23,7 @@ export function WithinView({ told, query }: { told: data.About; query: URLSearch
   useEffect(() => {
     if (value) setLast(value);
     if (value?.why || failure) ready();
-    if (value) say(value.rho ? t("within.said", { rho: value.rho.value.toFixed(3), chance: (value.chance ?? 0).toFixed(3) }) : (value.why ?? ""));
+    if (value) say(value.rho ? t("within.said", { rho: fixed(value.rho.value, 3), chance: fixed(value.chance ?? 0, 3) }) : (value.why ?? ""));
   }, [value, failure]);
   useEffect(() => {
     if (!told.inside.length) ready();
@@ -129,7 +129,7 @@ function Figure({ within }: { within: data.Within }) {
           {variants.map((variant, place) => (
             <li key={variant}>
               <span class={`mark m${place % 4}`} aria-hidden="true" />
-              {variant}
+              {word("group", variant)}
             </li>
           ))}
         </ul>
@@ -160,7 +160,7 @@ function Hover({ within, tip }: { within: data.Within; tip: { i: number; x: numb
     <div class="tip" style={{ left: `${tip.x + 16}px`, top: `${Math.max(tip.y - 40, 6)}px` }} aria-hidden="true">
       <img src={api.imageUrl(photos.ids[tip.i] as string, 192)} alt="" width={96} height={96} />
       <Scientific taxon={one.taxon} />
-      <small>{variants[photos.variant[tip.i] ?? -1]}</small>
+      <small>{word("group", variants[photos.variant[tip.i] ?? -1] ?? "")}</small>
     </div>
   );
 }

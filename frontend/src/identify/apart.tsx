@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { useAsked } from "../asking";
 import { Refusal, Scientific, TaxonLink } from "../names";
-import { figure, percent, t } from "../words";
+import { fixed, percent, t } from "../words";
 import { type Plate, type Telling, tellApart, toldApart } from "./plates";
 
 /** Pixels across of the drawn photo, at most. */
@@ -114,7 +114,7 @@ function Key({ kind, taxon }: { kind: "for" | "against"; taxon: api.Taxon }) {
 /** What the test of the map gave. */
 function tested({ test }: api.Explained): string {
   if (test.gap === null) return t("apart.flat");
-  const [gap, centre] = [test.gap, test.centre].map((value) => figure(Number(value.toFixed(3)))) as [string, string];
+  const [gap, centre] = [test.gap, test.centre].map((value) => fixed(value, 3)) as [string, string];
   return t("apart.tested", { gap, centre, beaten: test.beaten, of: test.of });
 }
 

@@ -7,7 +7,7 @@ import type { PageProps } from "../pages";
 import { go, Link, taxonAddress } from "../router";
 import { ready, say } from "../saying";
 import { useStore } from "../store";
-import { figure, t, word } from "../words";
+import { figure, fixed, t, word } from "../words";
 import { Basket, Choose } from "./basket";
 import { type Asked, filtersOf, NO_FILTERS, queryOf, readAsked } from "./asked";
 import { Filters } from "./filters";
@@ -149,7 +149,7 @@ function Found({ hit, about }: { hit: api.Hit; about: api.About }) {
   const { taxon } = hit;
   const name = taxon?.name ?? t("photo.unnamed");
   const picture = <img src={api.imageUrl(hit.id, 256)} alt={t("photo.of", { name })} width={256} height={256} loading="lazy" />;
-  const facts = [hit.cosine === null ? null : hit.cosine.toFixed(2), hit.date].filter(Boolean);
+  const facts = [hit.cosine === null ? null : fixed(hit.cosine, 2), hit.date].filter(Boolean);
   return (
     <figure>
       {taxon ? (
