@@ -155,9 +155,9 @@ def _live(kinds: Doubles, cohorts: Cohorts, places: Doubles, span: tuple[int, in
     kind, cell, state = cohorts
     numbers, masses, pools, guts = state[NUMBER], state[MASS], state[POOL], state[GUT]
     adults, tops, ages, ripes = state[ADULT], state[TOP], state[AGE], state[RIPE]
-    room = np.empty((3, CHUNK))
+    room, scales = np.ones((3, CHUNK)), (kinds[LOSS] > 0.0).any()
     for at in range(span[0], span[1]):
-        if (at - span[0]) % CHUNK == 0:
+        if scales and (at - span[0]) % CHUNK == 0:
             scaled(kinds, cohorts, (at, min(at + CHUNK, span[1])), room)
         own, mass, pool, adult = kind[at], masses[at], pools[at], adults[at]
         number, gut = numbers[at], guts[at]
