@@ -92,7 +92,7 @@ def test_what_a_group_is_worth_is_looked_up():
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 3))
 @settings(deadline=None, max_examples=100)
 def test_who_kills_nothing_is_known_without_an_exponential(uniform, mean):
-    assert _kills(uniform, mean, 1000) == poisson(uniform, mean)
+    assert _kills(uniform, mean, 1000) == min(poisson(uniform, mean), 1000)
 
 
 def test_layers_lie_cell_by_cell_without_a_copy():
