@@ -12,11 +12,13 @@ import pytest
 from tiny_site import Site, served
 from visits import Visit
 
-DROP = """([data, name]) => {
+GIVE = """([data, name, way]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
-  document.querySelector("#drop").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
+  const event = way === "paste" ? new ClipboardEvent(way, { bubbles: true, cancelable: true, clipboardData: transfer })
+    : new DragEvent(way, { bubbles: true, cancelable: true, dataTransfer: transfer });
+  document.querySelector(way === "paste" ? "body" : "#drop").dispatchEvent(event);
 }"""
 
 
@@ -29,8 +31,8 @@ def address(site: Site) -> Iterator[str]:
 class Plates(Visit):
     """The page that photos can be dropped on."""
 
-    def drop(self, name: str, data: bytes) -> None:
-        self.page.evaluate(DROP, [base64.b64encode(data).decode(), name])
+    def drop(self, name: str, data: bytes, way: str = "drop") -> None:
+        self.page.evaluate(GIVE, [base64.b64encode(data).decode(), name, way])
         self.page.wait_for_selector(".plate[aria-busy=false]")
 
 
@@ -134,6 +136,9 @@ def test_what_holds_no_file_leads_nowhere_and_says_what_to_do(site: Site, browse
     page.wait_for_selector("#identify .refusal", state="detached")
     page.evaluate(held, "paste")
     page.wait_for_selector("#identify .refusal")
+    visit.drop("pasted.jpg", site.photo()[1], "paste")
+    page.wait_for_selector("#identify .refusal", state="detached")
+    assert page.locator(".plate").count() == 2
     visit.leave(address, "blob:")
 
 

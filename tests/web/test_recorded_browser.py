@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +16,7 @@ from test_twin_pages_browser import clean, plain  # noqa: F401 - a fixture among
 from tiny_site import Site, served
 
 from merian.core.errors import BadSetting
-from merian.twin.frames.playback import record
+from merian.twin.frames.playback import beside, record
 from merian.twin.frames.settings import RecordSettings
 from merian.twin.scenario import Change, Scenario
 from merian.twin.worked import opened
@@ -23,7 +24,16 @@ from merian.web.app import Options
 from merian.web.exhibit import write_exhibit
 
 SHORT = {"window_km": 6.0, "rows": 8, "herds": 60, "step_hours": 6.0, "days": 2.0, "shot_hours": 6.0}
+TOLD = RecordSettings(**SHORT, members=6, years=6)
+DRY = Scenario(
+    "dry", (Change(what="drought", amount=0.7, until=3.0), Change(what="harvest", species="lion", amount=0.3))
+)
 FANS = "() => document.querySelectorAll('.fan .scenario .mid').length > 2"
+
+
+def numbers(text: str) -> list[str]:
+    """All numbers of a text."""
+    return re.findall(r"[-+]?[\d.,]*\d", text)
 
 
 class Silent(SimpleHTTPRequestHandler):
@@ -37,8 +47,7 @@ class Silent(SimpleHTTPRequestHandler):
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with all that is shown beside it under a scenario, and one as they were before."""
     folder = tmp_path_factory.mktemp("runs")
-    dry = Scenario("dry", (Change(what="drought", amount=0.7), Change(what="harvest", species="lion", amount=0.3)))
-    record(opened("savanna", 0), folder / "dry.twin", RecordSettings(**SHORT, members=6, years=6), dry)
+    record(opened("savanna", 0), folder / "dry.twin", TOLD, DRY)
     record(opened("savanna", 0), folder / "old.twin", RecordSettings(**SHORT, members=0))
     return folder
 
@@ -75,11 +84,33 @@ def test_an_exhibit_without_python_shows_fans_food_web_sentences_and_evidence(
     assert "liegt außerhalb von 0 % bis 50 %" in page.locator(".beside .warning").inner_text()
     assert page.locator("#to-panel, #to-spider").count() == 0
     assert clean(page) == []
-    page = plain(hall)
+    page = plain(hall, locale="en")
     page.wait_for_function(FANS)
     page.click(".rests summary")
     page.wait_for_selector(".evidence tbody tr.observed")
     assert [url for url in asked if not url.startswith(hall)] == []
+
+
+def test_sentences_say_what_those_of_a_report_say(plain: Callable[..., Any], hall: str) -> None:  # noqa: F811
+    """In the page's own words: what most runs do first, how far, who is gone, and when it was furthest off."""
+    page = plain(hall, locale="en")
+    page.wait_for_function(FANS)
+    if page.locator(".follows + .quiet").count():
+        page.click(".follows + .quiet")
+    shown = [text.replace("\xa0", " ").replace("−", "-") for text in page.locator(".follows li p").all_inner_texts()]
+    told = beside(opened("savanna", 0), TOLD, DRY)["foresight"]["species"]
+    words = [one["effect"]["words"] for one in told if one["effect"]]
+    assert any("; in year " in one for one in words), "something passes by"
+    assert len(shown) == len(words)
+    signs = {"less": ("fall", "less of"), "more": ("rise", "more of"), "as without": ("stay",)}
+    for one in words:
+        plain_words = re.sub(r"all (\d+) runs", r"\1 of \1 runs", one).replace("9 in 10", "nine in ten")
+        own = next(
+            text for text in shown if numbers(re.sub(r"all (\d+) runs", r"\1 of \1 runs", text)) == numbers(plain_words)
+        )
+        assert own.split(":")[0].split(" ")[0] == one.split(" ")[0]
+        for sign, said in signs.items():
+            assert (sign in own) == any(verb in one for verb in said), (own, one)
 
 
 def test_a_folder_of_something_else_is_not_written_over(runs: Path, tmp_path: Path) -> None:

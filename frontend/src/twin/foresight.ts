@@ -14,6 +14,10 @@ export interface Effect {
   gone: number;
   gone_without: number;
   members: number;
+  /** What passes by: times as much in the year in which it was furthest off, and in how many runs; nothing where the end says it all, or in older records. */
+  far?: number | null;
+  far_year?: number | null;
+  far_runs?: number;
 }
 export interface Foreseen {
   name: string;
@@ -80,10 +84,10 @@ export function way(effect: Effect | null): "falls" | "rises" | "stays" {
 
 export const MARKS = { falls: "▼", rises: "▲", stays: "" };
 
-/** How strongly it changes: the logarithm of the median, most of all where it goes. */
+/** How strongly it changes: the logarithm of the median, at the end or where it was furthest off, most of all where it goes. */
 export function strength({ effect }: Foreseen): number {
   if (!effect) return 0;
-  return Math.abs(Math.log(Math.max(effect.median ?? 1, 1e-6))) + (5 * Math.abs(effect.gone - effect.gone_without)) / effect.members;
+  return Math.max(...[effect.median, effect.far].map((times) => Math.abs(Math.log(Math.max(times ?? 1, 1e-6))))) + (5 * Math.abs(effect.gone - effect.gone_without)) / effect.members;
 }
 
 export const share = (times: number | null): string => {
@@ -93,15 +97,26 @@ export const share = (times: number | null): string => {
   return `${percent > 0 ? "+" : percent < 0 ? "−" : ""}${figure(Math.abs(percent))}\u00a0%`;
 };
 
-/** What the changes do to a species, in a sentence with its uncertainty. */
+/** What the changes do to a species, in a sentence with its uncertainty: what most runs do comes first. */
 export function sentence(name: string, effect: Effect): string {
   const { fell, rose, gone, gone_without, members } = effect;
-  const counts = { name, members: figure(members) };
-  if (gone_without === members) return t("twin.said.lost", counts);
-  let said: string;
-  if (!fell && !rose) said = t("twin.said.stays", counts);
-  else said = t(fell >= rose ? "twin.said.falls" : "twin.said.rises", { ...counts, n: figure(Math.max(fell, rose)) });
+  const all = figure(members);
+  if (gone_without === members) return t("twin.said.lost", { name, members: all });
+  const counts = { name, members: all };
+  const ways = ([["stays", members - fell - rose], ["falls", fell], ["rises", rose]] as const).slice();
+  let said = "";
+  ways
+    .sort((one, other) => other[1] - one[1])
+    .forEach(([way, n], at) => {
+      if (at > 0) said += n && way !== "stays" ? t(`twin.said.${way}.too`, { n: figure(n) }) : "";
+      else if (way === "stays" && n === members) said = t("twin.said.stays", counts);
+      else said = t(`twin.said.${way}.most`, { ...counts, n: figure(n) });
+    });
   if (effect.median !== null) said += ` ${t("twin.said.by", { median: share(effect.median), low: share(effect.low), high: share(effect.high) })}`;
-  if (gone !== gone_without) said += `; ${t("twin.said.gone", { n: figure(gone), members: figure(members), without: figure(gone_without) })}`;
+  if (gone !== gone_without) said += `; ${t("twin.said.gone", { n: figure(gone), members: all, without: figure(gone_without) })}`;
+  if (effect.far != null && effect.far_year != null) {
+    const then = { year: figure(Math.round(effect.far_year)), n: figure(effect.far_runs ?? 0), members: all, median: share(effect.far) };
+    said += `; ${t(effect.far < 1 ? "twin.said.less" : "twin.said.more", then)}`;
+  }
   return `${said}.`;
 }

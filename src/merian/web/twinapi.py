@@ -37,8 +37,8 @@ def schemas() -> Json:
 
 
 def _foresight() -> Json:
-    times: Json = dict.fromkeys(("low", "median", "high"), maybe(NUMBER))
-    counts: Json = dict.fromkeys(("fell", "rose", "gone", "gone_without", "members"), WHOLE)
+    times: Json = dict.fromkeys(("low", "median", "high", "far", "far_year"), maybe(NUMBER))
+    counts: Json = dict.fromkeys(("fell", "rose", "gone", "gone_without", "members", "far_runs"), WHOLE)
     fan = listed(listed(NUMBER))
     species = object_(
         name=STRING,

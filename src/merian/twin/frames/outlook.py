@@ -115,6 +115,9 @@ def _effect(effect: Effect, name: str) -> Json:
         "gone": effect.gone,
         "gone_without": effect.gone_without,
         "members": effect.members,
+        "far": _short(effect.far),
+        "far_year": _short(effect.far_year),
+        "far_runs": effect.far_runs,
         "words": words[:1].upper() + words[1:],
     }
 
