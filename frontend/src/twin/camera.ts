@@ -5,6 +5,8 @@ const LOWEST = 0.06;
 const STEEPEST = 1.5;
 const NEAREST_M = 12;
 const KEY_TURN = 0.12;
+/** So far from a view from the side, radians. */
+const ASLANT = [-0.5, -0.25, 0.25, 0.5];
 
 export interface Hand {
   /** The height of the ground at a place. */
@@ -19,6 +21,8 @@ export class Orbit {
   distance: number;
   turn = -0.6;
   tilt = 0.7;
+  /** How high above the ground the middle of whom it goes with is, metres; null where it goes with none. */
+  aim: number | null = null;
   /** Turns by itself, radians a second: for whoever only watches. */
   drift = 0;
   private readonly at = new Map<number, [number, number]>();
@@ -115,6 +119,23 @@ export class Orbit {
     return true;
   }
 
+  /** Turn so that who heads that way (radians clockwise from east) is seen from the side, on ground as level as can be, with little turning. */
+  beside(heading: number): void {
+    const { x, z } = this.target;
+    const low = Math.cos(this.tilt) * this.distance;
+    const ground = this.hand.height(x, z);
+    let least = Number.POSITIVE_INFINITY;
+    const was = this.turn;
+    for (const side of [0, Math.PI]) {
+      for (const aslant of ASLANT) {
+        const turn = side - heading + aslant;
+        const steep = Math.abs(this.hand.height(x + Math.sin(turn) * low, z + Math.cos(turn) * low) - ground) / low;
+        const cost = steep + 0.3 * Math.abs(aslant) + 0.1 * (1 - Math.cos(turn - was));
+        if (cost < least) [least, this.turn] = [cost, turn];
+      }
+    }
+  }
+
   /** How many times farther off the camera stands for a picture so wide for its height. */
   narrow(aspect: number): number {
     return Math.max(1, 1.3 / aspect);
@@ -132,8 +153,8 @@ export class Orbit {
     camera.near = away * 0.02;
     camera.far = away * 3 + 2 * this.width;
     camera.aspect = aspect;
-    // the near half fills more of the picture than the far one
-    camera.lookAt(target.x, target.y - 0.1 * low, target.z);
+    // of the ground the near half fills more of the picture than the far one; a herd stands in the middle
+    camera.lookAt(target.x, target.y + (this.aim ?? -0.1 * low), target.z);
     camera.updateProjectionMatrix();
   }
 

@@ -31,21 +31,23 @@ export interface Coat {
   pattern: 0 | 1 | 2;
   /** From one mark to the next, metres. */
   period_m: number;
+  /** What stands on head and neck, where a body of its shape has it: 0 nothing, 1 a mane, 2 an ox's horns, 3 an antelope's. Authored from looking at animals. */
+  head: 0 | 1 | 2 | 3;
 }
 
-const PLAIN: Coat = { ground: "#8a6f4f", marks: "#5c4733", ultraviolet: [0.06, 0.04], pattern: 0, period_m: 1 };
+const PLAIN: Coat = { ground: "#8a6f4f", marks: "#5c4733", ultraviolet: [0.06, 0.04], pattern: 0, period_m: 1, head: 3 };
 /** Coats by genus. Authored: the colours and the ultraviolet (dark fur throws back little, white fur a third) are from taste, the zebra's stripes of 5.5 cm from Melin et al. 2016. */
 const COATS: Record<string, Partial<Coat>> = {
-  Equus: { ground: "#efe9dc", marks: "#1d1a18", ultraviolet: [0.35, 0.03], pattern: 1, period_m: 0.055 },
+  Equus: { ground: "#efe9dc", marks: "#1d1a18", ultraviolet: [0.35, 0.03], pattern: 1, period_m: 0.055, head: 1 },
   Panthera: { ground: "#c49a5e" },
   Acinonyx: { ground: "#d3ad6c", marks: "#2a2017", pattern: 2, period_m: 0.09 },
   Crocuta: { ground: "#9c8561", marks: "#3a2c1e", pattern: 2, period_m: 0.12 },
   Lycaon: { ground: "#7c5b3a", marks: "#231b16", pattern: 2, period_m: 0.3 },
   Giraffa: { ground: "#e2c48f", marks: "#8a5426", pattern: 2, period_m: 0.4 },
-  Connochaetes: { ground: "#5d5a57", marks: "#3a3735", pattern: 1, period_m: 0.14 },
-  Syncerus: { ground: "#2f2925" },
+  Connochaetes: { ground: "#5d5a57", marks: "#484543", pattern: 1, period_m: 0.14, head: 2 },
+  Syncerus: { ground: "#2f2925", marks: "#1b1714", head: 2 },
   Loxodonta: { ground: "#77716a" },
-  Phacochoerus: { ground: "#6a5f55" },
+  Phacochoerus: { ground: "#6a5f55", head: 0 },
   Eudorcas: { ground: "#c08a4e" },
   Nanger: { ground: "#c99c68" },
   Aepyceros: { ground: "#a8683a" },

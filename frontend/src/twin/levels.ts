@@ -138,7 +138,7 @@ export class Crowd {
 function instanced(shape: Shape, level: number): InstancedBufferGeometry {
   const geometry = new InstancedBufferGeometry();
   const made = body(shape, level);
-  for (const name of ["position", "part"]) geometry.setAttribute(name, made.getAttribute(name));
+  for (const name of ["position", "part", "soft"]) geometry.setAttribute(name, made.getAttribute(name));
   geometry.instanceCount = 0;
   return geometry;
 }

@@ -1,6 +1,7 @@
 /** The window in three dimensions: a block of ground with its water and trees, and animals that walk between two shots. */
 import {
   Color,
+  CustomBlending,
   DataTexture,
   DoubleSide,
   FloatType,
@@ -8,14 +9,19 @@ import {
   type IUniform,
   Mesh,
   NearestFilter,
+  NoBlending,
+  OneFactor,
+  OneMinusSrcAlphaFactor,
   type PerspectiveCamera,
   RGBAFormat,
   Scene,
   ShaderMaterial,
   SphereGeometry,
+  SrcAlphaFactor,
   Vector3,
   Vector4,
   WebGLRenderer,
+  ZeroFactor,
 } from "three";
 import { dark } from "../theme";
 import { type Shape, lengthOf, shapeOf } from "./bodies";
@@ -36,8 +42,9 @@ const LIGHTS: Record<Light, [number[], number[], number[], number[]]> = {
   twilight: [[0.85, 0.16, 0.3], [1.25, 0.62, 0.3], [0.34, 0.33, 0.46], [0.62, 0.4, 0.3]],
   night: [[-0.4, 0.6, 0.5], [0.1, 0.13, 0.2], [0.05, 0.07, 0.12], [0.03, 0.04, 0.07]],
 };
-/** How much higher hills are drawn than they are, seen from above; for eyes they are as they are. */
+/** How much higher hills are drawn than they are, seen from above; beside an animal and for eyes they are as they are. Between so many metres off one goes into the other. */
 const RISE = 6;
+const RISES_M = [120, 1200] as const;
 /** How many widths off all is haze, seen from above. */
 const CLEAR = 30;
 /** Nearby, all is haze at so many times as far off as one looks, and the haze is the paper of the plate. */
@@ -47,8 +54,10 @@ const GRASSY_M = 160;
 const TUFT = 0.026;
 const TUFT_M = 0.45;
 /** How near one goes with an animal: metres, and body lengths. */
-const BESIDE = [15, 6] as const;
-const BESIDE_TILT = 0.3;
+const BESIDE = [9, 5.5] as const;
+const BESIDE_TILT = 0.24;
+/** The middle of an animal above the ground, body lengths. */
+const AIM = 0.6;
 const LEAST = 0.013;
 const TREE_M = 8;
 const TAP_PX = 30;
@@ -105,6 +114,8 @@ export class Stage {
   private readonly grass: Mesh;
   private readonly lengths: Float32Array;
   private readonly trees: Crowd;
+  /** What bodies are drawn with. */
+  private readonly bodies: ShaderMaterial[] = [];
   private planted: Bodies = roomFor(0);
   private readonly sight: Sight;
   private readonly place = new Vector3();
@@ -117,6 +128,8 @@ export class Stage {
   private shown = 0;
   private rest = 0;
   private split = false;
+  /** How far off one looked when hills were last drawn so high, metres. */
+  private risen = 0;
   private followed: number | null = null;
   /** The species of who is followed, by number. */
   private kind = -1;
@@ -163,6 +176,7 @@ export class Stage {
       uFocal: { value: 1 },
       uOnly: { value: -1 },
       uSelf: { value: new Vector4() },
+      uClear: { value: new Vector4() },
       uSun: { value: new Vector3() },
       uSunLight: { value: new Vector3() },
       uSkyLight: { value: new Vector3() },
@@ -186,6 +200,8 @@ export class Stage {
     this.grass = new Mesh(grassGeometry(), this.material(GRASS_VERTEX, GRASS_FRAGMENT));
     for (const mesh of [this.block, this.sky, this.grass]) this.add(mesh);
     this.sky.visible = false;
+    // shadows are laid over it
+    this.block.renderOrder = -1;
     this.orbit = new Orbit(element, width, {
       height: (x, z) => this.height(x, z),
       tapped: (x, y) => this.pick(x, y),
@@ -209,9 +225,21 @@ export class Stage {
   }
 
   private crowd(shape: Shape): Crowd {
-    const made = new Crowd(shape, (own) => this.material(BODY_VERTEX, BODY_FRAGMENT, own));
+    const made = new Crowd(shape, (own) => {
+      const material = this.material(BODY_VERTEX, BODY_FRAGMENT, own);
+      // over what is there, whose alpha stays
+      Object.assign(material, { blendSrc: SrcAlphaFactor, blendDst: OneMinusSrcAlphaFactor, blendSrcAlpha: ZeroFactor, blendDstAlpha: OneFactor });
+      this.bodies.push(material);
+      this.blend();
+      return material;
+    });
     for (const mesh of made.meshes) this.add(mesh);
     return made;
+  }
+
+  /** Shadows are laid over the ground on the plate; for eyes alpha is the ultraviolet, and nothing is laid over anything. */
+  private blend(): void {
+    for (const material of this.bodies) material.blending = this.looking ? NoBlending : CustomBlending;
   }
 
   private add(mesh: Mesh): void {
@@ -316,6 +344,7 @@ export class Stage {
 
   /** Go with a herd, or with none. */
   follow(id: number | null): void {
+    const anew = this.followed === null;
     this.followed = id;
     const world = this.worlds[0];
     const at = id === null ? -1 : world.id.indexOf(id);
@@ -323,6 +352,11 @@ export class Stage {
     if (at >= 0) {
       this.orbit.distance = Math.min(this.orbit.distance, BESIDE[0] + BESIDE[1] * (this.lengths[this.kind] as number));
       this.orbit.tilt = Math.min(this.orbit.tilt, BESIDE_TILT);
+      if (anew) {
+        const [x, z] = world.place(at, 1);
+        this.orbit.target.set(x, 0, z);
+        this.orbit.beside(((world.heading[at] as number) / 128) * Math.PI);
+      }
     }
     this.heard.followed(at < 0 ? null : id, at < 0 ? -1 : (world.species[at] as number));
   }
@@ -355,6 +389,7 @@ export class Stage {
     if (!eyes !== !this.looking) this.glance = { turn: 0, tilt: 0 };
     this.looking = eyes ? { eyes, light, zoom } : null;
     this.sky.visible = eyes !== null;
+    this.blend();
     this.set("uEyes", eyes ? 1 : 0);
     if (eyes) this.set("uFar", 9000);
     this.rise();
@@ -368,7 +403,10 @@ export class Stage {
 
   private rise(): void {
     this.set("uMetres", this.ground.metres);
-    this.set("uRise", this.ground.metres * (this.looking ? 1 : RISE));
+    const { distance } = this.orbit;
+    const off = Math.min(Math.max(Math.log(distance / RISES_M[0]) / Math.log(RISES_M[1] / RISES_M[0]), 0), 1);
+    this.set("uRise", this.ground.metres * (this.looking ? 1 : RISE ** off));
+    this.risen = distance;
     this.sight.forget();
   }
 
@@ -424,12 +462,14 @@ export class Stage {
     this.set("uT", t);
     const { clientWidth: wide, clientHeight: high } = this.element;
     if (!wide || !high) return;
+    if (this.orbit.distance !== this.risen) this.rise();
     const at = this.followed === null ? -1 : this.worlds[0].id.indexOf(this.followed);
     if (at >= 0) {
       const [x, z] = this.worlds[0].place(at, t);
       this.orbit.target.set(x, 0, z);
     }
     this.orbit.target.y = this.height(this.orbit.target.x, this.orbit.target.z);
+    this.orbit.aim = at < 0 ? null : AIM * (this.lengths[this.kind] as number);
     if (this.looking && at >= 0) this.through(at, t, wide, high);
     else this.above(seconds, wide, high);
   }
@@ -466,6 +506,9 @@ export class Stage {
     const { camera } = this.orbit;
     this.orbit.update(seconds, w / h);
     camera.updateMatrixWorld();
+    // with no one to go with, what is right before the camera gives way
+    const { x, y, z } = this.orbit.aim === null ? camera.position : target;
+    (this.uniforms["uClear"]?.value as Vector4).set(x, y + (this.orbit.aim ?? 0), z, 1);
     const focal = (h * this.renderer.getPixelRatio()) / 2 / Math.tan((camera.fov * Math.PI) / 360);
     this.sort(camera.position, camera, focal, LEAST / this.orbit.narrow(w / h), MOVED * camera.position.distanceTo(this.orbit.target));
     this.renderer.setScissorTest(true);
@@ -489,6 +532,7 @@ export class Stage {
     const eye = looking.eyes.facts["eye_height_m"]?.value as number;
     const heading = ((world.heading[at] as number) / 128) * Math.PI;
     (this.uniforms["uSelf"]?.value as Vector4).set(x, z, 2, 0);
+    (this.uniforms["uClear"]?.value as Vector4).set(0, 0, 0, 0);
     const place = this.place.set(x, this.height(x, z) + eye, z);
     this.tufts(x, z, TUFT_M);
     this.sort(place, null, this.eyes.focal(looking, wide), 0, MOVED_M);
@@ -557,7 +601,7 @@ function speciesTexture(hello: Hello, colours: string[]): DataTexture {
     put(0, at, [...linear(colours[at] as string), lengthOf(species.mass_g ?? 1)]);
     put(1, at, [...linear(coat.ground), coat.ultraviolet[0]]);
     put(2, at, [...linear(coat.marks), coat.ultraviolet[1]]);
-    put(3, at, [coat.pattern, coat.period_m, 0, 0]);
+    put(3, at, [coat.pattern, coat.period_m, coat.head, 0]);
   });
   put(0, 255, [...linear("#6b5138"), TREE_M]);
   put(1, 255, [...linear("#6b5138"), 0.04]);

@@ -115,14 +115,20 @@ void main() {
   lit(colour, ultraviolet, normal, away);
 }`;
 
+/** A tree nearer to the camera than this gives way, and is whole from farther off than the second, metres. */
+const CLOSE_M = [10, 20] as const;
+
 export const BODY_VERTEX = `${COMMON}
 in float part;
+in vec3 soft;
 in vec4 old, young, kind;
-uniform sampler2D uSpecies;  // rows: colour and length; coat and ultraviolet; marks and ultraviolet; pattern, period
+uniform sampler2D uSpecies;  // rows: colour and length; coat and ultraviolet; marks and ultraviolet; pattern, period, what is on its head
 uniform float uT, uLeast, uOnly, uLevel;
 uniform float uFocal;        // pixels a radian
 uniform vec4 uSelf;          // id of the body that looks is not drawn: its x, z and how near is itself
-out vec3 vLocal, vShape, vColour;
+uniform vec4 uClear;         // trees do not hide this place from the camera: x, y, z; 0 where they stay as they are
+out vec3 vLocal, vShape, vColour, vSoft, vView;
+flat out float vShown;       // the share of a tree that is left
 out vec4 vGround, vMarks;
 out float vPart, vAway, vPeriod;
 flat out int vPattern;
@@ -150,7 +156,15 @@ void main() {
   float gait = dot(way, way) > 1.0 ? 1.0 : 0.0;
   float heading = gait > 0.5 ? atan(way.y, way.x) : kind.x;
   heading += (kind.w - 0.5) * 0.5;
-  vec3 shape = position;
+  bool tree = species == 255, shadow = part > 2.5 && part < 3.5;
+  // no two crowns alike: wide or narrow, flat or high
+  vec3 shape = position * (tree ? mix(vec3(0.86, 1.06, 0.86), vec3(1.14, 0.92, 1.14), fract(kind.w * 7.31)) : vec3(1.0));
+  // who has an ox's horns, or none, holds its head low: the one is broad, the other has short legs
+  if (!tree && !shadow && abs(more.z - 1.0) > 0.5 && more.z < 2.5) {
+    shape.y -= 0.55 * max(shape.x - 0.3, 0.0);
+    shape *= more.z > 0.5 ? vec3(1.0, 0.96, 1.25) : vec3(0.92, 0.8, 1.2);
+  }
+  bool bare = part > 4.5 && part < 7.5 && abs(part - 4.0 - more.z) > 0.5;
   if (abs(part) > 0.5 && abs(part) < 1.5) {
     float swing = gait * 0.35 * sin(uTime * 7.0 + kind.w * 40.0 + part * 1.57);
     shape.x += swing * (0.4 - min(shape.y, 0.4));
@@ -158,42 +172,71 @@ void main() {
   float s = sin(heading), k = cos(heading);
   vec3 turned = vec3(shape.x * k - shape.z * s, shape.y, shape.x * s + shape.z * k) * size;
   bool self = uSelf.z > 0.0 && kind.z < 0.5 && distance(place, uSelf.xy) < uSelf.z;
-  vec3 world = vec3(place.x, height(place), place.y) + turned;
+  vec3 stand = vec3(place.x, height(place), place.y), world = stand + turned;
   // a shadow lies away from the sun, longer where that is low
-  if (part > 2.5 && part < 3.5) world.xz -= uSun.xz / max(uSun.y, 0.3) * size * (species == 255 ? 0.35 : 0.22);
+  if (shadow) {
+    world.xz -= uSun.xz / max(uSun.y, 0.3) * size * (tree ? 0.35 : 0.22);
+    world.y += height(world.xz) - stand.y;
+  }
+  // a tree gives way that stands before the camera, or between it and whom it goes with
+  vShown = 1.0;
+  if (tree && uClear.w > 0.0) {
+    vec3 crown = stand + vec3(0.0, 0.6 * size, 0.0) - cameraPosition, line = uClear.xyz - cameraPosition;
+    float along = dot(crown, line) / max(dot(line, line), 1e-6);
+    float hides = (1.0 - smoothstep(size + 2.0, 2.0 * size + 2.0, distance(crown, clamp(along, 0.0, 1.0) * line))) * (1.0 - smoothstep(0.8, 1.0, along));
+    vShown = min(1.0 - hides, smoothstep(${glsl(CLOSE_M[0])}, ${glsl(CLOSE_M[1])}, length(crown)));
+  }
+  vSoft = vec3(soft.x * k - soft.z * s, soft.y, soft.x * s + soft.z * k);
+  vView = cameraPosition - world;
   vNear = smoothstep(1.0, 3.0, own / max(least, 1e-6));
   vChance = kind.w;
   vLocal = turned;
   vShape = shape;
   // a shadow's share of the way to its edge
-  if (part > 2.5 && part < 3.5) vShape.xz *= species == 255 ? vec2(1.75, 1.9) : vec2(1.8, 3.9);
+  if (shadow) vShape.xz = position.xz * (tree ? vec2(1.54, 1.67) : vec2(1.8, 3.9));
   vPart = part;
   vAway = away;
   vColour = looks.rgb;
   if (uOnly >= 0.0 && abs(uOnly - kind.y) > 0.5) vColour = mix(vColour, vec3(0.35), 0.85);
   vPattern = int(more.x + 0.5);
   vPeriod = more.y / size;
-  gl_Position = self || vKeep.x >= vKeep.y ? vec4(2.0, 2.0, 2.0, 1.0) : projectionMatrix * viewMatrix * vec4(world, 1.0);
+  gl_Position = self || bare || vKeep.x >= vKeep.y || (vShown < 0.01 && !shadow) ? vec4(2.0, 2.0, 2.0, 1.0) : projectionMatrix * viewMatrix * vec4(world, 1.0);
 }`;
 
 export const BODY_FRAGMENT = `${COMMON}${LIGHT}
-in vec3 vLocal, vShape, vColour;
+uniform float uLevel;
+in vec3 vLocal, vShape, vColour, vSoft, vView;
+flat in float vShown;
 in vec4 vGround, vMarks;
 in float vPart, vAway, vPeriod, vNear, vChance;
 flat in int vPattern;
 flat in vec2 vKeep;
 void main() {
-  vec3 normal = normalize(cross(dFdx(vLocal), dFdy(vLocal)));
+  vec3 flatly = normalize(cross(dFdx(vLocal), dFdy(vLocal)));
+  bool leafy = vPart > 3.5 && vPart < 4.5, rounded = dot(vSoft, vSoft) > 0.01;
+  vec3 normal = rounded ? normalize(vSoft) * (dot(vSoft, flatly) < 0.0 && !leafy ? -1.0 : 1.0) : flatly;
   // gradient noise of pixels (Jimenez 2014): one level fades into the next
   float share = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
   bool other = share < vKeep.x || share >= vKeep.y;
   if (vPart > 2.5 && vPart < 3.5) {
-    // strewn thinner towards its edge
-    if (other || share > 1.25 - length(vShape.xz)) discard;
+    // thinner towards its edge: laid over the ground on the plate, strewn for eyes
+    float edge = length(vShape.xz) + (vPeriod > 0.0 ? 0.0 : 0.3 * (noise(vShape.xz * 2.6 + vChance * 31.0) - 0.5));
+    float deep = 1.0 - smoothstep(0.35, 1.0, edge);
+    if (other || (uEyes > 0.5 ? share > 0.9 * deep : deep < 0.01)) discard;
     lit(vec3(0.07, 0.068, 0.035), 0.02, vec3(0.0, 1.0, 0.0), vAway);
+    if (uEyes < 0.5) result.a = 0.55 * deep * (0.45 + 0.55 * vShown);
     return;
   }
-  vec4 coat = vPart > 3.5 ? vec4(vec3(0.11, 0.145, 0.045) * (0.7 + 0.6 * vChance) * (0.55 + 0.75 * smoothstep(0.5, 1.0, vShape.y)) * (0.8 + 0.4 * noise(vShape.xz * 9.0 + vShape.y * 13.0 + vChance * 50.0)), 0.04) : vGround;
+  float leaf = 0.5;
+  if (leafy && uLevel < 0.5) {
+    // a crown ends in leaves: thin where it turns away, and here and there from below
+    vec2 twig = vShape.xz + vShape.y * vec2(0.71, 0.53) + vChance * 5.0;
+    leaf = 0.3 * noise(twig * 15.0) + 0.35 * noise(twig * 41.0) + 0.35 * noise(twig * 97.0);
+    float facing = dot(normal, normalize(vView));
+    if (abs(facing) < 0.85 * leaf - 0.2 || (normal.y < -0.2 && leaf > 0.62)) discard;
+    normal = normalize(normal + vec3(0.0, 0.35, 0.0) + 0.6 * (leaf - 0.5) * vec3(0.5, 1.0, -0.4));
+  }
+  vec4 coat = leafy ? vec4(mix(vec3(0.10, 0.145, 0.045), vec3(0.175, 0.165, 0.045), fract(vChance * 3.7)) * (0.72 + 0.5 * vChance) * (0.5 + 0.8 * smoothstep(0.62, 0.98, vShape.y)) * (0.45 + 1.1 * leaf) * (normal.y < 0.0 ? 0.62 : 1.0), 0.04) : vGround;
   float marks = 0.0;
   // marks of a plate are drawn coarser than they are, for eyes as they are
   float period = uEyes > 0.5 ? vPeriod : 2.6 * vPeriod;
@@ -207,10 +250,13 @@ void main() {
     float soft = length(fwidth(at));
     marks = mix(1.0 - smoothstep(0.28, 0.36, length(cell)), 0.28, clamp(soft * 1.4 - 0.2, 0.0, 1.0));
   }
-  if (other) discard;
-  coat = mix(coat, vMarks, marks);
+  // the pixels that a tree in the way gives up are others than those that a level does
+  if (other || fract(52.9829189 * fract(dot(gl_FragCoord.yx + 31.7, vec2(0.06711056, 0.00583715)))) >= vShown) discard;
+  coat = mix(coat, vMarks, vPart > 7.5 && vPart < 8.5 ? 0.7 : vPart > 4.5 && vPart < 5.5 ? max(marks, 0.6) : marks);
+  if (vPart > 5.5 && vPart < 7.5) coat.rgb = vec3(0.07, 0.06, 0.05);
+  if (vPart > 8.5) coat.rgb = vec3(0.75, 0.7, 0.58);
   // from afar in the colours of the legend; nearby in its coat, with a trace of them
-  vec3 plate = vPart > 3.5 ? coat.rgb : mix(vColour, coat.rgb, 0.85 * vNear) * (0.55 + 0.25 * smoothstep(0.0, 0.6, vShape.y));
+  vec3 plate = leafy || (vPart > 5.5 && abs(vPart - 8.0) > 0.5) ? coat.rgb : mix(vColour * mix(1.0, clamp(3.0 * coat.g, 0.12, 1.0), vNear), coat.rgb, 0.88 * vNear) * (0.55 + 0.25 * smoothstep(0.0, 0.6, vShape.y));
   lit(uEyes > 0.5 ? coat.rgb : plate, coat.a, normal, vAway);
 }`;
 
