@@ -190,10 +190,11 @@ function tree(make: Maker, level: number): void {
     make.lobe([0.02, 0.75, 0], 0.62, 0.2, 6, 1);
     return;
   }
-  const fork: Point = [0.035, 0.34, 0.01];
-  make.limb([0, 0, 0], fork, [0.042, 0.042], [0.03, 0.03], BODY, 5, false);
+  // boughs begin within the trunk
+  const [fork, root]: [Point, Point] = [[0.035, 0.36, 0.01], [0.03, 0.28, 0.008]];
+  make.limb([0, 0, 0], fork, [0.044, 0.044], [0.026, 0.026], BODY, 5, false);
   LOBES.forEach(([x, y, z, wide, high], number) => {
-    make.limb(number === 2 ? [0.03, 0.46, 0.03] : fork, [0.72 * x, y + 0.02, 0.72 * z], [0.022, 0.022], [0.009, 0.009], BODY, 3, false);
+    make.limb(root, [0.72 * x, y + 0.02, 0.72 * z], [0.024, 0.024], [0.009, 0.009], BODY, 3, false);
     make.lobe([x, y, z], wide, high, 7, number);
   });
 }

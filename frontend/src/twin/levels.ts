@@ -26,6 +26,8 @@ export class Sight {
   private focal = 0;
   private least = 0;
   private slack = 0;
+  /** Farther off than this nothing is left of a body but haze, metres. */
+  reach = Number.POSITIVE_INFINITY;
   /** Normals of the four sides of what is in view, all through the eye; none through eyes that look all round. */
   private readonly sides = new Float32Array(12);
   private all = true;
@@ -78,6 +80,7 @@ export class Sight {
     const [dx, dy, dz] = [mx - eye.x, this.height(mx, mz) - eye.y, mz - eye.z];
     const walk = CURVE * Math.hypot(u - x, v - z) + slack;
     const away = Math.sqrt(dx * dx + dy * dy + dz * dz);
+    if (away - walk > this.reach) return 0;
     const own = this.own[species] as number;
     const least = this.least * (this.large[species] as number);
     if (!this.all) {

@@ -49,6 +49,8 @@ const RISES_M = [120, 1200] as const;
 const CLEAR = 30;
 /** Nearby, all is haze at so many times as far off as one looks, and the haze is the paper of the plate. */
 const MISTY = 34;
+/** At so many times the haze's distance less than a hundredth of a body's own light is left. */
+const VEILED = 5;
 /** Grass is drawn from so near, metres; a tuft for each so large a share of how far off one looks, and through eyes one for so many metres. */
 const GRASSY_M = 160;
 const TUFT = 0.026;
@@ -496,7 +498,9 @@ export class Stage {
     const { distance, target } = this.orbit;
     // the paper's colour is linear light, as the haze
     (this.uniforms["uHaze"]?.value as Vector3).set(this.paper.r, this.paper.g, this.paper.b);
-    this.set("uFar", Math.min(CLEAR * this.ground.width, MISTY * distance));
+    const haze = Math.min(CLEAR * this.ground.width, MISTY * distance);
+    this.set("uFar", haze);
+    this.sight.reach = VEILED * haze;
     this.tufts(target.x, target.z, distance < GRASSY_M ? TUFT * distance : 0);
     (this.uniforms["uSelf"]?.value as Vector4).set(0, 0, 0, 0);
     const count = this.split ? 2 : 1;
@@ -535,6 +539,7 @@ export class Stage {
     (this.uniforms["uClear"]?.value as Vector4).set(0, 0, 0, 0);
     const place = this.place.set(x, this.height(x, z) + eye, z);
     this.tufts(x, z, TUFT_M);
+    this.sight.reach = Number.POSITIVE_INFINITY;
     this.sort(place, null, this.eyes.focal(looking, wide), 0, MOVED_M);
     this.eyes.draw(this.scene, looking, place, heading + this.glance.turn, this.glance.tilt, wide, high, this.still ? 0 : this.drawn.frames);
   }
