@@ -210,7 +210,7 @@ def test_memory_is_reckoned_before_anything_is_run(tmp_path: Path, settings: Map
 @pytest.mark.parametrize(
     ("tier", "text", "said"),
     [
-        ("web", 'what = "fence"\npath = [0.5, 0, 0.5, 1]', "needs a map, and the food web has none"),
+        ("web", 'what = "fence"\npath = [0.5, 0, 0.5, 1]', "needs a map, and the food web and cohorts have none"),
         ("herds", 'what = "warming"\namount = 1\nwithin = [0, 0, 0.5, 1]', "holds in the whole window"),
         ("herds", 'what = "remove"\nspecies = "balsam fir"', "concerns animals"),
         ("grid", 'what = "drought"\namount = 0.5\nwithin = [0.5, 0.5, 0.6, 0.6]', "holds no cell"),
